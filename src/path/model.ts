@@ -1,0 +1,44 @@
+/**
+ * The path: the way the kernel should take for one echo exchange on this topology.
+ * An ordered list of legs, each an ordered list of places (where the packet should be sighted)
+ * and gates (decisions of the kernel between two places).
+ */
+import type { Place } from '../trace/frame.ts';
+import type { Gate } from './gate.ts';
+
+export type LegKind = 'arp-request' | 'arp-reply' | 'echo-request' | 'echo-reply';
+
+export interface Leg {
+  readonly kind: LegKind;
+  /** Echo: IP source and destination. ARP: sender and target protocol address of the *request*. */
+  readonly source: string;
+  readonly destination: string;
+  readonly steps: readonly Step[];
+}
+
+export type Step =
+  | { readonly kind: 'place'; readonly place: Place; readonly direction: 'in' | 'out' }
+  /** The probing socket: the end of an echo reply's way. */
+  | { readonly kind: 'socket'; readonly place: Place }
+  | { readonly kind: 'gate'; readonly gate: Gate };
+
+export interface Path {
+  readonly legs: readonly Leg[];
+  /**
+   * `delivered`: no gate stops it. `stopped`: one does (the legs go on as far as they would if it did not).
+   * `leaves`: it leaves this machine by a device whose other end is not here. `unknown`: a gate could not be decided.
+   */
+  readonly end: 'delivered' | 'stopped' | 'leaves' | 'unknown';
+}
+
+/** Every place of the path once, in the order of first mention: the columns of the ladder. */
+export function placesOf(path: Path): Place[] {
+  const seen = new Map<string, Place>();
+  for (const leg of path.legs)
+    for (const step of leg.steps)
+      if (step.kind === 'place') {
+        const key = `${step.place.netns}/${step.place.name}`;
+        if (!seen.has(key)) seen.set(key, step.place);
+      }
+  return [...seen.values()];
+}

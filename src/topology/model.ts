@@ -1,0 +1,188 @@
+/**
+ * The topology: what the kernel says about the networks of this machine, in one serialisable model.
+ * Everything here is plain data (JSON in, JSON out): a saved topology gives the same diagnosis as the live kernel.
+ */
+
+/**
+ * A network namespace: its name under /run/netns, or `net:[INODE]` (as `readlink /proc/PID/ns/net` prints it) when it has none.
+ * Interface numbers and names repeat across namespaces; a NetnsId never does.
+ */
+export type NetnsId = string;
+
+export interface Topology {
+  readonly schema: 'vdiag.topology/1';
+  /** When it was taken, Unix nanoseconds, decimal. */
+  readonly takenNs: string;
+  /** `uname -r`. */
+  readonly kernel: string;
+  /** The namespace the trace starts in. */
+  readonly start: NetnsId;
+  /** The namespaces that matter, the starting one first. */
+  readonly namespaces: readonly Namespace[];
+  /** What could not be read, one line each ("nft: not installed, filter rules of newns unknown"). */
+  readonly gaps: readonly string[];
+}
+
+export interface Namespace {
+  readonly id: NetnsId;
+  readonly inode: number;
+  /** Names under /run/netns; empty for one that lives by its processes alone. */
+  readonly names: readonly string[];
+  /** A path that opens it (`/run/netns/newns`, `/proc/1234/ns/net`), for `nsenter --net=PATH`. */
+  readonly path: string;
+  /** Processes that live in it, lowest first, at most 8. */
+  readonly pids: readonly number[];
+  /** `full`: everything below was read. `links`: only links and addresses (a namespace off the path). */
+  readonly detail: 'full' | 'links';
+  readonly links: readonly Link[];
+  readonly routes: readonly Route[];
+  readonly rules: readonly PolicyRule[];
+  readonly neighbours: readonly Neighbour[];
+  readonly fdb: readonly FdbEntry[];
+  /** Namespace-wide sysctls, by name below net. ("ipv4.ip_forward", "ipv4.icmp_echo_ignore_all"); absent: not readable. */
+  readonly sysctls: Readonly<Record<string, number>>;
+  readonly filters: Filters;
+}
+
+/** One network interface (ip-link(8)). */
+export interface Link {
+  readonly index: number;
+  readonly name: string;
+  /** `veth`, `bridge`, `macvlan`, `vxlan`, `tun`, `dummy` …; `loopback` for lo, `physical` where the kernel names no kind. */
+  readonly kind: string;
+  /** Hardware address, lower case with colons; empty where the device has none. */
+  readonly mac: string;
+  /** As `ip link` prints them: UP, LOWER_UP, NO-CARRIER, NOARP, PROMISC … */
+  readonly flags: readonly string[];
+  /** RFC 2863 operational state in lower case: up, down, lowerlayerdown, unknown, dormant … */
+  readonly operstate: string;
+  readonly mtu: number;
+  readonly addresses: readonly Address[];
+  /** Interface number of the master (bridge, VRF, bond) in the same namespace. */
+  readonly master?: number;
+  /** The other end of a veth pair, or the lower device of a macvlan, vlan …; `netns` is absent when it could not be found. */
+  readonly peer?: { readonly netns?: NetnsId; readonly index: number };
+  /** Present on a bridge. */
+  readonly bridge?: BridgeSettings;
+  /** Present on a port of a bridge. */
+  readonly port?: BridgePort;
+  /** net.ipv4.conf.NAME.* (its own values: combine with `all` through `ipv4Setting`). */
+  readonly ipv4: Readonly<Record<string, number>>;
+  /** net.ipv6.conf.NAME.* that gates read. */
+  readonly ipv6: Readonly<Record<string, number>>;
+  /** Everything of `linkinfo.info_data` that has no field above, as iproute2's JSON names it (vxlan id, macvlan mode …). */
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+export interface Address {
+  readonly family: 4 | 6;
+  readonly address: string;
+  readonly prefixLength: number;
+  readonly scope: string;
+  /** The peer's address of a point-to-point address; then `prefixLength` belongs to it. */
+  readonly peer?: string;
+  /** tentative, dadfailed, deprecated, noprefixroute, secondary … */
+  readonly flags: readonly string[];
+}
+
+/** A bridge's own settings (`ip -d link`). */
+export interface BridgeSettings {
+  readonly stp: boolean;
+  /** Centiseconds, as the kernel keeps it. */
+  readonly forwardDelay: number;
+  readonly ageingTime: number;
+  readonly vlanFiltering: boolean;
+  readonly mcastSnooping: boolean;
+  readonly nfCallIptables: boolean;
+  readonly nfCallArptables: boolean;
+  readonly groupAddress?: string;
+}
+
+export type PortState = 'disabled' | 'listening' | 'learning' | 'forwarding' | 'blocking';
+
+/** A bridge port's state and flags (bridge(8)). */
+export interface BridgePort {
+  readonly state: PortState;
+  readonly hairpin: boolean;
+  readonly isolated: boolean;
+  readonly locked: boolean;
+  readonly learning: boolean;
+  readonly flood: boolean;
+  readonly mcastFlood: boolean;
+  readonly bcastFlood: boolean;
+  readonly neighSuppress: boolean;
+  readonly proxyArp: boolean;
+  readonly vlans: readonly { readonly id: number; readonly pvid: boolean; readonly untagged: boolean }[];
+}
+
+/** ip-route(8). */
+export interface Route {
+  readonly family: 4 | 6;
+  /** `main`, `local`, `default` or a number or name as iproute2 prints it. */
+  readonly table: string;
+  /** unicast, local, broadcast, multicast, blackhole, unreachable, prohibit, throw … */
+  readonly type: string;
+  /** Canonical prefix: "10.9.0.0/24"; the default route is "0.0.0.0/0" or "::/0". */
+  readonly destination: string;
+  readonly metric: number;
+  readonly scope: string;
+  readonly protocol: string;
+  readonly source?: string;
+  /** One, or several for a multipath route. */
+  readonly nextHops: readonly {
+    readonly gateway?: string;
+    readonly device?: string;
+    readonly flags: readonly string[];
+  }[];
+}
+
+/** ip-rule(8). */
+export interface PolicyRule {
+  readonly family: 4 | 6;
+  readonly priority: number;
+  /** Canonical prefixes; absent: any. */
+  readonly from?: string;
+  readonly to?: string;
+  readonly inputInterface?: string;
+  readonly outputInterface?: string;
+  readonly mark?: number;
+  readonly markMask?: number;
+  /** `lookup` with a table, or unreachable, prohibit, blackhole. */
+  readonly action: string;
+  readonly table?: string;
+  /** What is left of a rule this model has no field for; a rule with any of these is decided as unknown. */
+  readonly undecidable: readonly string[];
+}
+
+/** ip-neighbour(8). */
+export interface Neighbour {
+  readonly family: 4 | 6;
+  readonly address: string;
+  readonly device: string;
+  readonly mac?: string;
+  /** REACHABLE, STALE, DELAY, PROBE, INCOMPLETE, FAILED, PERMANENT, NOARP. */
+  readonly state: string;
+  readonly proxy: boolean;
+}
+
+/** bridge(8), `bridge fdb`. */
+export interface FdbEntry {
+  readonly mac: string;
+  /** The port, or the bridge itself for a local entry. */
+  readonly device: string;
+  readonly master?: string;
+  readonly vlan?: number;
+  /** permanent (local), static, or empty for a learnt one. */
+  readonly state: string;
+  readonly flags: readonly string[];
+  /** VXLAN: the remote VTEP. */
+  readonly remote?: string;
+}
+
+/** Packet filter rulesets, as their own programs list them. */
+export interface Filters {
+  /** The `nftables` array of `nft -j list ruleset`; absent: not readable. */
+  readonly nftables?: readonly unknown[];
+  /** `iptables-legacy-save -c` where legacy tables are loaded. */
+  readonly iptablesLegacy?: string;
+}
