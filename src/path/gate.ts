@@ -1,21 +1,181 @@
-/** A gate: one decision of the kernel between two places of the path. */
+/**
+ * A gate: one decision of the kernel between two places of the path.
+ * Each kind carries what a rule has to know to name the cause; nothing in it is prose but the facts.
+ */
+import type { FdbEntry, Neighbour, PortState } from '../topology/model.ts';
 import type { Place } from '../trace/frame.ts';
+import type { RouteFound } from './fib.ts';
+import type { SourceVerdict } from './source-validation.ts';
 
 export type Verdict = 'pass' | 'stop' | 'unknown';
 
 /** One piece of kernel state that decides a gate, as a person would look it up. */
 export interface Fact {
   readonly text: string;
-  /** The command that shows it, in the starting namespace's terms; absent where the text says it all. */
+  /** The command that shows it, runnable from the starting namespace. */
   readonly look?: string;
 }
 
-/** Common to all gates. `place` is the interface at which the decision is made. */
-export interface GateBase {
+interface Decided {
+  /** The interface at which the decision is made. */
   readonly place: Place;
   readonly verdict: Verdict;
   readonly facts: readonly Fact[];
 }
 
-/** Grows with the model: each kind of gate names what a rule needs to know of it. */
-export type Gate = GateBase & { readonly kind: string };
+/** A device must be up to send or receive; a veth also needs its other end up (net/core/dev.c, drivers/net/veth.c). */
+export interface DeviceGate extends Decided {
+  readonly kind: 'device';
+  readonly state: 'up' | 'down' | 'no-carrier';
+}
+
+/** What is sent to an address of the own namespace goes over lo. */
+export interface LoopbackGate extends Decided {
+  readonly kind: 'loopback';
+  readonly purpose: 'send' | 'reply';
+}
+
+/** The routing decision (net/ipv4/fib_frontend.c, route.c). `place` is the sending or receiving interface. */
+export interface RouteGate extends Decided {
+  readonly kind: 'route';
+  readonly purpose: 'send' | 'forward' | 'reply';
+  readonly source: string;
+  readonly destination: string;
+  readonly route?: RouteFound;
+}
+
+/** STP state of a bridge port, on ingress and egress (net/bridge/br_input.c, br_forward.c). */
+export interface PortStateGate extends Decided {
+  readonly kind: 'port-state';
+  readonly direction: 'ingress' | 'egress';
+  readonly bridge: Place;
+  readonly bridgeUp: boolean;
+  readonly state: PortState;
+}
+
+/** Flags of a bridge port that keep a frame from it: isolation, locking, flooding (net/bridge/br_forward.c should_deliver, br_flood). */
+export interface PortFlagGate extends Decided {
+  readonly kind: 'port-flag';
+  readonly flag: 'isolated' | 'locked' | 'flood' | 'bcast_flood' | 'hairpin';
+  readonly bridge: Place;
+  /** The port the frame came in by; absent when the bridge itself sends it. */
+  readonly ingress?: Place;
+}
+
+/** A forwarding entry that sends a unicast frame to a port where its owner is not. */
+export interface FdbGate extends Decided {
+  readonly kind: 'fdb';
+  readonly bridge: Place;
+  readonly entry: FdbEntry;
+}
+
+/** Is there anybody on the segment who answers for the address that is asked for? */
+export interface OwnerGate extends Decided {
+  readonly kind: 'owner';
+  /** Who asks, and with which address. */
+  readonly asker: Place;
+  readonly askerAddress: string;
+  readonly target: string;
+  /** The target is a router's address, taken from a route. */
+  readonly gateway: boolean;
+  /** No route covers the target: the kernel takes it to be on the link the socket is bound to. */
+  readonly assumedOnLink: boolean;
+  /** Where the request arrives. */
+  readonly reached: readonly Place[];
+  /** Devices whose other end is not on this machine. */
+  readonly outside: readonly Place[];
+  /** Interfaces that hold the address where the request does not come. */
+  readonly elsewhere: readonly Place[];
+}
+
+/** IFF_NOARP, arp_ignore, arp_filter of a device that should answer (net/ipv4/arp.c arp_process). */
+export interface ArpAnswerGate extends Decided {
+  readonly kind: 'arp-answer';
+  readonly by: 'noarp' | 'arp_ignore' | 'arp_filter' | 'nothing';
+}
+
+/** fib_validate_source: also decides, silently, whether an ARP request is answered. */
+export interface SourceGate extends Decided {
+  readonly kind: 'source';
+  readonly protocol: 'arp' | 'ip';
+  readonly source: string;
+  readonly destination: string;
+  readonly result: SourceVerdict;
+}
+
+/** What a device that is a bridge port receives goes to the bridge's stack: an entry of the port never learns of it. */
+export interface StackGate extends Decided {
+  readonly kind: 'stack';
+  /** The device whose stack waits: it resolves a neighbour, or a socket is bound to it. */
+  readonly waiting: Place;
+  /** The device whose stack gets the packet. */
+  readonly arrived: Place;
+  readonly awaits: 'neighbour' | 'socket';
+  /** The address that makes the kernel use `waiting`. */
+  readonly address: string;
+}
+
+/** The frame must be addressed to the device that takes it (PACKET_OTHERHOST is dropped in ip_rcv_core). */
+export interface NeighbourGate extends Decided {
+  readonly kind: 'neighbour';
+  readonly entry: Neighbour;
+  /** Where the entry lives. */
+  readonly holder: Place;
+  /** The address's real owner and its hardware address, where it is on the segment. */
+  readonly owner?: { readonly place: Place; readonly mac: string };
+}
+
+/** net.ipv4.conf.DEV.forwarding of the device a packet to somebody else came in by. */
+export interface ForwardingGate extends Decided {
+  readonly kind: 'forwarding';
+  readonly destination: string;
+  /** net.ipv4.ip_forward of the namespace; undefined where it could not be read. */
+  readonly ipForward: number | undefined;
+}
+
+/** RFC 791 time to live at a router. */
+export interface TtlGate extends Decided {
+  readonly kind: 'ttl';
+  readonly ttl: number;
+}
+
+/** icmp_echo_ignore_all (net/ipv4/icmp.c icmp_echo). */
+export interface EchoGate extends Decided {
+  readonly kind: 'echo';
+}
+
+/** A netfilter hook with rules. */
+export interface FilterGate extends Decided {
+  readonly kind: 'filter';
+  readonly hook: 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting';
+}
+
+/** A kind of device, or a namespace, that the model does not decide. */
+export interface UnmodelledGate extends Decided {
+  readonly kind: 'unmodelled';
+  readonly what: string;
+}
+
+export type Gate =
+  | DeviceGate
+  | LoopbackGate
+  | RouteGate
+  | PortStateGate
+  | PortFlagGate
+  | FdbGate
+  | OwnerGate
+  | ArpAnswerGate
+  | SourceGate
+  | StackGate
+  | NeighbourGate
+  | ForwardingGate
+  | TtlGate
+  | EchoGate
+  | FilterGate
+  | UnmodelledGate;
+
+/** One string per gate and direction of travel: the same decision, met again, is the same gate. */
+export function gateKey(gate: Gate): string {
+  const about = 'protocol' in gate ? gate.protocol : 'purpose' in gate ? gate.purpose : '';
+  return `${gate.kind} ${about} ${gate.place.netns}/${gate.place.name}`;
+}

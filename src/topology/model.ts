@@ -15,6 +15,8 @@ export interface Topology {
   readonly takenNs: string;
   /** `uname -r`. */
   readonly kernel: string;
+  /** The namespace vdiag was started in: names and commands are relative to it. */
+  readonly home: NetnsId;
   /** The namespace the trace starts in. */
   readonly start: NetnsId;
   /** The namespaces that matter, the starting one first. */

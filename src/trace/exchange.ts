@@ -1,6 +1,7 @@
 /** An exchange: a request's journey and the journeys of what answered it. */
+import type { Icmp } from '../wire/packet.ts';
 import type { ProbeResult } from './frame.ts';
-import type { Journey } from './journey.ts';
+import { type Journey, startNs } from './journey.ts';
 
 /** ARP who-has and is-at (RFC 826). */
 export interface ArpExchange {
@@ -30,3 +31,115 @@ export interface EchoExchange {
 }
 
 export type Exchange = ArpExchange | EchoExchange;
+
+/** An ARP reply answers the latest request it fits, if that is not older than this (nanoseconds). */
+const ANSWER_WINDOW_NS = 3_000_000_000n;
+const CLOCK_SLACK_NS = 200_000n;
+
+/**
+ * Joins journeys into exchanges, the probes' echoes first in order of their numbers, then ARP in order of time.
+ * @param probes what the socket saw: a probe that was sighted nowhere is an exchange all the same
+ */
+export function buildExchanges(
+  journeys: readonly Journey[],
+  source: string,
+  destination: string,
+  probes: readonly ProbeResult[] = [],
+): Exchange[] {
+  const arp = arpExchanges(journeys);
+  const echo = echoExchanges(journeys, source, destination, probes).map((exchange) => ({
+    ...exchange,
+    resolutions: resolutionsOf(exchange, arp),
+  }));
+  return [...echo, ...arp];
+}
+
+function arpExchanges(journeys: readonly Journey[]): ArpExchange[] {
+  const exchanges: (ArpExchange & { replies: Journey[] })[] = [];
+  const asked = new Map<string, (ArpExchange & { replies: Journey[] })[]>();
+  for (const journey of journeys) {
+    const arp = journey.sightings[0]?.packet.arp;
+    if (!arp || (journey.kind !== 'arp-request' && journey.kind !== 'arp-reply')) continue;
+    const { senderProtocol, targetProtocol } = arp;
+    if (journey.kind === 'arp-request') {
+      // A gratuitous announcement (RFC 5227) asks nobody.
+      if (senderProtocol === targetProtocol) continue;
+      const exchange = { kind: 'arp' as const, senderProtocol, targetProtocol, request: journey, replies: [] };
+      exchanges.push(exchange);
+      const key = `${senderProtocol} ${targetProtocol}`;
+      asked.set(key, [...(asked.get(key) ?? []), exchange]);
+    } else {
+      const at = startNs(journey);
+      const request = asked
+        .get(`${targetProtocol} ${senderProtocol}`)
+        ?.findLast(
+          (exchange) =>
+            startNs(exchange.request) <= at + CLOCK_SLACK_NS && at - startNs(exchange.request) <= ANSWER_WINDOW_NS,
+        );
+      request?.replies.push(journey);
+    }
+  }
+  return exchanges;
+}
+
+function echoExchanges(
+  journeys: readonly Journey[],
+  source: string,
+  destination: string,
+  probes: readonly ProbeResult[],
+): EchoExchange[] {
+  interface Parts {
+    request?: Journey;
+    replies: Journey[];
+    errors: Journey[];
+    probe?: ProbeResult;
+  }
+  const bySequence = new Map<number, Parts>();
+  const partsOf = (sequence: number): Parts => {
+    const parts = bySequence.get(sequence) ?? { replies: [], errors: [] };
+    bySequence.set(sequence, parts);
+    return parts;
+  };
+  for (const probe of probes) partsOf(probe.sequence).probe = probe;
+  for (const journey of journeys) {
+    if (journey.sequence === undefined) continue;
+    const parts = partsOf(journey.sequence);
+    if (journey.kind === 'echo-request') parts.request ??= journey;
+    else if (journey.kind === 'echo-reply') parts.replies.push(journey);
+    else if (journey.kind === 'icmp-error') parts.errors.push(journey);
+  }
+  return [...bySequence]
+    .sort(([a], [b]) => a - b)
+    .map(([sequence, parts]) => ({ kind: 'echo', sequence, source, destination, resolutions: [], ...parts }));
+}
+
+/** The ARP exchanges an echo waited for: about its own addresses, or asked by a router after the echo had come to it. */
+function resolutionsOf(echo: EchoExchange, arp: readonly ArpExchange[]): ArpExchange[] {
+  const sent = echo.probe?.sentNs ?? (echo.request && startNs(echo.request)) ?? 0n;
+  return arp.filter((exchange) => {
+    const answered = exchange.replies[0];
+    if (answered && startNs(answered) < sent - CLOCK_SLACK_NS) return false;
+    const ends = [exchange.senderProtocol, exchange.targetProtocol];
+    if (ends.includes(echo.source) || ends.includes(echo.destination)) return true;
+    const asker = exchange.request.sightings[0]?.frame;
+    return (
+      asker !== undefined &&
+      [echo.request, ...echo.replies].some((journey) =>
+        journey?.sightings.some(
+          ({ frame }) =>
+            frame.place.netns === asker.place.netns && frame.direction === 'in' && frame.timeNs <= asker.timeNs,
+        ),
+      )
+    );
+  });
+}
+
+/** The ICMP message of an error's journey. */
+export function errorMessage(journey: Journey): Icmp | undefined {
+  return journey.sightings[0]?.packet.icmp;
+}
+
+/** True when the probing socket got a reply, or, offline, when a reply was sighted. */
+export function isAnswered(exchange: EchoExchange): boolean {
+  return exchange.probe ? exchange.probe.replies.length > 0 : exchange.replies.length > 0;
+}

@@ -30,6 +30,8 @@ export interface Frame {
   readonly originalLength: number;
   /** The sender has left the transport checksum to the device: a wrong one is no corruption. */
   readonly checksumNotReady: boolean;
+  /** What `bytes` starts with: `raw-ip` from a device without Ethernet header (tun, ipip, wireguard). Absent: `ethernet`. */
+  readonly linkType?: 'ethernet' | 'raw-ip';
   /** From the Ethernet header on, VLAN tags in place. Owned by the frame: never reused. */
   readonly bytes: Uint8Array;
 }
@@ -44,6 +46,8 @@ export interface Coverage {
   readonly framesCaptured: number;
   /** By namespace: frames the kernel could not hand over (PACKET_STATISTICS tp_drops). */
   readonly lost: readonly { readonly netns: NetnsId; readonly frames: number }[];
+  /** Frames whose transport checksum the sender left to the device, by place. */
+  readonly unfinishedChecksums?: readonly { readonly place: Place; readonly frames: number }[];
   /** Limits of the engine and places that could not be opened, one line each. */
   readonly gaps: readonly string[];
 }

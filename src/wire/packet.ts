@@ -28,7 +28,7 @@ export interface Ethernet {
 
 /** IEEE 802.1Q tag. */
 export interface VlanTag {
-  /** 0x8100 (C-tag) or 0x88a8 (S-tag). */
+  /** 0x8100 (C-tag), 0x88a8 (S-tag) or 0x9100 (older S-tag). */
   readonly tpid: number;
   readonly priority: number;
   readonly dropEligible: boolean;
@@ -96,6 +96,8 @@ export interface Icmp {
   /** Neighbour solicitation and advertisement (RFC 4861): target and link-layer address option. */
   readonly target?: string;
   readonly linkLayerAddress?: string;
+  /** Neighbour advertisement: router 0x80, solicited 0x40, override 0x20. */
+  readonly neighbourFlags?: number;
   /** An error's quoted packet, from its IP header on; it may end early by design. */
   readonly quoted?: Packet;
 }
@@ -110,8 +112,9 @@ export interface Tcp {
   readonly sourcePort: number;
   readonly destinationPort: number;
   readonly sequence: number;
-  readonly acknowledgment: number;
-  readonly flags: number;
+  /** These two are absent where an ICMP error quotes no more than the first eight bytes. */
+  readonly acknowledgment?: number;
+  readonly flags?: number;
 }
 
 export interface Packet {

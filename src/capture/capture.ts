@@ -1,0 +1,105 @@
+/** A live capture: packet rings in several network namespaces, read as one stream of frames. */
+import { VdiagError } from '../linux/error.ts';
+import type { NetnsHandle } from '../linux/netns.ts';
+import { pollReadable } from '../linux/poll.ts';
+import { realtimeNs } from '../linux/socket.ts';
+import type { Coverage, Frame, Place } from '../trace/frame.ts';
+import { openRing, type PacketRing, type RingOptions } from './ring.ts';
+
+export interface Capture {
+  /** Every interface listened to, also those that appeared since. */
+  places(): Place[];
+  /**
+   * Waits until there are frames, or until one of `alsoWakeFor` (the probe's socket) is readable, or the time is over;
+   * hands over what there is, in order of time, and returns the readable ones of `alsoWakeFor`.
+   */
+  poll(timeoutMs: number, alsoWakeFor?: readonly number[]): Promise<Set<number>>;
+  /** Waits as long as the kernel may hold frames back (some milliseconds), and hands them over: the last step before `close`. */
+  drain(): Promise<void>;
+  /** What was listened to until now; also after `close`. */
+  coverage(): Coverage;
+  /** Idempotent. Frames not yet read are gone. */
+  close(): void;
+}
+
+export interface CaptureOptions extends RingOptions {
+  readonly onFrame: (frame: Frame) => void;
+}
+
+/**
+ * Opens a ring in each namespace; all are open, and the kernel says so, when this returns. A namespace that cannot be
+ * opened is a gap in the coverage.
+ *
+ * @param namespaces the starting one first; each once
+ * @throws VdiagError as `openRing`, for the starting namespace
+ */
+export function openCapture(namespaces: readonly NetnsHandle[], options: CaptureOptions): Capture {
+  const rings: PacketRing[] = [];
+  const gaps: string[] = [];
+  try {
+    namespaces.forEach((netns, index) => {
+      try {
+        const ring = openRing(netns, options);
+        rings.push(ring);
+        if (!ring.proven) gaps.push(`${netns.id}: the kernel does not list the capture as running (/proc/net/packet)`);
+      } catch (error) {
+        if (index === 0 || !(error instanceof VdiagError)) throw error;
+        gaps.push(`${netns.id}: ${error.message}`);
+      }
+    });
+  } catch (error) {
+    for (const ring of rings) ring.close();
+    throw error;
+  }
+
+  const fromNs = rings.reduce((latest, ring) => (ring.openedNs > latest ? ring.openedNs : latest), 0n);
+  // A block is handed over at the second expiry of its timer at the latest.
+  const holdMs = 2 * Math.max(1, ...rings.map((ring) => ring.retireMs));
+  let untilNs = fromNs;
+
+  const read = (): number => {
+    const startedNs = realtimeNs();
+    const batch: Frame[] = [];
+    let delivering = 0;
+    for (const ring of rings) if (ring.read((frame) => batch.push(frame)) > 0) delivering++;
+    if (delivering > 1) batch.sort((a, b) => (a.timeNs < b.timeNs ? -1 : a.timeNs > b.timeNs ? 1 : 0));
+    const completeNs = startedNs - BigInt(holdMs) * 1_000_000n;
+    if (completeNs > untilNs) untilNs = completeNs;
+    for (const frame of batch) options.onFrame(frame);
+    return batch.length;
+  };
+
+  const fds = rings.map((ring) => ring.fd);
+  let closed = false;
+  return {
+    places: () => rings.flatMap((ring) => ring.places()),
+    async poll(timeoutMs, alsoWakeFor = []) {
+      if (closed) return new Set();
+      const ready = await pollReadable([...fds, ...alsoWakeFor], timeoutMs);
+      if (!closed) read();
+      return new Set(alsoWakeFor.filter((fd) => ready.has(fd)));
+    },
+    async drain() {
+      await new Promise((resolve) => setTimeout(resolve, holdMs + 1));
+      if (closed) return;
+      // One walk is bounded by the size of the rings; under a flood the kernel would never let it end.
+      read();
+    },
+    coverage() {
+      const statistics = rings.map((ring) => ({ netns: ring.netns.id, ...ring.statistics() }));
+      return {
+        engine: 'packet-ring',
+        places: rings.flatMap((ring) => ring.places()),
+        fromNs,
+        untilNs,
+        framesCaptured: statistics.reduce((sum, { captured }) => sum + captured, 0),
+        lost: statistics.filter(({ lost }) => lost > 0).map(({ netns, lost }) => ({ netns, frames: lost })),
+        gaps: [...gaps],
+      };
+    },
+    close() {
+      closed = true;
+      for (const ring of rings) ring.close();
+    },
+  };
+}

@@ -1,0 +1,240 @@
+/**
+ * The diagnosis: the first place where the packet should have been sighted and was not, the first gate before it that stops,
+ * the rule that names it, and what would stop the packet next once that is cured.
+ */
+import { type EchoQuery, expectPath } from '../path/expect.ts';
+import { type Gate, gateKey } from '../path/gate.ts';
+import type { Path } from '../path/model.ts';
+import { applyChanges, type Change, changeCommand } from '../topology/change.ts';
+import type { Topology } from '../topology/model.ts';
+import { netnsArgument, shellWord } from '../topology/naming.ts';
+import { type EchoExchange, type Exchange, isAnswered } from '../trace/exchange.ts';
+import type { Coverage } from '../trace/frame.ts';
+import { confidenceOf, evidenceFor } from './evidence.ts';
+import type { Diagnosis, Finding, Outcome } from './finding.ts';
+import { RULES } from './registry.ts';
+import type { Claim, Context, Rule } from './rule.ts';
+import { follow, gatesBetween, isCovered, type Progress } from './walk.ts';
+
+export interface DiagnosisInput {
+  readonly query: EchoQuery;
+  readonly before: Topology;
+  readonly after?: Topology;
+  readonly exchanges: readonly Exchange[];
+  readonly coverage: Coverage;
+  readonly rules?: readonly Rule[];
+}
+
+/** Causes named one behind the other before the engine stops looking. */
+const MAX_CAUSES = 8;
+
+export function diagnose(input: DiagnosisInput): Diagnosis {
+  const { before, query, exchanges, coverage, rules = RULES } = input;
+  const path = expectPath(before, query);
+  const echoes = exchanges.filter((exchange): exchange is EchoExchange => exchange.kind === 'echo');
+  const unanswered = echoes.find((exchange) => !isAnswered(exchange));
+  const example = unanswered ?? echoes[0];
+  const progress = follow(path, example, exchanges);
+  const shared = { query, topology: before, path, exchanges, coverage, ...optional({ after: input.after, example }) };
+
+  const causes = unanswered ? causesOf(input, shared, progress, rules) : [];
+  const overall = rules.flatMap((rule) => {
+    const context: Context = { ...shared, situation: { kind: 'overall' }, passes: () => false };
+    const claim = rule.evaluate(context);
+    return claim ? [findingOf(rule, claim, context)] : [];
+  });
+  const findings = [...causes, ...overall];
+  return {
+    outcome: outcomeOf(findings, unanswered !== undefined, echoes.length),
+    findings,
+    path,
+    exchanges,
+    coverage,
+    before,
+    ...optional({ after: input.after, example }),
+    ...(unanswered ? { vanished: vanishedAt(progress) } : {}),
+  };
+}
+
+type Shared = Omit<Context, 'situation' | 'passes'>;
+
+function causesOf(input: DiagnosisInput, shared: Shared, progress: Progress, rules: readonly Rule[]): Finding[] {
+  const { query, before, coverage } = input;
+  const between = gatesBetween(progress);
+  const stop = between.find(({ gate }) => stops(gate, progress));
+  const last = progress.steps[progress.reached];
+  const missing = progress.missing === undefined ? undefined : progress.steps[progress.missing];
+  const leg = stop?.leg ?? missing?.leg ?? last?.leg ?? shared.path.legs[0];
+  if (!leg) return [];
+  const around = { leg, ...optional({ last: last?.step, missing: missing?.step }) };
+  // What was sighted outranks the model: gates it has passed are no longer asked about.
+  const overruled = new Set(
+    progress.steps.flatMap(({ step, made }) => (made && step.kind === 'gate' ? [gateKey(step.gate)] : [])),
+  );
+
+  if (stop) {
+    const context: Context = {
+      ...shared,
+      situation: { kind: 'stopped', gate: stop.gate, blocks: 'now', ...around },
+      passes: passesWith(before, query, stop.gate, overruled),
+    };
+    const answer = firstClaim(rules, context);
+    if (answer) {
+      const undecided = between.slice(0, between.indexOf(stop)).some(({ gate }) => gate.verdict === 'unknown');
+      const confidence = confidenceOf(context, progress, stop.gate, undecided);
+      const finding = findingOf(answer.rule, { confidence, ...answer.claim }, context, progress);
+      return [finding, ...nextCauses(input, shared, rules, overruled, stop.gate, answer.claim)];
+    }
+  }
+  const undecided = between.filter(({ gate }) => gate.verdict !== 'pass').map(({ gate }) => gate);
+  const covered =
+    missing === undefined ||
+    missing.step.kind === 'socket' ||
+    missing.step.kind === 'gate' ||
+    isCovered(coverage, missing.step.place);
+  const context: Context = {
+    ...shared,
+    situation: { kind: 'lost', covered, undecided, ...around },
+    passes: () => false,
+  };
+  const answer = firstClaim(rules, context);
+  return answer ? [findingOf(answer.rule, answer.claim, context, progress)] : [];
+}
+
+/** A gate that stops; also one that is left to others outside this machine, when nobody was sighted answering. */
+function stops(gate: Gate, progress: Progress): boolean {
+  if (gate.verdict === 'stop') return true;
+  return gate.kind === 'owner' && gate.verdict === 'unknown' && progress.missing === undefined;
+}
+
+/** Makes the cures on the model, one after the other, and names what would stop the packet then. */
+function nextCauses(
+  input: DiagnosisInput,
+  shared: Shared,
+  rules: readonly Rule[],
+  overruled: ReadonlySet<string>,
+  first: Gate,
+  firstClaimed: Claim,
+): Finding[] {
+  const findings: Finding[] = [];
+  const known = new Set([...overruled, gateKey(first)]);
+  let topology = input.before;
+  let query = input.query;
+  let claimed = firstClaimed;
+  while (findings.length < MAX_CAUSES && claimed.cure) {
+    topology = applyChanges(topology, claimed.cure.changes);
+    query = { ...query, start: claimed.cure.start ?? query.start };
+    const path = expectPath(topology, query);
+    const stopped = path.legs
+      .flatMap((leg) => leg.steps.map((step) => ({ leg, step })))
+      .find(({ step }) => step.kind === 'gate' && step.gate.verdict === 'stop' && !known.has(gateKey(step.gate)));
+    if (stopped?.step.kind !== 'gate') break;
+    const { gate } = stopped.step;
+    known.add(gateKey(gate));
+    const context: Context = {
+      ...shared,
+      topology,
+      query,
+      path,
+      situation: { kind: 'stopped', gate, blocks: 'next', leg: stopped.leg },
+      passes: passesWith(topology, query, gate, overruled),
+    };
+    const answer = firstClaim(rules, context);
+    if (!answer) break;
+    findings.push(findingOf(answer.rule, { confidence: 'likely', ...answer.claim }, context));
+    claimed = answer.claim;
+  }
+  return findings;
+}
+
+/** Would the packet get past this gate, and be stopped by no other before it, if the changes were made? */
+function passesWith(
+  topology: Topology,
+  query: EchoQuery,
+  gate: Gate,
+  overruled: ReadonlySet<string>,
+): Context['passes'] {
+  return (changes: readonly Change[], changed: EchoQuery = query) => {
+    const before = countBefore(expectPath(topology, query), gate, overruled);
+    const after = expectPath(applyChanges(topology, changes), changed);
+    const stopped = after.legs
+      .flatMap(({ steps }) => steps)
+      .findIndex((step) => step.kind === 'gate' && step.gate.verdict === 'stop' && !overruled.has(gateKey(step.gate)));
+    return after.legs.length > 0 && (stopped === -1 || stopped > before);
+  };
+}
+
+function countBefore(path: Path, gate: Gate, overruled: ReadonlySet<string>): number {
+  return path.legs
+    .flatMap(({ steps }) => steps)
+    .findIndex(
+      (step) => step.kind === 'gate' && !overruled.has(gateKey(step.gate)) && gateKey(step.gate) === gateKey(gate),
+    );
+}
+
+function firstClaim(rules: readonly Rule[], context: Context): { rule: Rule; claim: Claim } | undefined {
+  for (const rule of rules) {
+    const claim = rule.evaluate(context);
+    if (claim) return { rule, claim };
+  }
+  return undefined;
+}
+
+function findingOf(rule: Rule, claim: Claim, context: Context, progress?: Progress): Finding {
+  const { situation, topology, query } = context;
+  return {
+    rule: rule.id,
+    severity: rule.severity,
+    confidence: claim.confidence ?? 'proven',
+    title: claim.title,
+    summary: claim.summary,
+    where: claim.where,
+    evidence: [...evidenceFor(context, progress), ...(claim.evidence ?? [])],
+    remedies: claim.cure
+      ? [
+          {
+            why: claim.cure.why,
+            commands: claim.cure.changes.map((change) => changeCommand(topology, change)),
+            verify: verifyCommand(topology, { ...query, start: claim.cure.start ?? query.start }),
+          },
+        ]
+      : [],
+    ...(situation.kind === 'overall'
+      ? {}
+      : { blocks: situation.kind === 'stopped' ? situation.blocks : ('now' as const) }),
+  };
+}
+
+/** The command that traces again, from the namespace vdiag was started in. */
+function verifyCommand(topology: Topology, { start, destination }: EchoQuery): string {
+  const words = ['vdiag', 'ping-trace', start.name, destination];
+  if (start.netns !== topology.home) words.push('--netns', netnsArgument(topology, start.netns));
+  return words.map(shellWord).join(' ');
+}
+
+function outcomeOf(findings: readonly Finding[], lost: boolean, echoes: number): Outcome {
+  if (findings.some(({ rule }) => rule === 'not-captured')) return 'inconclusive';
+  if (lost || findings.some(({ severity }) => severity !== 'note')) return 'fault';
+  return echoes === 0 ? 'inconclusive' : 'healthy';
+}
+
+function vanishedAt(progress: Progress): NonNullable<Diagnosis['vanished']> {
+  const last = progress.steps[progress.reached];
+  const missing = progress.missing === undefined ? undefined : progress.steps[progress.missing];
+  const placeOf = (step: typeof last) =>
+    step?.step.kind === 'place' || step?.step.kind === 'socket' ? step.step.place : undefined;
+  return {
+    leg: missing?.legIndex ?? last?.legIndex ?? 0,
+    ...optional({ last: placeOf(last), missing: placeOf(missing) }),
+  };
+}
+
+/** Leaves out what is undefined, as `exactOptionalPropertyTypes` asks. */
+function optional<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const present: { [K in keyof T]?: Exclude<T[K], undefined> } = {};
+  for (const key of Object.keys(values) as (keyof T)[]) {
+    const value = values[key];
+    if (value !== undefined) present[key] = value as Exclude<T[typeof key], undefined>;
+  }
+  return present;
+}

@@ -1,0 +1,68 @@
+import type { OwnerGate } from '../../path/gate.ts';
+import { placeName } from '../../topology/naming.ts';
+import { addressesOf, linkOf } from '../../topology/query.ts';
+import type { Place } from '../../trace/frame.ts';
+import type { Context, Cure, Rule } from '../rule.ts';
+import { coveringPrefix } from '../segment.ts';
+
+export const addressMissing: Rule = {
+  id: 'address-missing',
+  severity: 'fault',
+  title: 'nobody on the segment owns the address that is asked for',
+  explain: {
+    what: `The ARP request reaches every interface of the segment, and none of them has the address: it was never set, it was
+lost when the interface was moved to another namespace (that takes all addresses away), or the host is not there.`,
+    wire: `ARP requests for the address on every port, once a second, and no reply on any.`,
+    confirm: `  ip -br addr                 in every namespace of the segment: nobody has it
+  arping -I DEV ADDRESS       no answer`,
+    cure: `  ip addr add ADDRESS/LEN dev DEV
+at the interface that should have it. If the host itself is absent, start it, or correct the address you ping.`,
+    otherwise: `If the address is on an interface where the request does not come, look at the bridge ports on the way. If the
+address asked for is a router's, it is gateway-unreachable.`,
+  },
+  evaluate(context) {
+    const { situation, topology } = context;
+    if (situation.kind !== 'stopped') return undefined;
+    const { gate } = situation;
+    if (gate.kind !== 'owner' || gate.gateway || gate.assumedOnLink || gate.elsewhere.length > 0) return undefined;
+    const asker = placeName(topology, gate.asker);
+    const cure = intendedOwner(context, gate);
+    const beyond = gate.outside.length > 0;
+    return {
+      title: beyond
+        ? `nobody answers for ${gate.target} beyond ${gate.outside.map((place) => placeName(topology, place)).join(', ')}`
+        : `nobody on the segment of ${asker} has ${gate.target}`,
+      summary: `${asker} asks who has ${gate.target}. ${
+        beyond
+          ? 'The request leaves this machine, and no reply comes back: the host is absent, down or filtered.'
+          : `The request reaches ${list(gate.reached.map((place) => placeName(topology, place)))}, and none of them has the address; no other namespace connected to it has it either.`
+      }${cure ? ` ${placeName(topology, cure.at)} has no address at all: it should probably have this one.` : ''}`,
+      where: cure?.at ?? gate.asker,
+      ...(cure === undefined ? {} : { cure: cure.cure }),
+    };
+  },
+};
+
+/** The one interface the request reaches that has no address at all. */
+function intendedOwner(context: Context, gate: OwnerGate): { at: Place; cure: Cure } | undefined {
+  const { topology } = context;
+  const bare = gate.reached.filter((place) => {
+    const link = linkOf(topology, place);
+    return link !== undefined && addressesOf(link, 4).length === 0 && place.netns !== gate.asker.netns;
+  });
+  const hosts = bare.filter((place) => linkOf(topology, place)?.kind !== 'bridge');
+  const [at, ...others] = hosts.length > 0 ? hosts : bare;
+  const prefixLength = coveringPrefix(topology, gate.asker, gate.target);
+  if (!at || others.length > 0 || prefixLength === undefined) return undefined;
+  return {
+    at,
+    cure: {
+      why: `${placeName(topology, at)} is the only interface on the segment without an address`,
+      changes: [{ kind: 'address-add', at, address: gate.target, prefixLength }],
+    },
+  };
+}
+
+function list(names: readonly string[]): string {
+  return names.length === 0 ? 'nobody' : names.join(', ');
+}

@@ -1,0 +1,98 @@
+import { prefixContains } from '../../topology/address.ts';
+import type { Change } from '../../topology/change.ts';
+import type { Link, Namespace } from '../../topology/model.ts';
+import { inNetns, placeName } from '../../topology/naming.ts';
+import { addressesOf, linkOf, masterOf, namespaceOf, peerOf } from '../../topology/query.ts';
+import { type Place, placeKey } from '../../trace/frame.ts';
+import type { Context, Rule } from '../rule.ts';
+
+export const bridgePortDetached: Rule = {
+  id: 'bridge-port-detached',
+  severity: 'fault',
+  title: "the host end of a container's veth is in no bridge, or in the wrong one",
+  explain: {
+    what: `The veth pair is whole, but its end in the host is not a port of the bridge its network lives on: what the
+container sends comes out at the host end, and nobody is there. Runtimes leave it so when they are interrupted;
+restarting a bridge (deleting and making it anew) detaches all its ports.`,
+    wire: `The ARP request is seen on the host end of the veth, and neither on the bridge nor on any other port.`,
+    confirm: `  bridge link                 the host end is missing, or shows another master
+  ip link show DEV            no "master"`,
+    cure: `  ip link set DEV master BRIDGE`,
+    otherwise: `A host end with routes or addresses of its own is routed, not bridged: that is no fault.`,
+  },
+  evaluate(context) {
+    const { situation, topology } = context;
+    if (situation.kind !== 'stopped') return undefined;
+    const { gate } = situation;
+    // Whatever the packet met behind a detached end (nobody home, a validation that fails), the detachment comes first.
+    if (gate.kind !== 'owner' && gate.kind !== 'source' && gate.kind !== 'forwarding' && gate.kind !== 'route')
+      return undefined;
+    for (const { namespace, link } of suspects(context)) {
+      const at: Place = { netns: namespace.id, name: link.name };
+      const current = masterOf(namespace, link);
+      const bridge = bridgesFor(context, namespace, current).find((candidate) =>
+        context.passes([{ kind: 'enslave', at, bridge: candidate.name } satisfies Change]),
+      );
+      if (!bridge) continue;
+      const name = placeName(topology, at);
+      return {
+        title: current
+          ? `${name} is a port of ${current.name}, and its network is on ${bridge.name}`
+          : `${name} is in no bridge: what comes out there reaches nobody`,
+        summary: `${name} is the host end of a veth pair${inNetns(topology, namespace.id)}. ${
+          current ? `It is enslaved to ${current.name}` : 'It has no master, no address and no route'
+        }, so it is cut off from ${bridge.name}, where the other side is.`,
+        where: at,
+        cure: { why: `make ${name} a port of ${bridge.name}`, changes: [{ kind: 'enslave', at, bridge: bridge.name }] },
+      };
+    }
+    return undefined;
+  },
+};
+
+/** Veth ends without master, address and route, where the packet came to or where the target's own veth ends; then ports of other bridges. */
+function suspects({ situation, topology, path, query }: Context): { namespace: Namespace; link: Link }[] {
+  if (situation.kind !== 'stopped') return [];
+  const { gate } = situation;
+  const places: Place[] = path.legs.flatMap(({ steps }) =>
+    steps.flatMap((step) => (step.kind === 'place' ? [step.place] : [])),
+  );
+  places.push(gate.place, query.start);
+  if (gate.kind === 'owner') places.push(...gate.reached, ...gate.elsewhere);
+  const around = new Map<string, { namespace: Namespace; link: Link }>();
+  for (const place of places) {
+    const namespace = namespaceOf(topology, place.netns);
+    const link = linkOf(topology, place);
+    if (!namespace || !link) continue;
+    around.set(placeKey(place), { namespace, link });
+    const peer = peerOf(topology, place.netns, link);
+    if (peer) around.set(placeKey({ netns: peer.namespace.id, name: peer.link.name }), peer);
+  }
+  const ends = [...around.values()].filter(({ link }) => link.kind === 'veth' && addressesOf(link, 4).length === 0);
+  const loose = ends.filter(({ namespace, link }) => link.master === undefined && !isRouted(namespace, link));
+  const elsewhere = ends.filter(({ link }) => link.master !== undefined);
+  return [...loose, ...elsewhere];
+}
+
+function isRouted(namespace: Namespace, link: Link): boolean {
+  return namespace.routes.some(
+    (route) => route.family === 4 && route.nextHops.some(({ device }) => device === link.name),
+  );
+}
+
+/**
+ * Bridges the end could belong to. A port is only suspected of being in the wrong bridge
+ * when another bridge has the network's address and its own has none of it: two networks may use the same addresses.
+ */
+function bridgesFor({ topology, query }: Context, namespace: Namespace, current: Link | undefined): Link[] {
+  const bridges = namespace.links.filter(({ kind, index }) => kind === 'bridge' && index !== current?.index);
+  if (!current) return bridges;
+  const source = linkOf(topology, query.start)?.addresses.find(({ family }) => family === 4);
+  const hasNetwork = (bridge: Link) =>
+    addressesOf(bridge, 4).some(
+      ({ address, prefixLength }) =>
+        prefixContains(`${address}/${prefixLength}`, query.destination) ||
+        (source !== undefined && prefixContains(`${address}/${prefixLength}`, source.address)),
+    );
+  return hasNetwork(current) ? [] : bridges.filter(hasNetwork);
+}

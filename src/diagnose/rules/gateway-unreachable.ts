@@ -1,0 +1,86 @@
+import type { OwnerGate, RouteGate } from '../../path/gate.ts';
+import type { Change } from '../../topology/change.ts';
+import { netnsName, placeName } from '../../topology/naming.ts';
+import { addressesOf } from '../../topology/query.ts';
+import { routersAmong } from '../routers.ts';
+import type { Context, Cure, Rule } from '../rule.ts';
+import { coveringPrefix } from '../segment.ts';
+
+export const gatewayUnreachable: Rule = {
+  id: 'gateway-unreachable',
+  severity: 'fault',
+  title: 'the next hop of the route does not answer: it is the wrong address, or on no interface',
+  explain: {
+    what: `The route to the target goes by a router, and nobody on the segment has that router's address: the route names the
+wrong one, or the router (for containers: the bridge) has lost its address.`,
+    wire: `ARP requests for the gateway's address, unanswered; never an echo request.`,
+    confirm: `  ip route get TARGET         names the gateway
+  ip -br addr                 at the router: another address, or none`,
+    cure: `If the router has another address on the segment:
+  ip route replace default via RIGHT
+If the router has none:
+  ip addr add GATEWAY/LEN dev BRIDGE`,
+    otherwise: `If the gateway answers ARP and the packet is lost behind it, look at the router: forwarding-off, filters.`,
+  },
+  evaluate(context) {
+    const { situation, topology } = context;
+    if (situation.kind !== 'stopped') return undefined;
+    const { gate } = situation;
+    if (gate.kind !== 'owner' || !gate.gateway) return undefined;
+    const asker = placeName(topology, gate.asker);
+    const cure = rightGateway(context, gate) ?? missingAddress(context, gate);
+    const beyond = gate.outside.map((place) => placeName(topology, place)).join(', ');
+    return {
+      title: `the gateway ${gate.target} of ${asker} does not answer`,
+      summary: `the route goes by ${gate.target}, and ${asker} asks who has it. ${
+        beyond
+          ? `The request leaves this machine by ${beyond}, and no reply comes back`
+          : 'No interface the request reaches has that address'
+      }, so nothing can be sent to the router.`,
+      where: gate.asker,
+      ...(cure === undefined ? {} : { cure }),
+    };
+  },
+};
+
+/** Another router's address on the same segment. */
+function rightGateway(context: Context, gate: OwnerGate): Cure | undefined {
+  const { topology, path } = context;
+  const route = path.legs
+    .flatMap(({ steps }) => steps)
+    .flatMap((step) => (step.kind === 'gate' && step.gate.kind === 'route' ? [step.gate] : []))
+    .find(
+      (candidate: RouteGate) => candidate.route?.gateway === gate.target && candidate.place.netns === gate.asker.netns,
+    )?.route;
+  if (!route) return undefined;
+  const addresses = routersAmong(topology, gate.asker.netns, gate.reached)
+    .flatMap(({ link }) => addressesOf(link, 4).map(({ address }) => address))
+    .filter((address) => coveringPrefix(topology, gate.asker, address) !== undefined);
+  for (const gateway of addresses) {
+    const change: Change = {
+      kind: 'route-replace',
+      netns: gate.asker.netns,
+      destination: route.route.destination,
+      gateway,
+    };
+    if (context.passes([change]))
+      return { why: `the router of this segment has ${gateway}, not ${gate.target}`, changes: [change] };
+  }
+  return undefined;
+}
+
+/** A router on the segment that has no address there. */
+function missingAddress(context: Context, gate: OwnerGate): Cure | undefined {
+  const { topology } = context;
+  const prefixLength = coveringPrefix(topology, gate.asker, gate.target);
+  const bare = routersAmong(topology, gate.asker.netns, gate.reached).filter(
+    ({ link }) => addressesOf(link, 4).length === 0,
+  );
+  const [router, ...others] = bare;
+  if (!router || others.length > 0 || prefixLength === undefined) return undefined;
+  const at = { netns: router.namespace.id, name: router.link.name };
+  return {
+    why: `${placeName(topology, at)} leads on from this segment and has no address on it${at.netns === topology.home ? '' : ` (in ${netnsName(topology, at.netns)})`}`,
+    changes: [{ kind: 'address-add', at, address: gate.target, prefixLength }],
+  };
+}

@@ -1,0 +1,36 @@
+import { placeName } from '../../topology/naming.ts';
+import type { Rule } from '../rule.ts';
+
+export const linkDown: Rule = {
+  id: 'link-down',
+  severity: 'fault',
+  title: 'an interface on the path is down',
+  explain: {
+    what: `An interface that is administratively down neither sends nor receives. A veth end whose other end is down has no
+carrier: what is sent by it is dropped in its own queue. A veth end that is moved to another namespace is set down, and
+loses its addresses.`,
+    wire: `The packet is seen up to the last device before the one that is down. If the far end of the sender's own veth is
+down, nothing is seen at all, not even on the sender's interface.`,
+    confirm: `  ip -br link                 DOWN, or LOWERLAYERDOWN with NO-CARRIER where the other end is down`,
+    cure: `  ip link set DEV up
+in the namespace the interface is in. Routes that used it have to be set again; those of its addresses come by themselves.`,
+    otherwise: `A port that is up but whose bridge is down is bridge-down.`,
+  },
+  evaluate({ situation, topology }) {
+    if (situation.kind !== 'stopped' || situation.gate.kind !== 'device') return undefined;
+    const { gate } = situation;
+    const name = placeName(topology, gate.place);
+    if (gate.state === 'no-carrier')
+      return {
+        title: `${name} has no carrier`,
+        summary: `${name} is up, but nothing is plugged into its other end: the packet cannot leave by it.`,
+        where: gate.place,
+      };
+    return {
+      title: `${name} is down`,
+      summary: `the packet has to pass ${name}, and that interface is administratively down.`,
+      where: gate.place,
+      cure: { why: `set ${name} up`, changes: [{ kind: 'link-up', at: gate.place }] },
+    };
+  },
+};

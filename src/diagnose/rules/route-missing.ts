@@ -1,0 +1,65 @@
+import { prefixContains } from '../../topology/address.ts';
+import type { Change } from '../../topology/change.ts';
+import { netnsName, placeName } from '../../topology/naming.ts';
+import { addressesOf, linkOf, namespaceOf } from '../../topology/query.ts';
+import type { Place } from '../../trace/frame.ts';
+import { routersAmong } from '../routers.ts';
+import type { Context, Cure, Rule } from '../rule.ts';
+
+export const routeMissing: Rule = {
+  id: 'route-missing',
+  severity: 'fault',
+  title: 'the sender, or a router on the way, has no route to the target',
+  explain: {
+    what: `No route covers the target's address. An ordinary socket is refused ("Network is unreachable"). A ping that is
+bound to an interface (ping -I) is not: the kernel then takes the target to be on that interface's link and asks ARP
+for it there, where nobody has it. A router without a route answers with an ICMP network-unreachable.`,
+    wire: `Nothing on any wire; or, bound to the interface, ARP requests for an address of a foreign network, unanswered.`,
+    confirm: `  ip route get TARGET         "Network is unreachable"
+  ip route                    no default route`,
+    cure: `  ip route add default via GATEWAY
+where GATEWAY is the router's address on the same segment: for a container, usually the bridge's.`,
+    otherwise: `If a route exists and its next hop does not answer, it is gateway-unreachable.`,
+  },
+  evaluate(context) {
+    const { situation, topology, query } = context;
+    if (situation.kind !== 'stopped') return undefined;
+    const { gate, leg } = situation;
+    if (gate.kind === 'owner' && gate.assumedOnLink) {
+      const who = netnsName(topology, gate.asker.netns);
+      const cure = defaultRoute(context, gate.asker, gate.reached);
+      return {
+        title: `${placeName(topology, gate.asker)} has no route to ${gate.target}`,
+        summary: `no route of ${gate.asker.netns === topology.home ? 'this namespace' : who} covers ${gate.target}. A socket bound to ${gate.asker.name} makes the kernel take it to be on that link: it asks ARP for it there, and nobody has it.`,
+        where: gate.asker,
+        ...(cure === undefined ? {} : { cure }),
+      };
+    }
+    if (gate.kind === 'route' && gate.purpose !== 'reply' && gate.route === undefined && leg.kind === 'echo-request') {
+      return {
+        title: `${netnsName(topology, gate.place.netns)} has no route to ${query.destination}`,
+        summary: `the echo request comes to ${placeName(topology, gate.place)}, which should pass it on, and no route there covers ${query.destination}.`,
+        where: gate.place,
+      };
+    }
+    return undefined;
+  },
+};
+
+/** A default route by a router of the segment, if the model's packet then gets on. */
+function defaultRoute(context: Context, asker: Place, reached: readonly Place[]): Cure | undefined {
+  const { topology } = context;
+  const own = linkOf(topology, asker);
+  const namespace = namespaceOf(topology, asker.netns);
+  if (!own || !namespace) return undefined;
+  const covered = (address: string) =>
+    addressesOf(own, 4).some((mine) => prefixContains(`${mine.address}/${mine.prefixLength}`, address));
+  const gateways = routersAmong(topology, asker.netns, reached)
+    .flatMap(({ link }) => addressesOf(link, 4).map(({ address }) => address))
+    .filter(covered);
+  for (const gateway of gateways) {
+    const change: Change = { kind: 'route-add', netns: asker.netns, destination: '0.0.0.0/0', gateway };
+    if (context.passes([change])) return { why: `${gateway} is the router of this segment`, changes: [change] };
+  }
+  return undefined;
+}

@@ -1,0 +1,119 @@
+/** Holds what was sighted against the path: how far did the packet come, and where should it have come next? */
+import type { Gate } from '../path/gate.ts';
+import type { Leg, Path, Step } from '../path/model.ts';
+import type { ArpExchange, EchoExchange, Exchange } from '../trace/exchange.ts';
+import { type Coverage, type Place, placeKey } from '../trace/frame.ts';
+import { type Journey, sightingAt } from '../trace/journey.ts';
+import type { Sighting } from '../trace/sighting.ts';
+
+/** One step of the path, and the sighting that proves it was made. */
+export interface Walked {
+  readonly leg: Leg;
+  readonly legIndex: number;
+  readonly step: Step;
+  readonly sighting?: Sighting;
+  /** The step was made: sighted itself, or something behind it was. */
+  readonly made: boolean;
+}
+
+export interface Progress {
+  readonly steps: readonly Walked[];
+  /** Position of the last step that was made, -1 for none. */
+  readonly reached: number;
+  /** Position of the first place or socket behind it. */
+  readonly missing?: number;
+}
+
+/**
+ * Follows one echo exchange along its path.
+ * A leg counts as made when its end was sighted, or when any later leg of the echo itself was: what comes after proves what came before.
+ * ARP legs are only asked about once everything before them is made, since others ask for the same addresses too.
+ */
+export function follow(path: Path, example: EchoExchange | undefined, exchanges: readonly Exchange[]): Progress {
+  const legs = path.legs.map((leg) => sighted(leg, example, exchanges));
+  const lastEcho = legs.findLastIndex((steps, index) => isEcho(path.legs[index]) && steps.some(isSeen));
+  const flat: Omit<Walked, 'made'>[] = [];
+  let reached = -1;
+  let connected = true;
+  for (const [legIndex, leg] of path.legs.entries()) {
+    for (const { step, seen, sighting } of legs[legIndex] ?? []) {
+      flat.push({ leg, legIndex, step, ...(sighting === undefined ? {} : { sighting }) });
+      if (seen && connected) reached = flat.length - 1;
+    }
+    connected = legIndex < lastEcho || (connected && endSeen(legs[legIndex] ?? []));
+  }
+  const steps = flat.map((walked, index) => ({ ...walked, made: index <= reached }));
+  const missing = steps.findIndex(({ step }, index) => index > reached && step.kind !== 'gate');
+  return { steps, reached, ...(missing === -1 ? {} : { missing }) };
+}
+
+interface Seen {
+  readonly seen: boolean;
+  readonly sighting?: Sighting;
+}
+
+const isSeen = ({ seen }: Seen) => seen;
+
+function isEcho(leg: Leg | undefined): boolean {
+  return leg?.kind === 'echo-request' || leg?.kind === 'echo-reply';
+}
+
+/** True when the leg's last place was reached. */
+function endSeen(steps: readonly (Seen & { readonly step: Step })[]): boolean {
+  return steps.findLast(({ step }) => step.kind !== 'gate')?.seen ?? false;
+}
+
+function sighted(
+  leg: Leg,
+  example: EchoExchange | undefined,
+  exchanges: readonly Exchange[],
+): (Seen & { step: Step })[] {
+  const journeys = journeysOf(leg, example, exchanges);
+  return leg.steps.map((step) => {
+    if (step.kind === 'gate') return { step, seen: false };
+    if (step.kind === 'socket') return { step, seen: (example?.probe?.replies.length ?? 0) > 0 };
+    for (const journey of journeys) {
+      const sighting = sightingAt(journey, step.place, step.direction);
+      if (sighting) return { step, seen: true, sighting };
+    }
+    return { step, seen: false };
+  });
+}
+
+/** The journeys that belong to a leg. */
+export function journeysOf(leg: Leg, example: EchoExchange | undefined, exchanges: readonly Exchange[]): Journey[] {
+  switch (leg.kind) {
+    case 'echo-request':
+      return example?.request ? [example.request] : [];
+    case 'echo-reply':
+      return [...(example?.replies ?? [])];
+    case 'arp-request':
+      return asked(leg, exchanges).map(({ request }) => request);
+    case 'arp-reply':
+      return asked(leg, exchanges).flatMap(({ replies }) => replies);
+    default:
+      return leg.kind satisfies never;
+  }
+}
+
+function asked(leg: Leg, exchanges: readonly Exchange[]): ArpExchange[] {
+  return exchanges.filter(
+    (exchange): exchange is ArpExchange =>
+      exchange.kind === 'arp' && exchange.senderProtocol === leg.source && exchange.targetProtocol === leg.destination,
+  );
+}
+
+/** Gates between the last step that was made and the first that should have been and was not. */
+export function gatesBetween({ steps, reached, missing }: Progress): { gate: Gate; leg: Leg; legIndex: number }[] {
+  return steps
+    .slice(reached + 1, missing ?? steps.length)
+    .flatMap(({ step, leg, legIndex }) => (step.kind === 'gate' ? [{ gate: step.gate, leg, legIndex }] : []));
+}
+
+/** True when a place was listened to and its namespace lost nothing: only then is an absence evidence. */
+export function isCovered(coverage: Coverage, place: Place): boolean {
+  return (
+    coverage.places.some((candidate) => placeKey(candidate) === placeKey(place)) &&
+    !coverage.lost.some(({ netns, frames }) => netns === place.netns && frames > 0)
+  );
+}

@@ -1,0 +1,241 @@
+/** Address resolution: who is asked, who answers, and whether the answer reaches the stack that waits (net/ipv4/arp.c). */
+import type { Neighbour } from '../topology/model.ts';
+import { commandIn, interfaceSysctl, placeName } from '../topology/naming.ts';
+import { ipv4Setting, ownersOf } from '../topology/query.ts';
+import { findRoute, routeText } from './fib.ts';
+import type { ArpAnswerGate, Gate } from './gate.ts';
+import { type Arrival, BROADCAST, transmit } from './layer2.ts';
+import type { Step } from './model.ts';
+import { sourceGate, stackGate } from './stack.ts';
+import type { Trail } from './trail.ts';
+import { gateStep, learnNeighbour, type Port, placeOf, usableNeighbour, type World } from './world.ts';
+
+/** Where a packet goes next on a link. */
+export interface NextHop {
+  readonly address: string;
+  /** A router's address, taken from a route; else the destination itself. */
+  readonly gateway: boolean;
+  /** No route covers it: the socket is bound to the device, and the kernel takes the destination to be on its link. */
+  readonly assumedOnLink: boolean;
+}
+
+export interface Resolved {
+  readonly mac: string;
+  /** The entry that was there already; absent when it was asked for. */
+  readonly entry?: Neighbour;
+  /** Who answered. */
+  readonly answeredBy?: Port;
+}
+
+/**
+ * The hardware address that `asker` sends to for `hop`: from its neighbour table, or by an ARP exchange,
+ * whose legs go onto the trail. Undefined when nobody on this machine answers.
+ */
+export function resolve(
+  world: World,
+  trail: Trail,
+  asker: Port,
+  askerAddress: string,
+  hop: NextHop,
+): Resolved | undefined {
+  // A device without ARP sends to its own address (arp_constructor).
+  if (asker.link.flags.includes('NOARP')) return { mac: asker.link.mac };
+  const entry = usableNeighbour(world, asker, hop.address);
+  if (entry?.mac !== undefined) return { mac: entry.mac, entry };
+
+  trail.begin('arp-request', askerAddress, hop.address);
+  const arrivals = transmit(world, asker, { source: asker.link.mac, destination: BROADCAST });
+  const answers = arrivals
+    .filter((arrival) => !arrival.outside)
+    .map((arrival) => answer(world, arrival, askerAddress, hop.address));
+  const chosen = answers
+    .filter(({ as }) => as !== 'nobody')
+    .sort((a, b) => a.stops - b.stops || Number(a.as === 'proxy') - Number(b.as === 'proxy'))[0];
+  if (!chosen) {
+    nobodyAnswers(world, trail, asker, askerAddress, hop, arrivals);
+    return undefined;
+  }
+  trail.add(...chosen.arrival.steps, ...chosen.gates.map(gateStep));
+  const answerer = chosen.arrival.port;
+  learnNeighbour(world, answerer, askerAddress, asker.link.mac);
+  reply(world, trail, answerer, asker, askerAddress, hop.address);
+  learnNeighbour(world, asker, hop.address, answerer.link.mac);
+  return { mac: answerer.link.mac, answeredBy: answerer };
+}
+
+interface Answer {
+  readonly arrival: Arrival;
+  readonly as: 'owner' | 'proxy' | 'nobody';
+  readonly gates: readonly Gate[];
+  readonly stops: number;
+}
+
+/** arp_process: does the stack that got the request answer it, and which of its gates would keep it silent? */
+function answer(world: World, arrival: Arrival, sender: string, target: string): Answer {
+  const { port } = arrival;
+  const { namespace, link } = port;
+  const silent: Answer = { arrival, as: 'nobody', gates: [], stops: arrival.stops };
+  if (namespace.detail === 'links') {
+    const owns = ownersOf(world.topology, target).some((owner) => owner.namespace.id === namespace.id);
+    return owns ? { ...silent, as: 'owner' } : silent;
+  }
+  const route = findRoute(namespace, { destination: target, source: sender, inputInterface: link.name });
+  if (route?.type !== 'local') {
+    const published = namespace.neighbours.some(
+      (entry) => entry.proxy && entry.address === target && entry.device === link.name,
+    );
+    const proxies =
+      ipv4Setting(namespace, link, 'forwarding') === 1 &&
+      route?.type === 'unicast' &&
+      route.device !== link.name &&
+      (published || ipv4Setting(namespace, link, 'proxy_arp') === 1);
+    return proxies ? { ...silent, as: 'proxy' } : silent;
+  }
+  const gates: Gate[] = [
+    noArpGate(world, port),
+    sourceGate(world, port, 'arp', sender, target),
+    arpSettingsGate(world, port, sender, target),
+  ];
+  const stops = arrival.stops + gates.filter(({ verdict }) => verdict === 'stop').length;
+  return { arrival, as: 'owner', gates, stops };
+}
+
+/** The answer's way back, and whether the entry that waits for it ever learns of it. */
+function reply(world: World, trail: Trail, answerer: Port, asker: Port, askerAddress: string, target: string): void {
+  trail.begin('arp-reply', askerAddress, target);
+  const arrivals = transmit(world, answerer, { source: answerer.link.mac, destination: asker.link.mac }).filter(
+    ({ port, outside }) => !outside && port.namespace.id === asker.namespace.id,
+  );
+  const isAsker = ({ port }: Arrival) => port.link.name === asker.link.name;
+  const back =
+    arrivals.find((arrival) => isAsker(arrival) && arrival.stops === 0) ??
+    arrivals.find((arrival) => arrival.accepted && arrival.stops === 0) ??
+    arrivals.find(isAsker) ??
+    arrivals[0];
+  if (!back) return;
+  trail.add(...back.steps, gateStep(stackGate(world, asker, back.port, 'neighbour', askerAddress)));
+}
+
+/** No stack on the segment owns the target: the request is sighted wherever it is flooded, and that is all. */
+function nobodyAnswers(
+  world: World,
+  trail: Trail,
+  asker: Port,
+  askerAddress: string,
+  hop: NextHop,
+  arrivals: readonly Arrival[],
+): void {
+  const { topology } = world;
+  const open = arrivals.filter(({ stops }) => stops === 0);
+  const fewest = Math.min(...arrivals.map(({ stops }) => stops));
+  const reached = open.length > 0 ? open : arrivals.filter(({ stops }) => stops === fewest);
+  trail.add(...merged(reached));
+  const elsewhere = ownersOf(topology, hop.address).map(({ namespace, link }) => placeOf({ namespace, link }));
+  const outside = reached.filter((arrival) => arrival.outside).map(({ port }) => placeOf(port));
+  trail.add(
+    gateStep({
+      kind: 'owner',
+      place: placeOf(asker),
+      verdict: outside.length > 0 ? 'unknown' : 'stop',
+      asker: placeOf(asker),
+      askerAddress,
+      target: hop.address,
+      gateway: hop.gateway,
+      assumedOnLink: hop.assumedOnLink,
+      reached: reached.filter((arrival) => !arrival.outside).map(({ port }) => placeOf(port)),
+      outside,
+      elsewhere,
+      facts: [
+        elsewhere.length > 0
+          ? {
+              text: `${hop.address} is on ${elsewhere.map((place) => placeName(topology, place)).join(' and ')}, where the request does not come`,
+            }
+          : { text: `${hop.address} is on no interface of any connected namespace`, look: 'ip -br addr' },
+        ...outside.map((place) => ({ text: `the link of ${placeName(topology, place)} leaves this machine` })),
+      ],
+    }),
+  );
+}
+
+/** The steps of several arrivals of one flooded frame, each once. */
+function merged(arrivals: readonly Arrival[]): Step[] {
+  const seen = new Set<string>();
+  return arrivals
+    .flatMap(({ steps }) => steps)
+    .filter((step) => {
+      const key =
+        step.kind === 'gate'
+          ? `${step.gate.kind} ${step.gate.place.netns}/${step.gate.place.name} ${'direction' in step.gate ? step.gate.direction : ''}`
+          : `${step.kind} ${step.place.netns}/${step.place.name} ${step.kind === 'place' ? step.direction : ''}`;
+      if (seen.has(key)) return false;
+      seen.add(key);
+      return true;
+    });
+}
+
+function noArpGate(world: World, port: Port): ArpAnswerGate {
+  const { topology } = world;
+  const place = placeOf(port);
+  const off = port.link.flags.includes('NOARP');
+  return {
+    kind: 'arp-answer',
+    place,
+    by: off ? 'noarp' : 'nothing',
+    verdict: off ? 'stop' : 'pass',
+    facts: [
+      {
+        text: `${placeName(topology, place)} has ARP ${off ? 'off (NOARP)' : 'on'}`,
+        look: commandIn(topology, place.netns, ['ip', 'link', 'show', port.link.name]),
+      },
+    ],
+  };
+}
+
+/** arp_ignore and arp_filter (Documentation/networking/ip-sysctl.rst). */
+function arpSettingsGate(world: World, port: Port, sender: string, target: string): ArpAnswerGate {
+  const { topology } = world;
+  const { namespace, link } = port;
+  const place = placeOf(port);
+  const ignore = ipv4Setting(namespace, link, 'arp_ignore');
+  const filter = ipv4Setting(namespace, link, 'arp_filter');
+  const show = (setting: string) =>
+    commandIn(topology, place.netns, [
+      'sysctl',
+      `net.ipv4.conf.all.${setting}`,
+      interfaceSysctl('ipv4', link.name, setting),
+    ]);
+  const decided = (by: ArpAnswerGate['by'], verdict: ArpAnswerGate['verdict'], text: string): ArpAnswerGate => ({
+    kind: 'arp-answer',
+    place,
+    by,
+    verdict,
+    facts: [{ text, look: show(by === 'arp_filter' ? 'arp_filter' : 'arp_ignore') }],
+  });
+  if (ignore === undefined || filter === undefined)
+    return decided(
+      'nothing',
+      'unknown',
+      `arp_ignore and arp_filter of ${placeName(topology, place)} could not be read`,
+    );
+  const ownHere = link.addresses.filter(({ family, address }) => family === 4 && address === target);
+  const ignored =
+    ignore === 8 ||
+    ((ignore === 1 || ignore === 2) && ownHere.length === 0) ||
+    (ignore === 3 && ownHere.some(({ scope }) => scope === 'host'));
+  if (ignored)
+    return decided(
+      'arp_ignore',
+      'stop',
+      `arp_ignore is ${ignore} at ${placeName(topology, place)}, and ${target} is not an address of ${link.name}`,
+    );
+  if (filter === 1) {
+    const back = findRoute(namespace, { destination: sender, source: target });
+    if (back?.device !== link.name)
+      return decided(
+        'arp_filter',
+        'stop',
+        `arp_filter is 1 at ${placeName(topology, place)}, and the way back to ${sender} is ${back ? routeText(back) : 'missing'}`,
+      );
+  }
+  return decided('nothing', 'pass', `${placeName(topology, place)} answers for ${target}`);
+}

@@ -1,0 +1,145 @@
+/** The routing decision: policy rules, tables, longest prefix (net/ipv4/fib_rules.c, fib_trie.c; ip-rule(8), ip-route(8)). */
+import { prefixContains, prefixLength } from '../topology/address.ts';
+import type { Namespace, PolicyRule, Route } from '../topology/model.ts';
+
+export interface RouteQuery {
+  readonly destination: string;
+  /** Empty or absent: not chosen yet. */
+  readonly source?: string;
+  /** The device a packet came in by; absent for what the namespace sends itself. */
+  readonly inputInterface?: string;
+  /** The device a socket is bound to: only routes that use it count. */
+  readonly outputInterface?: string;
+  readonly mark?: number;
+}
+
+export interface RouteFound {
+  readonly route: Route;
+  readonly type: string;
+  readonly device?: string;
+  readonly gateway?: string;
+  /** The route's preferred source. */
+  readonly source?: string;
+  /** Why this may not be the answer: a rule that could not be decided, several next hops. */
+  readonly uncertain?: string;
+}
+
+/** What the kernel has when nobody configured a rule (fib_default_rules_init). */
+const DEFAULT_RULES: readonly PolicyRule[] = [
+  { family: 4, priority: 0, action: 'lookup', table: 'local', undecidable: [] },
+  { family: 4, priority: 32766, action: 'lookup', table: 'main', undecidable: [] },
+  { family: 4, priority: 32767, action: 'lookup', table: 'default', undecidable: [] },
+];
+
+/** The route the namespace would take, or undefined where it has none (ENETUNREACH). Blackhole and its like are found, with their type. */
+export function findRoute(namespace: Namespace, query: RouteQuery): RouteFound | undefined {
+  const own = namespace.rules.filter((rule) => rule.family === 4);
+  const rules = own.length > 0 ? [...own].sort((a, b) => a.priority - b.priority) : DEFAULT_RULES;
+  let uncertain: string | undefined;
+  for (const rule of rules) {
+    if (!ruleMatches(rule, query)) continue;
+    if (rule.undecidable.length > 0) {
+      uncertain ??= `rule ${rule.priority} (${rule.undecidable.join(' ')}) is not decided`;
+      continue;
+    }
+    const found = rule.action === 'lookup' ? lookUp(namespace, rule.table ?? 'main', query) : byAction(rule);
+    if (found === undefined || found.type === 'throw') continue;
+    return uncertain === undefined ? found : { ...found, uncertain };
+  }
+  return undefined;
+}
+
+function ruleMatches(rule: PolicyRule, query: RouteQuery): boolean {
+  if (rule.from !== undefined && !(query.source && prefixContains(rule.from, query.source))) return false;
+  if (rule.to !== undefined && !prefixContains(rule.to, query.destination)) return false;
+  // What the namespace sends itself comes "in" by lo.
+  if (rule.inputInterface !== undefined && rule.inputInterface !== (query.inputInterface ?? 'lo')) return false;
+  if (rule.outputInterface !== undefined && rule.outputInterface !== query.outputInterface) return false;
+  if (rule.mark !== undefined && ((query.mark ?? 0) & (rule.markMask ?? 0xffffffff)) !== rule.mark) return false;
+  return true;
+}
+
+function byAction(rule: PolicyRule): RouteFound | undefined {
+  if (!['unreachable', 'prohibit', 'blackhole'].includes(rule.action)) return undefined;
+  const route: Route = {
+    family: 4,
+    table: `rule ${rule.priority}`,
+    type: rule.action,
+    destination: rule.to ?? '0.0.0.0/0',
+    metric: 0,
+    scope: 'global',
+    protocol: 'rule',
+    nextHops: [],
+  };
+  return { route, type: rule.action };
+}
+
+function lookUp(namespace: Namespace, table: string, query: RouteQuery): RouteFound | undefined {
+  let best: Route | undefined;
+  let bestHops: Route['nextHops'] = [];
+  for (const route of namespace.routes) {
+    if (route.family !== 4 || route.table !== table || !prefixContains(route.destination, query.destination)) continue;
+    const hops = route.nextHops.filter(
+      (hop) =>
+        !hop.flags.includes('dead') && (query.outputInterface === undefined || hop.device === query.outputInterface),
+    );
+    if (hops.length === 0 && (route.nextHops.length > 0 || query.outputInterface !== undefined)) continue;
+    if (best && !narrower(route, best)) continue;
+    best = route;
+    bestHops = hops;
+  }
+  if (!best) return undefined;
+  const hop = bestHops[0];
+  return {
+    route: best,
+    type: best.type,
+    ...(hop?.device === undefined ? {} : { device: hop.device }),
+    ...(hop?.gateway === undefined ? {} : { gateway: hop.gateway }),
+    ...(best.source === undefined ? {} : { source: best.source }),
+    ...(bestHops.length > 1 ? { uncertain: `${best.destination} has ${bestHops.length} next hops` } : {}),
+  };
+}
+
+function narrower(a: Route, b: Route): boolean {
+  const difference = prefixLength(a.destination) - prefixLength(b.destination);
+  return difference > 0 || (difference === 0 && a.metric < b.metric);
+}
+
+/** True of an address that the namespace takes for its own: a `local` route covers it. */
+export function isLocal(namespace: Namespace, address: string): boolean {
+  return findRoute(namespace, { destination: address })?.type === 'local';
+}
+
+/**
+ * The source address the kernel gives to what leaves by `device` (inet_select_addr, net/ipv4/devinet.c):
+ * the first on the device whose prefix covers the next hop, else its first, else any other of the namespace.
+ */
+export function chooseSource(namespace: Namespace, device: string, nextHop: string): string | undefined {
+  const own = addresses(namespace, device);
+  const covering = own.find(({ address, prefixLength: length }) => prefixContains(`${address}/${length}`, nextHop));
+  if (covering ?? own[0]) return (covering ?? own[0])?.address;
+  for (const link of namespace.links) {
+    const other = addresses(namespace, link.name).find(({ scope }) => scope === 'global');
+    if (other) return other.address;
+  }
+  return undefined;
+}
+
+function addresses(namespace: Namespace, device: string) {
+  const link = namespace.links.find(({ name }) => name === device);
+  return link?.addresses.filter(({ family }) => family === 4) ?? [];
+}
+
+/** "1.2.3.0/24 dev veth0", "default via 10.9.0.1 dev eth0": the route as ip(8) words it. */
+export function routeText(found: RouteFound): string {
+  const { route, type } = found;
+  return [
+    type === 'unicast' ? '' : type,
+    route.destination === '0.0.0.0/0' ? 'default' : route.destination,
+    found.gateway === undefined ? '' : `via ${found.gateway}`,
+    found.device === undefined ? '' : `dev ${found.device}`,
+    route.table === 'main' || route.table === 'local' ? '' : `table ${route.table}`,
+  ]
+    .filter((word) => word !== '')
+    .join(' ');
+}

@@ -1,0 +1,64 @@
+/** Which netfilter hooks have anything to say, from the ruleset as `nft -j` lists it (libnftables-json(5)). */
+import type { Namespace } from '../topology/model.ts';
+import type { FilterGate } from './gate.ts';
+
+/** The names iptables gives to the chains at the hooks. */
+const LEGACY_CHAIN: Readonly<Record<FilterGate['hook'], string>> = {
+  prerouting: 'PREROUTING',
+  input: 'INPUT',
+  forward: 'FORWARD',
+  output: 'OUTPUT',
+  postrouting: 'POSTROUTING',
+};
+
+/** True when a chain at this hook has rules, or a policy other than accept; undefined when that could not be read. */
+export function hasRules(namespace: Namespace, hook: FilterGate['hook']): boolean | undefined {
+  const { nftables, iptablesLegacy } = namespace.filters;
+  const chain = LEGACY_CHAIN[hook];
+  if (
+    iptablesLegacy !== undefined &&
+    new RegExp(`^(\\[[0-9:]+\\] )?-A ${chain} |^:${chain} (?!ACCEPT)`, 'm').test(iptablesLegacy)
+  )
+    return true;
+  if (nftables === undefined) return undefined;
+  const chains = nftables.flatMap((entry) => chainAt(entry, hook));
+  return chains.some(({ drops, table, name }) => drops || nftables.some((entry) => isRuleIn(entry, table, name)));
+}
+
+/** True when a packet that leaves may get another source address: masquerade or snat rules. */
+export function mayRewriteSource(namespace: Namespace): boolean {
+  const { nftables, iptablesLegacy } = namespace.filters;
+  if (/-j (MASQUERADE|SNAT)\b/.test(iptablesLegacy ?? '')) return true;
+  return (
+    nftables?.some((entry) =>
+      /"(masquerade|snat)":|"(MASQUERADE|SNAT)"/.test(JSON.stringify(member(entry, 'rule') ?? null)),
+    ) ?? false
+  );
+}
+
+function chainAt(entry: unknown, hook: string): { table: string; name: string; drops: boolean }[] {
+  const chain = member(entry, 'chain');
+  const family = member(chain, 'family');
+  if (member(chain, 'hook') !== hook || (family !== 'ip' && family !== 'inet')) return [];
+  return [
+    {
+      table: `${family} ${String(member(chain, 'table'))}`,
+      name: String(member(chain, 'name')),
+      drops: member(chain, 'policy') === 'drop',
+    },
+  ];
+}
+
+function isRuleIn(entry: unknown, table: string, chain: string): boolean {
+  const rule = member(entry, 'rule');
+  return (
+    rule !== undefined &&
+    `${String(member(rule, 'family'))} ${String(member(rule, 'table'))}` === table &&
+    member(rule, 'chain') === chain
+  );
+}
+
+function member(value: unknown, key: string): unknown {
+  if (typeof value !== 'object' || value === null) return undefined;
+  return Object.getOwnPropertyDescriptor(value, key)?.value;
+}

@@ -1,0 +1,228 @@
+/**
+ * The way of one frame from the device that sends it to every stack it comes to: veth crossings, bridges, their gates.
+ * Gates that stop are recorded and walked past, so that what lies behind them is known too.
+ */
+import { commandIn, placeName } from '../topology/naming.ts';
+import { hasCarrier, isUp, masterOf, peerOf, portsOf } from '../topology/query.ts';
+import type { Place } from '../trace/frame.ts';
+import type { DeviceGate, Gate } from './gate.ts';
+import type { Step } from './model.ts';
+import { forwardingEntry, gateStep, isStop, learnStation, type Port, placeOf, placeStep, type World } from './world.ts';
+
+export const BROADCAST = 'ff:ff:ff:ff:ff:ff';
+
+/** Link-layer addresses of the frame that is sent. */
+export interface FrameAddresses {
+  readonly source: string;
+  readonly destination: string;
+}
+
+/** A frame handed to the stack of `port`, or leaving this machine there. */
+export interface Arrival {
+  readonly port: Port;
+  /** Places and gates from the sending device to here. */
+  readonly steps: readonly Step[];
+  /** Gates on the way that stop it. */
+  readonly stops: number;
+  /** The frame is addressed to this stack (PACKET_HOST or broadcast); else it is dropped as somebody else's. */
+  readonly accepted: boolean;
+  /** It leaves by a device whose other end is not on this machine. */
+  readonly outside: boolean;
+}
+
+/** Devices a frame may cross before the walk calls it a loop. */
+const MAX_DEVICES = 64;
+
+interface Walk {
+  readonly world: World;
+  readonly frame: FrameAddresses;
+  readonly visited: ReadonlySet<string>;
+}
+
+/** Every stack that a frame sent by `from` comes to. */
+export function transmit(world: World, from: Port, frame: FrameAddresses): Arrival[] {
+  return send({ world, frame, visited: new Set() }, from, []);
+}
+
+function send(walk: Walk, port: Port, before: readonly Step[]): Arrival[] {
+  const { world, visited } = walk;
+  const key = `out ${port.namespace.id}/${port.link.name}`;
+  if (visited.has(key) || visited.size > MAX_DEVICES) return [];
+  const next = { ...walk, visited: new Set([...visited, key]) };
+  const ready = [...before, gateStep(deviceGate(world, port))];
+  switch (port.link.kind) {
+    case 'veth': {
+      const peer = peerOf(world.topology, port.namespace.id, port.link);
+      if (!peer) return [outside(port, [...ready, placeStep(port, 'out')])];
+      // A veth without a running peer has no carrier: its own queue drops the frame before anybody can see it.
+      const steps = [...ready, gateStep(deviceGate(world, peer)), placeStep(port, 'out'), placeStep(peer, 'in')];
+      return receive(next, peer, steps);
+    }
+    case 'bridge':
+      return forward(next, port, undefined, [...ready, placeStep(port, 'out')]);
+    case 'macvlan':
+      return sendMacvlan(next, port, [...ready, placeStep(port, 'out')]);
+    default:
+      return [outside(port, [...ready, placeStep(port, 'out')])];
+  }
+}
+
+/** A frame has come in by a device: to its bridge, to the macvlans on it, or to its own stack. */
+function receive(walk: Walk, port: Port, steps: readonly Step[]): Arrival[] {
+  const { world, frame } = walk;
+  const master = masterOf(port.namespace, port.link);
+  if (master?.kind === 'bridge') return bridgeInput(walk, port, { namespace: port.namespace, link: master }, steps);
+  const broadcast = frame.destination === BROADCAST;
+  const children = childrenOf(world, port)
+    .filter((child) => broadcast || child.link.mac === frame.destination)
+    .map((child) => arrival(child, [...steps, placeStep(child, 'in')], true));
+  const accepted = broadcast || frame.destination === port.link.mac;
+  return [arrival(port, steps, accepted), ...children];
+}
+
+/** br_handle_frame: the port's state, then up to the bridge's stack, on to other ports, or both. */
+function bridgeInput(walk: Walk, port: Port, bridge: Port, before: readonly Step[]): Arrival[] {
+  const { world, frame } = walk;
+  const steps = [...before, gateStep(portStateGate(world, port, bridge, 'ingress'))];
+  if (port.link.port?.learning !== false) learnStation(world, bridge, frame.source, port.link.name);
+  return forward(walk, bridge, port, steps);
+}
+
+/** Where the bridge sends a frame that came in by `ingress`, or from its own stack when there is none. */
+function forward(walk: Walk, bridge: Port, ingress: Port | undefined, steps: readonly Step[]): Arrival[] {
+  const { world, frame } = walk;
+  const arrivals: Arrival[] = [];
+  const up = () => arrivals.push(arrival(bridge, [...steps, placeStep(bridge, 'in')], true));
+  const ports = portsOf(bridge.namespace, bridge.link).map((link) => ({ namespace: bridge.namespace, link }));
+  const out = (egress: Port) => {
+    if (egress.link.name === ingress?.link.name && egress.link.port?.hairpin !== true) return;
+    arrivals.push(...send(walk, egress, [...steps, ...egressGates(walk, bridge, ingress, egress).map(gateStep)]));
+  };
+  if (frame.destination === BROADCAST) {
+    if (ingress) up();
+    for (const egress of ports) out(egress);
+    return arrivals;
+  }
+  // Every port's own address, and the bridge's, is local to the bridge.
+  if (frame.destination === bridge.link.mac || ports.some(({ link }) => link.mac === frame.destination)) {
+    if (ingress) up();
+    return arrivals;
+  }
+  const entry = forwardingEntry(world, bridge, frame.destination);
+  if (entry?.state === 'permanent' && !entry.flags.includes('sticky')) {
+    if (ingress) up();
+    return arrivals;
+  }
+  const known = entry && ports.find(({ link }) => link.name === entry.device);
+  for (const egress of known ? [known] : ports) out(egress);
+  return arrivals;
+}
+
+/** A macvlan sends to its siblings inside the driver, and by the lower device to everybody else (drivers/net/macvlan.c). */
+function sendMacvlan(walk: Walk, port: Port, steps: readonly Step[]): Arrival[] {
+  const { world, frame } = walk;
+  const lower = peerOf(world.topology, port.namespace.id, port.link);
+  if (!lower) return [outside(port, steps)];
+  const broadcast = frame.destination === BROADCAST;
+  const siblings = childrenOf(world, lower)
+    .filter(({ namespace, link }) => namespace.id !== port.namespace.id || link.index !== port.link.index)
+    .filter(({ link }) => broadcast || link.mac === frame.destination)
+    .map((sibling) => arrival(sibling, [...steps, placeStep(sibling, 'in')], true));
+  if (!broadcast && siblings.length > 0) return siblings;
+  return [...siblings, ...send(walk, lower, steps)];
+}
+
+function childrenOf(world: World, lower: Port): Port[] {
+  return world.topology.namespaces.flatMap((namespace) =>
+    namespace.links
+      .filter(
+        ({ kind, peer }) => kind === 'macvlan' && peer?.index === lower.link.index && peer.netns === lower.namespace.id,
+      )
+      .map((link) => ({ namespace, link })),
+  );
+}
+
+function arrival(port: Port, steps: readonly Step[], accepted: boolean): Arrival {
+  return { port, steps, stops: steps.filter(isStop).length, accepted, outside: false };
+}
+
+function outside(port: Port, steps: readonly Step[]): Arrival {
+  return { ...arrival(port, steps, false), outside: true };
+}
+
+/** IFF_UP, and a carrier where the device has one. */
+export function deviceGate(world: World, port: Port): DeviceGate {
+  const place = placeOf(port);
+  const look = commandIn(world.topology, place.netns, ['ip', 'link', 'show', port.link.name]);
+  const name = placeName(world.topology, place);
+  if (!isUp(port.link))
+    return { kind: 'device', place, verdict: 'stop', state: 'down', facts: [{ text: `${name} is down`, look }] };
+  // A veth has no carrier because its other end is down, a bridge because its ports are: those have gates of their own.
+  if (!hasCarrier(port.link) && port.link.kind === 'physical')
+    return {
+      kind: 'device',
+      place,
+      verdict: 'stop',
+      state: 'no-carrier',
+      facts: [{ text: `${name} has no carrier`, look }],
+    };
+  return { kind: 'device', place, verdict: 'pass', state: 'up', facts: [{ text: `${name} is up`, look }] };
+}
+
+function portStateGate(world: World, port: Port, bridge: Port, direction: 'ingress' | 'egress'): Gate {
+  const { topology } = world;
+  const place = placeOf(port);
+  const state = port.link.port?.state;
+  const bridgeUp = isUp(bridge.link);
+  const passes = bridgeUp && state === 'forwarding';
+  return {
+    kind: 'port-state',
+    place,
+    verdict: bridgeUp && state === undefined ? 'unknown' : passes ? 'pass' : 'stop',
+    direction,
+    bridge: placeOf(bridge),
+    bridgeUp,
+    state: state ?? 'disabled',
+    facts: [
+      bridgeUp
+        ? {
+            text: `${placeName(topology, place)} is a port of ${bridge.link.name}, state ${state ?? 'unknown'}`,
+            look: commandIn(topology, place.netns, ['bridge', 'link', 'show', 'dev', port.link.name]),
+          }
+        : {
+            text: `${placeName(topology, placeOf(bridge))} is down`,
+            look: commandIn(topology, place.netns, ['ip', 'link', 'show', bridge.link.name]),
+          },
+    ],
+  };
+}
+
+/** should_deliver and the flooding flags of net/bridge/br_forward.c. */
+function egressGates(walk: Walk, bridge: Port, ingress: Port | undefined, egress: Port): Gate[] {
+  const { world, frame } = walk;
+  const gates: Gate[] = [portStateGate(world, egress, bridge, 'egress')];
+  const flags = egress.link.port;
+  if (!flags) return gates;
+  const flag = (name: 'isolated' | 'flood' | 'bcast_flood', text: string) => {
+    const place = placeOf(egress);
+    const look = commandIn(world.topology, place.netns, ['bridge', '-d', 'link', 'show', 'dev', egress.link.name]);
+    const from: Place | undefined = ingress && placeOf(ingress);
+    gates.push({
+      kind: 'port-flag',
+      flag: name,
+      place,
+      bridge: placeOf(bridge),
+      ...(from === undefined ? {} : { ingress: from }),
+      verdict: 'stop',
+      facts: [{ text, look }],
+    });
+  };
+  const name = placeName(world.topology, placeOf(egress));
+  if (flags.isolated && ingress?.link.port?.isolated)
+    flag('isolated', `${ingress.link.name} and ${name} are both isolated ports of ${bridge.link.name}`);
+  if (frame.destination === BROADCAST) {
+    if (!flags.bcastFlood) flag('bcast_flood', `${name} has bcast_flood off`);
+  } else if (!flags.flood && !forwardingEntry(world, bridge, frame.destination))
+    flag('flood', `${name} has flood off and ${bridge.link.name} does not know ${frame.destination}`);
+  return gates;
+}

@@ -1,0 +1,125 @@
+/** An IP packet over one link: to the hardware address of its next hop, and to the stack that takes it there. */
+import { commandIn, placeName } from '../topology/naming.ts';
+import { ipv4Setting } from '../topology/query.ts';
+import type { NextHop, Resolved } from './arp.ts';
+import { isLocal } from './fib.ts';
+import type { NeighbourGate } from './gate.ts';
+import { type Arrival, BROADCAST, transmit } from './layer2.ts';
+import type { Step } from './model.ts';
+import type { Trail } from './trail.ts';
+import { gateStep, type Port, placeOf, type World } from './world.ts';
+
+/**
+ * Sends to `resolved.mac` and puts the way onto the trail, with the gate of the neighbour entry behind it.
+ * Where the entry is wrong, the walk goes on at the address's real owner.
+ */
+export function sendPacket(
+  world: World,
+  trail: Trail,
+  from: Port,
+  hop: NextHop,
+  resolved: Resolved,
+): Arrival | undefined {
+  const arrivals = transmit(world, from, { source: from.link.mac, destination: resolved.mac });
+  const taken = byFewestStops(arrivals.filter(({ accepted }) => accepted));
+  const { answeredBy, entry } = resolved;
+  if (answeredBy) {
+    const expected = taken.find(({ port }) => samePort(port, answeredBy)) ?? taken[0];
+    return follow(trail, expected ?? arrivals.find(({ outside }) => outside));
+  }
+  const rightful = taken.find(({ port }) => isLocal(port.namespace, hop.address) || proxies(port));
+  if (rightful || !entry) {
+    const arrival = rightful ?? taken[0] ?? byFewestStops(arrivals)[0];
+    if (arrival) trail.add(...arrival.steps);
+    if (arrival && entry) trail.add(gateStep(neighbourGate(world, from, entry, arrival.port, 'pass')));
+    return arrival;
+  }
+  // Nobody who may have the packet gets it: who should?
+  const owners = byFewestStops(
+    transmit(world, from, { source: from.link.mac, destination: BROADCAST }).filter(
+      ({ port, outside }) => !outside && isLocal(port.namespace, hop.address),
+    ),
+  );
+  const owner = owners[0];
+  if (!owner) {
+    const leaving = arrivals.find(({ outside }) => outside);
+    if (leaving) return follow(trail, leaving);
+    const lost = taken[0] ?? arrivals[0];
+    trail.add(...(lost?.steps ?? []), gateStep(neighbourGate(world, from, entry, undefined, 'stop')));
+    return undefined;
+  }
+  const shared = Math.max(0, ...arrivals.map(({ steps }) => commonLength(steps, owner.steps)));
+  trail.add(
+    ...owner.steps.slice(0, shared),
+    gateStep(neighbourGate(world, from, entry, owner.port, 'stop')),
+    ...owner.steps.slice(shared),
+  );
+  return owner;
+}
+
+function follow(trail: Trail, arrival: Arrival | undefined): Arrival | undefined {
+  if (arrival) trail.add(...arrival.steps);
+  return arrival;
+}
+
+function byFewestStops(arrivals: readonly Arrival[]): Arrival[] {
+  return [...arrivals].sort((a, b) => a.stops - b.stops);
+}
+
+function samePort(a: Port, b: Port): boolean {
+  return a.namespace.id === b.namespace.id && a.link.index === b.link.index;
+}
+
+/** A router that answers for others takes packets for addresses it does not own. */
+function proxies({ namespace, link }: Port): boolean {
+  return ipv4Setting(namespace, link, 'proxy_arp') === 1 || namespace.neighbours.some(({ proxy }) => proxy);
+}
+
+function commonLength(a: readonly Step[], b: readonly Step[]): number {
+  let length = 0;
+  while (length < a.length && length < b.length && sameStep(a[length], b[length])) length++;
+  return length;
+}
+
+function sameStep(a: Step | undefined, b: Step | undefined): boolean {
+  const name = (step: Step | undefined) => {
+    if (!step) return '';
+    const place = step.kind === 'gate' ? step.gate.place : step.place;
+    return `${step.kind} ${place.netns}/${place.name} ${step.kind === 'place' ? step.direction : step.kind === 'gate' ? step.gate.kind : ''}`;
+  };
+  return name(a) === name(b);
+}
+
+function neighbourGate(
+  world: World,
+  from: Port,
+  entry: NeighbourGate['entry'],
+  owner: Port | undefined,
+  verdict: 'pass' | 'stop',
+): NeighbourGate {
+  const { topology } = world;
+  const holder = placeOf(from);
+  const look = commandIn(topology, holder.netns, ['ip', 'neigh', 'show', entry.address, 'dev', entry.device]);
+  return {
+    kind: 'neighbour',
+    place: owner && verdict === 'stop' ? placeOf(owner) : holder,
+    verdict,
+    entry,
+    holder,
+    ...(owner === undefined ? {} : { owner: { place: placeOf(owner), mac: owner.link.mac } }),
+    facts: [
+      {
+        text: `the neighbour entry for ${entry.address} on ${placeName(topology, holder)} is ${entry.mac} ${entry.state}`,
+        look,
+      },
+      ...(owner
+        ? [
+            {
+              text: `${placeName(topology, placeOf(owner))} has ${owner.link.mac}`,
+              look: commandIn(topology, owner.namespace.id, ['ip', 'link', 'show', owner.link.name]),
+            },
+          ]
+        : []),
+    ],
+  };
+}

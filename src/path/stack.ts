@@ -1,0 +1,181 @@
+/** The gates of one IP stack: what a packet meets between the device it comes in by and whoever takes it. */
+import { commandIn, interfaceSysctl, placeName } from '../topology/naming.ts';
+import { ipv4Setting } from '../topology/query.ts';
+import { routeText } from './fib.ts';
+import type {
+  EchoGate,
+  Fact,
+  FilterGate,
+  ForwardingGate,
+  Gate,
+  LoopbackGate,
+  SourceGate,
+  StackGate,
+  TtlGate,
+} from './gate.ts';
+import { hasRules } from './hooks.ts';
+import { validateSource } from './source-validation.ts';
+import { type Port, placeOf, type World } from './world.ts';
+
+export function sourceGate(
+  world: World,
+  port: Port,
+  protocol: 'arp' | 'ip',
+  source: string,
+  destination: string,
+): SourceGate {
+  const { topology } = world;
+  const { namespace, link } = port;
+  const place = placeOf(port);
+  const result = validateSource(namespace, link, source, destination);
+  const name = placeName(topology, place);
+  const show = (setting: string) =>
+    commandIn(topology, place.netns, [
+      'sysctl',
+      `net.ipv4.conf.all.${setting}`,
+      interfaceSysctl('ipv4', link.name, setting),
+    ]);
+  const back = result.back ? routeText(result.back) : 'missing';
+  const route: Fact = {
+    text: `the way back to ${source} is ${result.reason === 'local-source' ? 'this namespace itself' : back}`,
+    look: commandIn(topology, place.netns, ['ip', 'route', 'get', source]),
+  };
+  const facts: Fact[] =
+    result.reason === 'local-source'
+      ? [
+          { text: `${source} is an address of the namespace ${name} is in`, look: route.look ?? '' },
+          { text: `accept_local is ${result.acceptLocal} at ${name}`, look: show('accept_local') },
+        ]
+      : [{ text: `rp_filter is ${result.rpFilter ?? 'unknown'} at ${name}`, look: show('rp_filter') }, route];
+  return { kind: 'source', place, verdict: result.verdict, protocol, source, destination, result, facts };
+}
+
+/** Does the packet come to the device whose stack waits for it? A bridge port's own stack gets nothing. */
+export function stackGate(
+  world: World,
+  waiting: Port,
+  arrived: Port,
+  awaits: 'neighbour' | 'socket',
+  address: string,
+): StackGate {
+  const { topology } = world;
+  const same = waiting.namespace.id === arrived.namespace.id && waiting.link.index === arrived.link.index;
+  const place = placeOf(arrived);
+  const waitingName = placeName(topology, placeOf(waiting));
+  const master = waiting.link.master === arrived.link.index;
+  return {
+    kind: 'stack',
+    place,
+    verdict: same ? 'pass' : 'stop',
+    waiting: placeOf(waiting),
+    arrived: place,
+    awaits,
+    address,
+    facts: [
+      same
+        ? { text: `${waitingName} takes it up` }
+        : {
+            text: master
+              ? `${waitingName} is a port of ${arrived.link.name}: what it receives goes to the stack of ${arrived.link.name}`
+              : `it comes in by ${placeName(topology, place)}, and ${waitingName} waits for it`,
+            look: commandIn(topology, place.netns, ['ip', 'addr', 'show', 'dev', waiting.link.name]),
+          },
+    ],
+  };
+}
+
+export function forwardingGate(world: World, port: Port, destination: string): ForwardingGate {
+  const { topology } = world;
+  const { namespace, link } = port;
+  const place = placeOf(port);
+  const forwarding = ipv4Setting(namespace, link, 'forwarding');
+  const ipForward = namespace.sysctls['ipv4.ip_forward'];
+  return {
+    kind: 'forwarding',
+    place,
+    destination,
+    ipForward,
+    verdict: forwarding === undefined ? 'unknown' : forwarding === 0 ? 'stop' : 'pass',
+    facts: [
+      {
+        text: `forwarding is ${forwarding ?? 'unknown'} at ${placeName(topology, place)}, ip_forward is ${ipForward ?? 'unknown'}`,
+        look: commandIn(topology, place.netns, [
+          'sysctl',
+          'net.ipv4.ip_forward',
+          interfaceSysctl('ipv4', link.name, 'forwarding'),
+        ]),
+      },
+    ],
+  };
+}
+
+export function ttlGate(world: World, port: Port, ttl: number): TtlGate {
+  return {
+    kind: 'ttl',
+    place: placeOf(port),
+    ttl,
+    verdict: ttl <= 1 ? 'stop' : 'pass',
+    facts: [{ text: `the time to live is ${ttl} when it comes to ${placeName(world.topology, placeOf(port))}` }],
+  };
+}
+
+export function echoGate(world: World, port: Port): EchoGate {
+  const { topology } = world;
+  const place = placeOf(port);
+  const ignored = port.namespace.sysctls['ipv4.icmp_echo_ignore_all'];
+  return {
+    kind: 'echo',
+    place,
+    verdict: ignored === undefined ? 'unknown' : ignored !== 0 ? 'stop' : 'pass',
+    facts: [
+      {
+        text: `icmp_echo_ignore_all is ${ignored ?? 'unknown'} where ${placeName(topology, place)} is`,
+        look: commandIn(topology, place.netns, ['sysctl', 'net.ipv4.icmp_echo_ignore_all']),
+      },
+    ],
+  };
+}
+
+export function loopbackGate(world: World, port: Port, purpose: 'send' | 'reply'): LoopbackGate {
+  const { topology } = world;
+  const { namespace } = port;
+  const lo = namespace.links.find(({ kind }) => kind === 'loopback');
+  const up = lo?.flags.includes('UP') ?? false;
+  const place = { netns: namespace.id, name: lo?.name ?? 'lo' };
+  return {
+    kind: 'loopback',
+    place,
+    purpose,
+    verdict: up ? 'pass' : 'stop',
+    facts: [
+      {
+        text: `${placeName(topology, place)} is ${up ? 'up' : 'down'}`,
+        look: commandIn(topology, namespace.id, ['ip', 'link', 'show', place.name]),
+      },
+    ],
+  };
+}
+
+/** Rules at a netfilter hook: without them it passes, with them the model does not decide. */
+export function filterGate(world: World, port: Port, hook: FilterGate['hook']): Gate {
+  const { topology } = world;
+  const place = placeOf(port);
+  const rules = hasRules(port.namespace, hook);
+  return {
+    kind: 'filter',
+    place,
+    hook,
+    verdict: rules === false ? 'pass' : 'unknown',
+    facts: [
+      {
+        text:
+          rules === undefined
+            ? `the filter rules at ${hook} could not be read`
+            : rules
+              ? `there are filter rules at ${hook}`
+              : `no filter rules at ${hook}`,
+        look: commandIn(topology, place.netns, ['nft', 'list', 'ruleset']),
+      },
+    ],
+  };
+}

@@ -1,0 +1,103 @@
+/** The topology a walk goes through, and what the kernels on it learn on the way. */
+import type { FdbEntry, Link, Namespace, Neighbour, NetnsId, Topology } from '../topology/model.ts';
+import { namespaceOf } from '../topology/query.ts';
+import type { Place } from '../trace/frame.ts';
+import type { Gate } from './gate.ts';
+import type { Step } from './model.ts';
+
+export interface World {
+  readonly topology: Topology;
+  /** Neighbour entries made during the walk, by `netns/device/address`. */
+  readonly learnt: Map<string, Neighbour>;
+  /** Bridge ports where source addresses were seen during the walk, by `netns/bridge/mac`: port name. */
+  readonly stations: Map<string, string>;
+}
+
+export function createWorld(topology: Topology): World {
+  return { topology, learnt: new Map(), stations: new Map() };
+}
+
+/** One end of a frame's way: a link, and the namespace it is in. */
+export interface Port {
+  readonly namespace: Namespace;
+  readonly link: Link;
+}
+
+export function placeOf(port: Port): Place {
+  return { netns: port.namespace.id, name: port.link.name };
+}
+
+export function portAt(topology: Topology, place: Place): Port | undefined {
+  const namespace = namespaceOf(topology, place.netns);
+  const link = namespace?.links.find(({ name }) => name === place.name);
+  return namespace && link ? { namespace, link } : undefined;
+}
+
+export function portNamed(namespace: Namespace, name: string | undefined): Port | undefined {
+  const link = name === undefined ? undefined : namespace.links.find((candidate) => candidate.name === name);
+  return link && { namespace, link };
+}
+
+/** States in which an entry's address is used without asking (include/net/neighbour.h NUD_VALID). */
+const USABLE = new Set(['REACHABLE', 'STALE', 'DELAY', 'PROBE', 'PERMANENT', 'NOARP']);
+
+/** The entry the kernel would use for `address` on this device, if it need not ask first. */
+export function usableNeighbour(world: World, port: Port, address: string): Neighbour | undefined {
+  const learnt = world.learnt.get(neighbourKey(port.namespace.id, port.link.name, address));
+  if (learnt) return learnt;
+  return port.namespace.neighbours.find(
+    (entry) =>
+      entry.address === address &&
+      entry.device === port.link.name &&
+      !entry.proxy &&
+      entry.mac !== undefined &&
+      USABLE.has(entry.state),
+  );
+}
+
+/** What an ARP packet teaches its receiver; a permanent entry is not overwritten (neigh_update, net/core/neighbour.c). */
+export function learnNeighbour(world: World, port: Port, address: string, mac: string): void {
+  const known = usableNeighbour(world, port, address);
+  if (known?.state === 'PERMANENT' || known?.state === 'NOARP') return;
+  const entry: Neighbour = {
+    family: 4,
+    address,
+    device: port.link.name,
+    mac,
+    state: 'REACHABLE',
+    proxy: false,
+  };
+  world.learnt.set(neighbourKey(port.namespace.id, port.link.name, address), entry);
+}
+
+function neighbourKey(netns: NetnsId, device: string, address: string): string {
+  return `${netns}/${device}/${address}`;
+}
+
+/** Where a bridge would send a unicast frame: an entry of its table, or the port where the address was just seen. */
+export function forwardingEntry(world: World, bridge: Port, mac: string): FdbEntry | undefined {
+  const { namespace, link } = bridge;
+  const entries = namespace.fdb.filter(
+    (entry) => entry.mac === mac && (entry.master === link.name || entry.device === link.name),
+  );
+  const pinned = entries.find(({ state, flags }) => state === 'permanent' || flags.includes('sticky'));
+  if (pinned) return pinned;
+  const seen = world.stations.get(`${namespace.id}/${link.name}/${mac}`);
+  if (seen !== undefined) return { mac, device: seen, master: link.name, state: '', flags: [] };
+  return entries.find(({ flags }) => !flags.includes('self')) ?? undefined;
+}
+
+/** br_fdb_update: the bridge notes on which port a source address was seen. */
+export function learnStation(world: World, bridge: Port, mac: string, port: string): void {
+  world.stations.set(`${bridge.namespace.id}/${bridge.link.name}/${mac}`, port);
+}
+
+export const placeStep = (port: Port, direction: 'in' | 'out'): Step => ({
+  kind: 'place',
+  place: placeOf(port),
+  direction,
+});
+
+export const gateStep = (gate: Gate): Step => ({ kind: 'gate', gate });
+
+export const isStop = (step: Step): boolean => step.kind === 'gate' && step.gate.verdict === 'stop';

@@ -1,0 +1,108 @@
+/** What `-v` adds: every gate of the path, every journey, what was listened to, and the topology in short. */
+import type { Link, Namespace } from '../topology/model.ts';
+import type { Journey } from '../trace/journey.ts';
+import { milliseconds, placeName } from './figures.ts';
+import { zeroOf } from './ladder.ts';
+import { exampleJourneys } from './ladder-rows.ts';
+import { legWords, packetText } from './packet-text.ts';
+import { printable } from './printable.ts';
+import type { Report } from './report.ts';
+import { tableLines } from './table.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Journeys of one trace are many when it ran long: the example's come first, and no more than this. */
+const MOST_JOURNEYS = 60;
+
+/** One section per table; empty tables are left out. */
+export function detailLines(report: Report, terminal: Terminal): string[][] {
+  return [gates(report, terminal), journeys(report, terminal), coverage(report, terminal), topology(report, terminal)];
+}
+
+function safeIn(terminal: Terminal): (text: string) => string {
+  return (text) => printable(text, terminal.unicode);
+}
+
+function gates(report: Report, terminal: Terminal): string[] {
+  const safe = safeIn(terminal);
+  const rows = report.diagnosis.path.legs.flatMap((leg) =>
+    leg.steps.flatMap((step) => {
+      if (step.kind !== 'gate') return [];
+      const { gate } = step;
+      const facts = gate.facts.map((fact) => safe(fact.text + (fact.look === undefined ? '' : ` (${fact.look})`)));
+      const place = safe(placeName(gate.place, report.target.netns));
+      return [[legWords(leg.kind), place, safe(gate.kind), gate.verdict, facts.join('\n')]];
+    }),
+  );
+  return tableLines(terminal, 'gates', ['leg', 'at', 'gate', 'verdict', 'because'], rows);
+}
+
+function journeys(report: Report, terminal: Terminal): string[] {
+  const all = allJourneys(report);
+  const rows = all.slice(0, MOST_JOURNEYS).map((journey) => journeyRow(report, journey, terminal));
+  const lines = tableLines(terminal, 'journeys', ['id', 'packet', 'sighted (ms)'], rows);
+  return all.length > MOST_JOURNEYS ? [...lines, `  ${all.length - MOST_JOURNEYS} more: see --json`] : lines;
+}
+
+function allJourneys(report: Report): Journey[] {
+  const { example: _, ...rest } = report.diagnosis;
+  const every = [...exampleJourneys(report.diagnosis), ...exampleJourneys(rest)];
+  return [...new Map(every.map((journey) => [journey.id, journey])).values()];
+}
+
+function journeyRow(report: Report, journey: Journey, terminal: Terminal): string[] {
+  const safe = safeIn(terminal);
+  const zeroNs = zeroOf(report);
+  const first = journey.sightings[0];
+  const sightings = journey.sightings.map(({ frame }) => {
+    const time = milliseconds(frame.timeNs - zeroNs);
+    const direction = frame.direction === 'unknown' ? '' : ` ${frame.direction}`;
+    return safe(`${placeName(frame.place, report.target.netns)}${direction} ${time}`);
+  });
+  const text = first === undefined ? journey.kind : packetText(first).long;
+  return [String(journey.id), safe(text), sightings.join(', ')];
+}
+
+function coverage(report: Report, terminal: Terminal): string[] {
+  const safe = safeIn(terminal);
+  const { coverage: covered } = report.diagnosis;
+  const names = new Map<string, string[]>();
+  for (const place of covered.places) names.set(place.netns, [...(names.get(place.netns) ?? []), place.name]);
+  const lost = new Map(covered.lost.map(({ netns, frames }) => [netns, frames]));
+  const rows = [...new Set([...names.keys(), ...lost.keys()])].map((netns) => [
+    safe(netns),
+    safe((names.get(netns) ?? []).join(', ')),
+    String(lost.get(netns) ?? 0),
+  ]);
+  const title = `coverage (${covered.engine}, ${covered.framesCaptured} frames)`;
+  return tableLines(terminal, title, ['namespace', 'interfaces', 'lost'], rows);
+}
+
+function topology(report: Report, terminal: Terminal): string[] {
+  const safe = safeIn(terminal);
+  const { before } = report.diagnosis;
+  const rows = before.namespaces.flatMap((namespace) =>
+    namespace.links.map((link) =>
+      [
+        namespace.id,
+        link.name,
+        link.kind,
+        link.flags.includes('UP') ? link.operstate : 'down',
+        link.addresses.map((address) => `${address.address}/${address.prefixLength}`).join('\n'),
+        relations(link, namespace, before.namespaces).join('\n'),
+      ].map((cell) => cell.split('\n').map(safe).join('\n')),
+    ),
+  );
+  const title = `topology (linux ${safe(before.kernel)})`;
+  return tableLines(terminal, title, ['namespace', 'link', 'kind', 'state', 'addresses', 'joined to'], rows);
+}
+
+function relations(link: Link, namespace: Namespace, all: readonly Namespace[]): string[] {
+  const words: string[] = [];
+  const master = namespace.links.find((other) => other.index === link.master);
+  if (master !== undefined)
+    words.push(`port of ${master.name}${link.port === undefined ? '' : `, ${link.port.state}`}`);
+  const there = all.find((other) => other.id === link.peer?.netns);
+  const peer = there?.links.find((other) => other.index === link.peer?.index);
+  if (peer !== undefined) words.push(`peer ${placeName({ netns: there?.id ?? '', name: peer.name }, namespace.id)}`);
+  return words;
+}

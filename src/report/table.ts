@@ -1,0 +1,74 @@
+/** Tables without borders, never wider than the terminal: cells are wrapped before cli-table3 sets them. */
+import CliTable from 'cli-table3';
+import { displayWidth } from './printable.ts';
+import { wrapped } from './prose.ts';
+import { painted, type Terminal } from './terminal.ts';
+
+const GAP = 2;
+/** A column is not made narrower than this, as long as another one can give way. */
+const NARROWEST = 6;
+
+const NO_BORDERS = {
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: ' '.repeat(GAP),
+};
+
+/**
+ * A titled table, as lines.
+ * @param rows printable texts; a newline begins a new line within its cell
+ */
+export function tableLines(
+  terminal: Terminal,
+  title: string,
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+): string[] {
+  if (rows.length === 0) return [];
+  const widths = columnWidths([head, ...rows], terminal.width - GAP * head.length);
+  // cli-table3 colours its head even on a pipe unless told not to.
+  const table = new CliTable({
+    chars: NO_BORDERS,
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+  });
+  for (const row of [head, ...rows])
+    table.push(row.map((cell, index) => wrappedCell(cell, widths[index] ?? NARROWEST)));
+  const lines = table
+    .toString()
+    .split('\n')
+    .map((line) => ' '.repeat(GAP) + line.trimEnd());
+  return [painted(terminal, 'head', `${title}:`), ...lines];
+}
+
+function wrappedCell(cell: string, width: number): string {
+  return cell
+    .split('\n')
+    .flatMap((line) => wrapped(line, width))
+    .join('\n');
+}
+
+/** Natural widths, the widest cut down until all fit. */
+function columnWidths(rows: readonly (readonly string[])[], available: number): number[] {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(1, ...rows.flatMap((row) => (row[column] ?? '').split('\n').map(displayWidth))),
+  );
+  for (;;) {
+    const total = widths.reduce((sum, width) => sum + width, 0);
+    const widest = widths.indexOf(Math.max(...widths));
+    const width = widths[widest];
+    if (total <= available || width === undefined || width <= NARROWEST) return widths;
+    widths[widest] = width - 1;
+  }
+}

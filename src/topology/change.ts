@@ -1,0 +1,285 @@
+/**
+ * Changes to a topology, as remedies make them. Each is both a command for a person and an edit of the model:
+ * so a cure can be tried on the model before it is promised.
+ */
+import { prefixOf } from './address.ts';
+import type { Address, BridgePort, Link, Namespace, NetnsId, Route, Topology } from './model.ts';
+import { commandIn, interfaceSysctl } from './naming.ts';
+
+interface At {
+  readonly netns: NetnsId;
+  readonly name: string;
+}
+
+export type Change =
+  | { readonly kind: 'link-up'; readonly at: At }
+  | { readonly kind: 'enslave'; readonly at: At; readonly bridge: string }
+  | {
+      readonly kind: 'address-add' | 'address-del';
+      readonly at: At;
+      readonly address: string;
+      readonly prefixLength: number;
+    }
+  /** One interface's net.ipv4.conf setting. */
+  | { readonly kind: 'interface-sysctl'; readonly at: At; readonly setting: string; readonly value: number }
+  /** A setting of a whole namespace, by its name below net. ("ipv4.ip_forward"). */
+  | { readonly kind: 'namespace-sysctl'; readonly netns: NetnsId; readonly setting: string; readonly value: number }
+  | { readonly kind: 'neighbour-del'; readonly at: At; readonly address: string }
+  | {
+      readonly kind: 'route-add' | 'route-replace';
+      readonly netns: NetnsId;
+      readonly destination: string;
+      readonly gateway?: string;
+      readonly device?: string;
+    };
+
+/** The command line that makes the change, runnable as root in the starting namespace. */
+export function changeCommand(topology: Topology, change: Change): string {
+  const run = (netns: NetnsId, ...words: string[]) => commandIn(topology, netns, words);
+  switch (change.kind) {
+    case 'link-up':
+      return run(change.at.netns, 'ip', 'link', 'set', change.at.name, 'up');
+    case 'enslave':
+      return run(change.at.netns, 'ip', 'link', 'set', change.at.name, 'master', change.bridge);
+    case 'address-add':
+    case 'address-del': {
+      const verb = change.kind === 'address-add' ? 'add' : 'del';
+      return run(
+        change.at.netns,
+        'ip',
+        'addr',
+        verb,
+        `${change.address}/${change.prefixLength}`,
+        'dev',
+        change.at.name,
+      );
+    }
+    case 'interface-sysctl': {
+      const variable = interfaceSysctl('ipv4', change.at.name, change.setting);
+      return run(change.at.netns, 'sysctl', '-w', `${variable}=${change.value}`);
+    }
+    case 'namespace-sysctl':
+      return run(change.netns, 'sysctl', '-w', `net.${change.setting}=${change.value}`);
+    case 'neighbour-del':
+      return run(change.at.netns, 'ip', 'neigh', 'del', change.address, 'dev', change.at.name);
+    case 'route-add':
+    case 'route-replace': {
+      const destination = /\/0$/.test(change.destination) ? 'default' : change.destination;
+      return run(
+        change.netns,
+        ...['ip', 'route', change.kind === 'route-add' ? 'add' : 'replace', destination],
+        ...(change.gateway === undefined ? [] : ['via', change.gateway]),
+        ...(change.device === undefined ? [] : ['dev', change.device]),
+      );
+    }
+    default:
+      return change satisfies never;
+  }
+}
+
+/** The topology as the kernel would have it after the changes, as far as the path model reads it. */
+export function applyChanges(topology: Topology, changes: readonly Change[]): Topology {
+  return changes.reduce(applyChange, topology);
+}
+
+function applyChange(topology: Topology, change: Change): Topology {
+  switch (change.kind) {
+    case 'link-up':
+      return linkUp(topology, change.at);
+    case 'enslave':
+      return editNamespace(topology, change.at.netns, (namespace) => {
+        const bridge = namespace.links.find(({ name }) => name === change.bridge);
+        return editLink(namespace, change.at.name, (link) => ({
+          ...link,
+          ...(bridge === undefined ? {} : { master: bridge.index }),
+          port: {
+            ...NEW_PORT,
+            state: bridge?.flags.includes('UP') && link.flags.includes('UP') ? 'forwarding' : 'disabled',
+          },
+        }));
+      });
+    case 'address-add':
+      return editNamespace(topology, change.at.netns, (namespace) => addAddress(namespace, change.at.name, change));
+    case 'address-del':
+      return editNamespace(topology, change.at.netns, (namespace) =>
+        deleteAddress(namespace, change.at.name, change.address),
+      );
+    case 'interface-sysctl':
+      return editNamespace(topology, change.at.netns, (namespace) =>
+        editLink(namespace, change.at.name, (link) => ({
+          ...link,
+          ipv4: { ...link.ipv4, [change.setting]: change.value },
+        })),
+      );
+    case 'namespace-sysctl':
+      return editNamespace(topology, change.netns, (namespace) =>
+        setNamespaceSysctl(namespace, change.setting, change.value),
+      );
+    case 'neighbour-del':
+      return editNamespace(topology, change.at.netns, (namespace) => ({
+        ...namespace,
+        neighbours: namespace.neighbours.filter(
+          ({ address, device }) => address !== change.address || device !== change.at.name,
+        ),
+      }));
+    case 'route-add':
+    case 'route-replace':
+      return editNamespace(topology, change.netns, (namespace) => ({
+        ...namespace,
+        routes: [
+          ...namespace.routes.filter(
+            ({ destination, table, family }) =>
+              change.kind === 'route-add' || destination !== change.destination || table !== 'main' || family !== 4,
+          ),
+          routeFor(namespace, change),
+        ],
+      }));
+    default:
+      return change satisfies never;
+  }
+}
+
+/** A port as the kernel makes it (net/bridge/br_if.c new_nbp). */
+const NEW_PORT: BridgePort = {
+  state: 'forwarding',
+  hairpin: false,
+  isolated: false,
+  locked: false,
+  learning: true,
+  flood: true,
+  mcastFlood: true,
+  bcastFlood: true,
+  neighSuppress: false,
+  proxyArp: false,
+  vlans: [],
+};
+
+function linkUp(topology: Topology, at: At): Topology {
+  return editNamespace(topology, at.netns, (namespace) => {
+    const raised = editLink(namespace, at.name, (link) => ({
+      ...link,
+      flags: [...new Set([...link.flags.filter((flag) => flag !== 'NO-CARRIER'), 'UP', 'LOWER_UP'])],
+      operstate: 'up',
+      ...(link.port === undefined ? {} : { port: { ...link.port, state: 'forwarding' as const } }),
+    }));
+    const link = raised.links.find(({ name }) => name === at.name);
+    if (!link) return raised;
+    // With the bridge, its ports come up; with the device, the routes of its addresses.
+    const withPorts: Namespace = {
+      ...raised,
+      links: raised.links.map((port) =>
+        link.kind === 'bridge' && port.master === link.index && port.port !== undefined && port.flags.includes('UP')
+          ? { ...port, port: { ...port.port, state: 'forwarding' } }
+          : port,
+      ),
+    };
+    return link.addresses
+      .filter(({ family }) => family === 4)
+      .reduce((state, address) => withRoutes(state, at.name, address), withPorts);
+  });
+}
+
+function addAddress(
+  namespace: Namespace,
+  device: string,
+  { address, prefixLength }: Pick<Address, 'address' | 'prefixLength'>,
+): Namespace {
+  const added: Address = { family: 4, address, prefixLength, scope: 'global', flags: [] };
+  const edited = editLink(namespace, device, (link) => ({ ...link, addresses: [...link.addresses, added] }));
+  return withRoutes(edited, device, added);
+}
+
+/** The kernel's own routes for an address: local, and the prefix it is in (fib_add_ifaddr). */
+function withRoutes(namespace: Namespace, device: string, { address, prefixLength }: Address): Namespace {
+  const route = (table: string, type: string, destination: string): Route => ({
+    family: 4,
+    table,
+    type,
+    destination,
+    metric: 0,
+    scope: type === 'local' ? 'host' : 'link',
+    protocol: 'kernel',
+    source: address,
+    nextHops: [{ device, flags: [] }],
+  });
+  const wanted = [route('local', 'local', `${address}/32`)];
+  if (prefixLength < 32) wanted.push(route('main', 'unicast', prefixOf(address, prefixLength)));
+  const missing = wanted.filter(
+    ({ table, destination }) =>
+      !namespace.routes.some(
+        (have) => have.table === table && have.destination === destination && have.nextHops[0]?.device === device,
+      ),
+  );
+  return { ...namespace, routes: [...namespace.routes, ...missing] };
+}
+
+/** With its last address a device loses all its routes (fib_disable_ip), else those of the address. */
+function deleteAddress(namespace: Namespace, device: string, address: string): Namespace {
+  const edited = editLink(namespace, device, (link) => ({
+    ...link,
+    addresses: link.addresses.filter((candidate) => candidate.address !== address),
+  }));
+  const last = edited.links.every(
+    ({ name, addresses }) => name !== device || addresses.every(({ family }) => family !== 4),
+  );
+  return {
+    ...edited,
+    routes: edited.routes.filter(
+      (route) =>
+        route.family !== 4 ||
+        route.nextHops[0]?.device !== device ||
+        (!last && route.source !== address && route.destination !== `${address}/32`),
+    ),
+  };
+}
+
+function setNamespaceSysctl(namespace: Namespace, setting: string, value: number): Namespace {
+  const edited = { ...namespace, sysctls: { ...namespace.sysctls, [setting]: value } };
+  if (setting !== 'ipv4.ip_forward') return edited;
+  // Writing ip_forward sets every interface (inet_forward_change, net/ipv4/devinet.c).
+  return {
+    ...edited,
+    sysctls: { ...edited.sysctls, 'ipv4.conf.all.forwarding': value, 'ipv4.conf.default.forwarding': value },
+    links: edited.links.map((link) => ({ ...link, ipv4: { ...link.ipv4, forwarding: value } })),
+  };
+}
+
+function routeFor(namespace: Namespace, change: Extract<Change, { kind: 'route-add' | 'route-replace' }>): Route {
+  const { destination, gateway, device } = change;
+  return {
+    family: 4,
+    table: 'main',
+    type: 'unicast',
+    destination,
+    metric: 0,
+    scope: gateway === undefined ? 'link' : 'global',
+    protocol: 'boot',
+    nextHops: [
+      {
+        ...(gateway === undefined ? {} : { gateway }),
+        device: device ?? deviceTowards(namespace, gateway) ?? '',
+        flags: [],
+      },
+    ],
+  };
+}
+
+function deviceTowards(namespace: Namespace, gateway: string | undefined): string | undefined {
+  return namespace.links.find(({ addresses }) =>
+    addresses.some(
+      ({ family, address, prefixLength }) =>
+        family === 4 && gateway !== undefined && prefixOf(address, prefixLength) === prefixOf(gateway, prefixLength),
+    ),
+  )?.name;
+}
+
+function editNamespace(topology: Topology, id: NetnsId, edit: (namespace: Namespace) => Namespace): Topology {
+  return {
+    ...topology,
+    namespaces: topology.namespaces.map((namespace) => (namespace.id === id ? edit(namespace) : namespace)),
+  };
+}
+
+function editLink(namespace: Namespace, name: string, edit: (link: Link) => Link): Namespace {
+  return { ...namespace, links: namespace.links.map((link) => (link.name === name ? edit(link) : link)) };
+}

@@ -1,0 +1,68 @@
+/** How places and commands are named for a person who sits in the namespace vdiag was started in. */
+import type { Namespace, NetnsId, Topology } from './model.ts';
+
+interface NamedPlace {
+  readonly netns: NetnsId;
+  readonly name: string;
+}
+
+/** "veth0" in the home namespace, "veth1@newns" elsewhere, "eth0@pid 4711" in a namespace without a name. */
+export function placeName(topology: Topology, place: NamedPlace): string {
+  return place.netns === topology.home ? place.name : `${place.name}@${netnsName(topology, place.netns)}`;
+}
+
+/** The namespace as a person would call it: its name, a process in it, or its inode. */
+export function netnsName(topology: Topology, id: NetnsId): string {
+  const namespace = topology.namespaces.find((candidate) => candidate.id === id);
+  const name = namespace?.names[0];
+  if (name !== undefined) return name;
+  const pid = namespace?.pids[0];
+  return pid === undefined ? id : `pid ${pid}`;
+}
+
+/** " in namespace newns", or nothing in the home one. */
+export function inNetns(topology: Topology, id: NetnsId): string {
+  return id === topology.home ? '' : ` in namespace ${netnsName(topology, id)}`;
+}
+
+/**
+ * A command line that acts in a namespace, runnable as it stands from the home one.
+ * ip(8), bridge(8) and tc(8) enter a named namespace by themselves (`-n`).
+ * @param words program and arguments; each is quoted where a shell would read more than a word in it
+ */
+export function commandIn(topology: Topology, id: NetnsId, words: readonly string[]): string {
+  const quoted = words.map(shellWord);
+  if (id === topology.home) return quoted.join(' ');
+  const namespace = topology.namespaces.find((candidate) => candidate.id === id);
+  const name = namespace?.names[0];
+  if (name === undefined) return [`nsenter --net=${shellWord(pathOf(namespace, id))}`, ...quoted].join(' ');
+  const [program = '', ...rest] = quoted;
+  if (program === 'ip' || program === 'bridge' || program === 'tc')
+    return [program, '-n', shellWord(name), ...rest].join(' ');
+  return ['ip netns exec', shellWord(name), ...quoted].join(' ');
+}
+
+/** What `--netns` takes to mean this namespace. */
+export function netnsArgument(topology: Topology, id: NetnsId): string {
+  const namespace = topology.namespaces.find((candidate) => candidate.id === id);
+  return namespace?.names[0] ?? pathOf(namespace, id);
+}
+
+function pathOf(namespace: Namespace | undefined, id: NetnsId): string {
+  return namespace?.path ?? id;
+}
+
+/** A word as sh(1) reads it back: bare where it is harmless, else in single quotes. */
+export function shellWord(word: string): string {
+  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/**
+ * The sysctl(8) variable of one interface. A dot in the interface's name would be read as a separator:
+ * sysctl takes slashes as separators too, and then dots stand for themselves.
+ */
+export function interfaceSysctl(family: 'ipv4' | 'ipv6', interfaceName: string, setting: string): string {
+  return interfaceName.includes('.')
+    ? `net/${family}/conf/${interfaceName}/${setting}`
+    : `net.${family}.conf.${interfaceName}.${setting}`;
+}

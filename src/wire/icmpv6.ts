@@ -1,0 +1,245 @@
+/** ICMP for IPv6 (RFC 4443) and neighbour discovery (RFC 4861), as far as target and link-layer address. */
+import { type Window, Writer } from './bytes.ts';
+import { internetChecksum, pseudoHeaderSum } from './checksum.ts';
+import {
+  checksumField,
+  type DecodedIcmp,
+  destinationOf,
+  type Echo,
+  ICMP_HEADER_LENGTH,
+  icmpQuote,
+  isIcmpError,
+  portText,
+} from './icmp.ts';
+import { IpProtocol } from './ipv4.ts';
+import { ipv6Addresses } from './ipv6.ts';
+import type { DecodeStop, Icmp, Ipv6 } from './packet.ts';
+import { formatIpv6, formatMac, ipv6Bytes, macBytes } from './text.ts';
+
+/** IANA ICMPv6 type numbers. */
+export const Icmpv6Type = {
+  destinationUnreachable: 1,
+  packetTooBig: 2,
+  timeExceeded: 3,
+  parameterProblem: 4,
+  echoRequest: 128,
+  echoReply: 129,
+  routerSolicitation: 133,
+  routerAdvertisement: 134,
+  neighbourSolicitation: 135,
+  neighbourAdvertisement: 136,
+  redirect: 137,
+} as const;
+
+/** Flags of a neighbour advertisement (RFC 4861 section 4.4), as `Icmp.neighbourFlags` holds them. */
+export const NeighbourFlag = { router: 0x80, solicited: 0x40, override: 0x20 } as const;
+
+const OptionType = { sourceLinkLayer: 1, targetLinkLayer: 2 } as const;
+
+const TYPE = 0;
+const CODE = TYPE + 1;
+const CHECKSUM = CODE + 1;
+const REST_OF_HEADER = CHECKSUM + 2;
+const IDENTIFIER = REST_OF_HEADER;
+const SEQUENCE = IDENTIFIER + 2;
+const MTU = REST_OF_HEADER;
+const QUOTE_LENGTH = REST_OF_HEADER;
+const FLAGS = REST_OF_HEADER;
+const TARGET = ICMP_HEADER_LENGTH;
+const TARGET_END = TARGET + 16;
+const ROUTER_ADVERTISEMENT_END = ICMP_HEADER_LENGTH + 8;
+const REDIRECT_END = TARGET_END + 16;
+
+/** RFC 4884 section 4.2: the quote's length, where given, counts 64-bit words. */
+const QUOTE_UNIT = 8;
+const OPTION_UNIT = 8;
+const OPTION_VALUE = 2;
+
+/** Where the options start, and which of them holds the sender's (or the target's) link-layer address. */
+interface Discovery {
+  readonly name: string;
+  readonly options: number;
+  readonly linkLayer: number;
+}
+
+const DISCOVERY: ReadonlyMap<number, Discovery> = new Map([
+  [Icmpv6Type.routerSolicitation, { name: 'router solicitation', options: TARGET, linkLayer: 1 }],
+  [Icmpv6Type.routerAdvertisement, { name: 'router advertisement', options: ROUTER_ADVERTISEMENT_END, linkLayer: 1 }],
+  [Icmpv6Type.neighbourSolicitation, { name: 'neighbour solicitation', options: TARGET_END, linkLayer: 1 }],
+  [Icmpv6Type.neighbourAdvertisement, { name: 'neighbour advertisement', options: TARGET_END, linkLayer: 2 }],
+  [Icmpv6Type.redirect, { name: 'redirect', options: REDIRECT_END, linkLayer: 2 }],
+]);
+
+/**
+ * @param fragment the message goes on in other fragments, so its checksum cannot be told
+ * @param addressSum of the pseudo-header's addresses; undefined where the final destination is not known
+ */
+export function decodeIcmpv6(window: Window, fragment: boolean, addressSum: number | undefined): DecodedIcmp {
+  const short = window.lacks('icmpv6', ICMP_HEADER_LENGTH, 'icmpv6 header size');
+  if (short) return { body: window, stop: short };
+  const type = window.u8(TYPE);
+  const body = window.rest(ICMP_HEADER_LENGTH);
+  const initial = (addressSum ?? 0) + IpProtocol.icmpv6 + window.length;
+  const checksum = addressSum === undefined ? {} : checksumField(window, fragment, initial);
+  const common = { version: 6, type, code: window.u8(CODE), ...checksum } as const;
+  if (type === Icmpv6Type.echoRequest || type === Icmpv6Type.echoReply) {
+    const echo = { identifier: window.u16(IDENTIFIER), sequence: window.u16(SEQUENCE), data: body.view() };
+    return { header: { ...common, ...echo }, body };
+  }
+  if (type === Icmpv6Type.packetTooBig)
+    return { header: { ...common, mtu: window.u32(MTU) }, body, ...icmpQuote(window, 0) };
+  if (isIcmpError(common)) return { header: common, body, ...icmpQuote(window, quoteLength(window, type)) };
+  const discovery = DISCOVERY.get(type);
+  if (discovery === undefined) return { header: common, body };
+  const { stop, ...fields } = decodeDiscovery(window, type, discovery);
+  const header = { ...common, ...fields };
+  return stop ? { header, body, stop } : { header, body };
+}
+
+function quoteLength(window: Window, type: number): number {
+  const extended = type === Icmpv6Type.destinationUnreachable || type === Icmpv6Type.timeExceeded;
+  return extended ? window.u8(QUOTE_LENGTH) * QUOTE_UNIT : 0;
+}
+
+type DiscoveryFields = Pick<Icmp, 'target' | 'gateway' | 'linkLayerAddress' | 'neighbourFlags'>;
+
+function decodeDiscovery(window: Window, type: number, discovery: Discovery): DiscoveryFields & { stop?: DecodeStop } {
+  const cut = window.lacks('icmpv6', discovery.options, `${discovery.name} size`);
+  if (cut) return { stop: cut };
+  return { ...targetFields(window, type), ...decodeOptions(window.rest(discovery.options), discovery.linkLayer) };
+}
+
+function targetFields(window: Window, type: number): DiscoveryFields {
+  switch (type) {
+    case Icmpv6Type.neighbourSolicitation:
+      return { target: formatIpv6(window.bytes, window.start + TARGET) };
+    case Icmpv6Type.neighbourAdvertisement:
+      return { target: formatIpv6(window.bytes, window.start + TARGET), neighbourFlags: window.u8(FLAGS) & 0xe0 };
+    case Icmpv6Type.redirect:
+      return { gateway: formatIpv6(window.bytes, window.start + TARGET) };
+    default:
+      return {};
+  }
+}
+
+/** Bounded by the message: every turn goes at least 8 bytes on; a length of zero makes the message invalid (RFC 4861 section 4.6). */
+function decodeOptions(options: Window, linkLayer: number): { linkLayerAddress?: string; stop?: DecodeStop } {
+  let option = options;
+  let found: { linkLayerAddress?: string } = {};
+  while (option.length > 0) {
+    const short = option.lacks('icmpv6 option', OPTION_VALUE, 'icmpv6 option header size');
+    if (short) return { ...found, stop: short };
+    const length = option.u8(1) * OPTION_UNIT;
+    if (length === 0)
+      return { ...found, stop: option.malformed('icmpv6 option', OPTION_UNIT, 0, 'icmpv6 option length') };
+    const cut = option.lacks('icmpv6 option', length, 'icmpv6 option length');
+    if (cut) return { ...found, stop: cut };
+    if (option.u8(0) === linkLayer && found.linkLayerAddress === undefined)
+      found = { linkLayerAddress: formatMac(option.bytes, option.start + OPTION_VALUE) };
+    option = option.rest(length);
+  }
+  return found;
+}
+
+/** What `encodeIcmpv6` writes; quote, data, target and options come as the payload. */
+export type Icmpv6Header = Pick<Icmp, 'type' | 'code' | 'identifier' | 'sequence' | 'mtu' | 'neighbourFlags'>;
+type Addresses = Pick<Ipv6, 'source' | 'destination'>;
+
+/** Fields that the type does not have are written as zero. @throws RangeError for an address that is none */
+export function encodeIcmpv6(
+  header: Icmpv6Header,
+  payload: Uint8Array,
+  addresses: Addresses,
+  into: Uint8Array = new Uint8Array(ICMP_HEADER_LENGTH + payload.length),
+): Uint8Array {
+  const message = new Writer(into).u8(header.type).u8(header.code).u16(0);
+  if (header.mtu !== undefined) message.u32(header.mtu);
+  else if (header.neighbourFlags !== undefined) message.u32(header.neighbourFlags * 0x1000000);
+  else message.u16(header.identifier ?? 0).u16(header.sequence ?? 0);
+  message.bytes(payload);
+  const pseudo = pseudoHeaderSum(ipv6Addresses(addresses), IpProtocol.icmpv6, into.length);
+  return message.patch16(CHECKSUM, internetChecksum(into, pseudo)).finish();
+}
+
+/** An IPv6 echo request or reply. @throws RangeError for an address that is none */
+export function encodeIcmpv6Echo(
+  { reply, identifier, sequence, data }: Echo,
+  addresses: Addresses,
+  into?: Uint8Array,
+): Uint8Array {
+  const type = reply ? Icmpv6Type.echoReply : Icmpv6Type.echoRequest;
+  return encodeIcmpv6({ type, code: 0, identifier, sequence }, data, addresses, into);
+}
+
+/** Target and, where known, the link-layer address: of the asker in a solicitation, of the target in an advertisement. */
+export interface Neighbour {
+  readonly target: string;
+  readonly linkLayerAddress?: string;
+}
+
+/** A neighbour solicitation, or, with `neighbourFlags`, an advertisement. @throws RangeError for an address that is none */
+export function encodeNeighbour(
+  neighbour: Neighbour & { readonly neighbourFlags?: number },
+  addresses: Addresses,
+  into?: Uint8Array,
+): Uint8Array {
+  const { target, linkLayerAddress, neighbourFlags } = neighbour;
+  const advertisement = neighbourFlags !== undefined;
+  const option = linkLayerAddress === undefined ? new Uint8Array(0) : new Uint8Array(OPTION_UNIT);
+  if (linkLayerAddress !== undefined)
+    new Writer(option)
+      .u8(advertisement ? OptionType.targetLinkLayer : OptionType.sourceLinkLayer)
+      .u8(1)
+      .bytes(macBytes(linkLayerAddress))
+      .finish();
+  const payload = new Writer(new Uint8Array(16 + option.length)).bytes(ipv6Bytes(target)).bytes(option).finish();
+  if (advertisement)
+    return encodeIcmpv6({ type: Icmpv6Type.neighbourAdvertisement, code: 0, neighbourFlags }, payload, addresses, into);
+  return encodeIcmpv6({ type: Icmpv6Type.neighbourSolicitation, code: 0 }, payload, addresses, into);
+}
+
+/** As tcpdump, from behind `ICMP6, `. @param lengthBytes of the message on the wire */
+export function describeIcmpv6(icmp: Icmp, lengthBytes: number): string {
+  return `${messageText(icmp)}, length ${lengthBytes}`;
+}
+
+function messageText(icmp: Icmp): string {
+  const { type, quoted, target } = icmp;
+  switch (type) {
+    case Icmpv6Type.destinationUnreachable:
+      return `destination unreachable, ${unreachableText(icmp)}`;
+    case Icmpv6Type.packetTooBig:
+      return `packet too big, mtu ${icmp.mtu}`;
+    case Icmpv6Type.timeExceeded:
+      return icmp.code === 0
+        ? `time exceeded in-transit for ${destinationOf(quoted)}`
+        : `ip reassembly time exceeded for ${destinationOf(quoted)}`;
+    case Icmpv6Type.parameterProblem:
+      return `parameter problem, code ${icmp.code}`;
+    case Icmpv6Type.echoRequest:
+    case Icmpv6Type.echoReply:
+      return `echo ${type === Icmpv6Type.echoReply ? 'reply' : 'request'}, id ${icmp.identifier}, seq ${icmp.sequence}`;
+    case Icmpv6Type.routerSolicitation:
+      return 'router solicitation';
+    case Icmpv6Type.routerAdvertisement:
+      return 'router advertisement';
+    case Icmpv6Type.neighbourSolicitation:
+      return `neighbor solicitation, who has ${target ?? '?'}`;
+    case Icmpv6Type.neighbourAdvertisement:
+      return `neighbor advertisement, tgt is ${target ?? '?'}`;
+    case Icmpv6Type.redirect:
+      return `redirect, to ${icmp.gateway ?? '?'}`;
+    default:
+      return `type-#${type}`;
+  }
+}
+
+const UNREACHABLE_TEXTS: readonly string[] = ['route', 'prohibited', 'beyond scope', 'address', 'port'];
+
+function unreachableText({ code, quoted }: Icmp): string {
+  const destination = destinationOf(quoted);
+  const kind = UNREACHABLE_TEXTS[code];
+  if (kind === undefined) return `unknown unreach code (${code})`;
+  if (code === 4) return `unreachable port, ${destination} ${portText(quoted)}`;
+  return code === 2 ? `beyond scope ${destination}` : `unreachable ${kind} ${destination}`;
+}
