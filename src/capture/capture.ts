@@ -52,7 +52,8 @@ export function openCapture(namespaces: readonly NetnsHandle[], options: Capture
     throw error;
   }
 
-  const fromNs = rings.reduce((latest, ring) => (ring.openedNs > latest ? ring.openedNs : latest), 0n);
+  let fromNs = 0n;
+  for (const ring of rings) if (ring.openedNs > fromNs) fromNs = ring.openedNs;
   // A block is handed over at the second expiry of its timer at the latest.
   const holdMs = 2 * Math.max(1, ...rings.map((ring) => ring.retireMs));
   let untilNs = fromNs;

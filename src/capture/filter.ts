@@ -28,6 +28,9 @@ const vxlanPorts = [4789, 8472];
 const genevePort = 6081;
 const tokenBytes = 8;
 
+/** The coarse part of `probeFilter` in the words of pcap-filter(7), for engines that have no other kernel filter. */
+export const probeExpression = 'arp or icmp or ip6 or udp or vlan';
+
 /** Keeps every frame, cut to `snapLength` bytes. */
 export function keepAll(snapLength: number = maxSnapLength): Instruction[] {
   return new BpfAssembler().accept(snapLength).assemble();

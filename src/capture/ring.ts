@@ -3,6 +3,7 @@
  * shared with the kernel. Never promiscuous: on a bridge, what a plain socket sees is what reached the stack.
  */
 import { readFileSync, readlinkSync } from 'node:fs';
+import { listInterfaces } from '../linux/interfaces.ts';
 import { libc } from '../linux/libc.ts';
 import { insideNetns, type NetnsHandle } from '../linux/netns.ts';
 import {
@@ -23,7 +24,6 @@ import {
 } from '../linux/socket.ts';
 import type { Frame, Place } from '../trace/frame.ts';
 import { filterBytes, type Instruction } from './bpf.ts';
-import { listInterfaces } from './interfaces.ts';
 import { isBlockReady, readBlock, releaseBlock, ringMemory } from './ring-block.ts';
 
 const SOL_PACKET = 263;

@@ -1,6 +1,7 @@
 /** What an interface knows of the segment it is on. */
-import { prefixContains } from '../topology/address.ts';
+
 import type { Topology } from '../topology/model.ts';
+import { prefixContains } from '../topology/prefix.ts';
 import { addressesOf, linkOf } from '../topology/query.ts';
 import type { Place } from '../trace/frame.ts';
 

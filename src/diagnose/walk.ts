@@ -58,9 +58,9 @@ function isEcho(leg: Leg | undefined): boolean {
   return leg?.kind === 'echo-request' || leg?.kind === 'echo-reply';
 }
 
-/** True when the leg's last place was reached. */
+/** True when the leg's last place was reached; a leg without places is passed over. */
 function endSeen(steps: readonly (Seen & { readonly step: Step })[]): boolean {
-  return steps.findLast(({ step }) => step.kind !== 'gate')?.seen ?? false;
+  return steps.findLast(({ step }) => step.kind !== 'gate')?.seen ?? true;
 }
 
 function sighted(

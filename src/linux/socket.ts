@@ -25,6 +25,7 @@ export const MSG_DONTWAIT = 0x40;
 export const MSG_ERRQUEUE = 0x2000;
 /** ioctl(2): the name of the interface with a given number, netdevice(7). */
 const SIOCGIFNAME = 0x8910;
+const SIOCGIFFLAGS = 0x8913;
 const SIOCGIFINDEX = 0x8933;
 const ifreqBytes = 40;
 const PROT_READ_WRITE = 3;
@@ -164,12 +165,21 @@ export function interfaceName(fd: number, index: number): string | undefined {
 
 /** The number of the interface called `name` in the namespace of the socket; undefined when there is none. */
 export function interfaceIndex(fd: number, name: string): number | undefined {
+  return askByName(fd, SIOCGIFINDEX, name)?.getInt32(16, true);
+}
+
+/** The IFF_ flags of the interface called `name` (netdevice(7)): bit 0 is UP; undefined when there is none. */
+export function interfaceFlags(fd: number, name: string): number | undefined {
+  return askByName(fd, SIOCGIFFLAGS, name)?.getUint16(16, true);
+}
+
+/** struct ifreq: the name in 16 bytes, then the answer. */
+function askByName(fd: number, request: number, name: string): DataView | undefined {
   const bytes = new TextEncoder().encode(name);
   if (bytes.length === 0 || bytes.length > 15) return undefined;
-  const request = new Uint8Array(ifreqBytes);
-  request.set(bytes);
-  if (calls().ioctl(fd, SIOCGIFINDEX, request) < 0) return undefined;
-  return new DataView(request.buffer).getInt32(16, true);
+  const argument = new Uint8Array(ifreqBytes);
+  argument.set(bytes);
+  return calls().ioctl(fd, request, argument) < 0 ? undefined : new DataView(argument.buffer);
 }
 
 /** Shared memory between this process and the kernel, as an ArrayBuffer that must not be touched after `unmap`. */

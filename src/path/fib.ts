@@ -1,6 +1,7 @@
 /** The routing decision: policy rules, tables, longest prefix (net/ipv4/fib_rules.c, fib_trie.c; ip-rule(8), ip-route(8)). */
-import { prefixContains, prefixLength } from '../topology/address.ts';
+
 import type { Namespace, PolicyRule, Route } from '../topology/model.ts';
+import { prefixContains, prefixLength } from '../topology/prefix.ts';
 
 export interface RouteQuery {
   readonly destination: string;

@@ -1,10 +1,13 @@
 /** What `-v` adds: every gate of the path, every journey, what was listened to, and the topology in short. */
-import type { Link, Namespace } from '../topology/model.ts';
+
+import { packetName } from '../diagnose/evidence.ts';
+import type { Link, Namespace, Topology } from '../topology/model.ts';
+import { netnsName, placeName } from '../topology/naming.ts';
 import type { Journey } from '../trace/journey.ts';
-import { milliseconds, placeName } from './figures.ts';
+import { describePacket } from '../wire/describe.ts';
+import { milliseconds } from './figures.ts';
 import { zeroOf } from './ladder.ts';
 import { exampleJourneys } from './ladder-rows.ts';
-import { legWords, packetText } from './packet-text.ts';
 import { printable } from './printable.ts';
 import type { Report } from './report.ts';
 import { tableLines } from './table.ts';
@@ -29,8 +32,8 @@ function gates(report: Report, terminal: Terminal): string[] {
       if (step.kind !== 'gate') return [];
       const { gate } = step;
       const facts = gate.facts.map((fact) => safe(fact.text + (fact.look === undefined ? '' : ` (${fact.look})`)));
-      const place = safe(placeName(gate.place, report.target.netns));
-      return [[legWords(leg.kind), place, safe(gate.kind), gate.verdict, facts.join('\n')]];
+      const place = safe(placeName(report.diagnosis.before, gate.place));
+      return [[packetName(leg.kind), place, safe(gate.kind), gate.verdict, facts.join('\n')]];
     }),
   );
   return tableLines(terminal, 'gates', ['leg', 'at', 'gate', 'verdict', 'because'], rows);
@@ -56,9 +59,9 @@ function journeyRow(report: Report, journey: Journey, terminal: Terminal): strin
   const sightings = journey.sightings.map(({ frame }) => {
     const time = milliseconds(frame.timeNs - zeroNs);
     const direction = frame.direction === 'unknown' ? '' : ` ${frame.direction}`;
-    return safe(`${placeName(frame.place, report.target.netns)}${direction} ${time}`);
+    return safe(`${placeName(report.diagnosis.before, frame.place)}${direction} ${time}`);
   });
-  const text = first === undefined ? journey.kind : packetText(first).long;
+  const text = first === undefined ? journey.kind : describePacket(first.packet);
   return [String(journey.id), safe(text), sightings.join(', ')];
 }
 
@@ -69,7 +72,7 @@ function coverage(report: Report, terminal: Terminal): string[] {
   for (const place of covered.places) names.set(place.netns, [...(names.get(place.netns) ?? []), place.name]);
   const lost = new Map(covered.lost.map(({ netns, frames }) => [netns, frames]));
   const rows = [...new Set([...names.keys(), ...lost.keys()])].map((netns) => [
-    safe(netns),
+    safe(netnsName(report.diagnosis.before, netns)),
     safe((names.get(netns) ?? []).join(', ')),
     String(lost.get(netns) ?? 0),
   ]);
@@ -83,12 +86,12 @@ function topology(report: Report, terminal: Terminal): string[] {
   const rows = before.namespaces.flatMap((namespace) =>
     namespace.links.map((link) =>
       [
-        namespace.id,
+        netnsName(before, namespace.id),
         link.name,
         link.kind,
         link.flags.includes('UP') ? link.operstate : 'down',
         link.addresses.map((address) => `${address.address}/${address.prefixLength}`).join('\n'),
-        relations(link, namespace, before.namespaces).join('\n'),
+        relations(link, namespace, before).join('\n'),
       ].map((cell) => cell.split('\n').map(safe).join('\n')),
     ),
   );
@@ -96,13 +99,14 @@ function topology(report: Report, terminal: Terminal): string[] {
   return tableLines(terminal, title, ['namespace', 'link', 'kind', 'state', 'addresses', 'joined to'], rows);
 }
 
-function relations(link: Link, namespace: Namespace, all: readonly Namespace[]): string[] {
+/** What it is joined to, as seen from home. */
+function relations(link: Link, namespace: Namespace, whole: Topology): string[] {
   const words: string[] = [];
   const master = namespace.links.find((other) => other.index === link.master);
   if (master !== undefined)
     words.push(`port of ${master.name}${link.port === undefined ? '' : `, ${link.port.state}`}`);
-  const there = all.find((other) => other.id === link.peer?.netns);
+  const there = whole.namespaces.find((other) => other.id === link.peer?.netns);
   const peer = there?.links.find((other) => other.index === link.peer?.index);
-  if (peer !== undefined) words.push(`peer ${placeName({ netns: there?.id ?? '', name: peer.name }, namespace.id)}`);
+  if (peer !== undefined) words.push(`peer ${placeName(whole, { netns: there?.id ?? '', name: peer.name })}`);
   return words;
 }

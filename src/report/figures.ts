@@ -1,11 +1,5 @@
-/** Times, losses and places as a person reads them. */
-import type { Place } from '../trace/frame.ts';
+/** Times and losses as a person reads them. */
 import type { Report } from './report.ts';
-
-/** `eth0`, or `eth0@newns` where it is not in the namespace the trace starts in. Not yet printable. */
-export function placeName(place: Place, start: string): string {
-  return place.netns === start ? place.name : `${place.name}@${place.netns}`;
-}
 
 /** Nanoseconds as milliseconds with three decimals, as ping and tcpdump count: "0.012", "1024.512". */
 export function milliseconds(timeNs: bigint): string {

@@ -7,8 +7,8 @@ import type { Path, Step } from '../path/model.ts';
 import type { ArpExchange, Exchange } from '../trace/exchange.ts';
 import type { Coverage, Place, ProbeResult } from '../trace/frame.ts';
 import type { Journey } from '../trace/journey.ts';
+import { describePacket } from '../wire/describe.ts';
 import { lossPercent } from './figures.ts';
-import { packetText } from './packet-text.ts';
 import type { Report } from './report.ts';
 
 /** A document of the schema: plain data that `JSON.stringify` takes. */
@@ -141,7 +141,7 @@ function journeyJson(journey: Journey): object {
       direction: sighting.frame.direction,
       timeNs: String(sighting.frame.timeNs),
       packetType: sighting.frame.packetType,
-      text: packetText(sighting).long,
+      text: describePacket(sighting.packet),
     })),
     ...(journey.fragments.length === 0 ? {} : { fragments: journey.fragments.length }),
   };

@@ -1,12 +1,13 @@
 /** The ladder's rows: the journeys of one exchange in the order they happened, repetitions folded, and where it ended. */
+import { packetName } from '../diagnose/evidence.ts';
 import type { Diagnosis } from '../diagnose/finding.ts';
 import type { Leg } from '../path/model.ts';
+import { placeName } from '../topology/naming.ts';
 import type { Place } from '../trace/frame.ts';
 import type { Journey } from '../trace/journey.ts';
 import type { SightingKind } from '../trace/sighting.ts';
-import { placeName } from './figures.ts';
 import { indexOfPlace } from './ladder-columns.ts';
-import { legWords, type PacketText, packetText } from './packet-text.ts';
+import { type PacketText, packetText } from './packet-text.ts';
 
 /** One stroke: from `start` to every column in `marks`. */
 export interface JourneyRow {
@@ -20,6 +21,8 @@ export interface JourneyRow {
   readonly repeats: readonly bigint[];
   /** The leg of the path it answers to. */
   readonly leg?: number;
+  /** An address that NAT changed on the way. */
+  readonly note?: string;
 }
 
 /** The cross: at column `at`, and a broken line to it from column `from` where that is another one. */
@@ -36,13 +39,19 @@ export interface FoldRow {
   readonly timesNs: readonly bigint[];
 }
 
+/** A line of words under a stroke. */
+export interface NoteRow {
+  readonly kind: 'note';
+  readonly text: string;
+}
+
 /** Rows that a limit left out. */
 export interface MoreRow {
   readonly kind: 'more';
   readonly rows: number;
 }
 
-export type LadderRow = JourneyRow | VanishRow | FoldRow | MoreRow;
+export type LadderRow = JourneyRow | VanishRow | NoteRow | FoldRow | MoreRow;
 
 /** A packet that runs in circles has a row for every round: this many are enough to see it. */
 const MOST_ROWS = 16;
@@ -86,18 +95,13 @@ function firstTime(journey: Journey): bigint {
 }
 
 /** All rows of the ladder, top to bottom. */
-export function ladderRows(
-  diagnosis: Diagnosis,
-  journeys: readonly Journey[],
-  columns: readonly Place[],
-  start: string,
-): LadderRow[] {
+export function ladderRows(diagnosis: Diagnosis, journeys: readonly Journey[], columns: readonly Place[]): LadderRow[] {
   const strokes = folded(journeys.flatMap((journey) => strokesOf(journey, columns, diagnosis)));
   const drawn: LadderRow[] = strokes.slice(0, MOST_ROWS);
   if (strokes.length > MOST_ROWS) drawn.push({ kind: 'more', rows: strokes.length - MOST_ROWS });
-  const vanish = vanishRow(diagnosis, strokes, columns, start);
+  const vanish = vanishRow(diagnosis, strokes, columns);
   if (vanish !== undefined) drawn.splice(vanishIndex(diagnosis, drawn), 0, vanish);
-  return withFolds(drawn);
+  return withNotes(drawn);
 }
 
 /** One journey as strokes: a new one begins where it comes to a column a second time. */
@@ -117,14 +121,16 @@ function strokesOf(journey: Journey, columns: readonly Place[], diagnosis: Diagn
     column = at;
   }
   const leg = legOf(journey, diagnosis.path.legs);
+  const note = rewriteNote(journey);
   return strokes.map((stroke, index) => ({
     kind: 'journey',
     timeNs: stroke.timeNs,
     start: stroke.marks[0] ?? 0,
     marks: stroke.marks,
-    text: index === 0 ? noted(stroke.text, rewriteNote(journey)) : onward(stroke.ttl),
+    text: index === 0 ? stroke.text : onward(stroke.ttl),
     repeats: [],
     ...(leg < 0 ? {} : { leg }),
+    ...(note === '' || index > 0 ? {} : { note }),
   }));
 }
 
@@ -133,19 +139,15 @@ function onward(ttl: number | undefined): PacketText {
   return { long: text, short: text };
 }
 
-function noted(text: PacketText, note: string): PacketText {
-  return { long: text.long + note, short: text.short + note };
-}
-
-/** An address that NAT changed on the way: ", source 192.0.2.1 from up0 on". */
+/** "source 192.0.2.1 from up0 on". */
 function rewriteNote(journey: Journey): string {
   const first = journey.sightings[0]?.packet.ip;
   if (first === undefined || journey.kind === 'icmp-error') return '';
   for (const { packet, frame } of journey.sightings) {
     if (packet.ip === undefined) continue;
-    if (packet.ip.source !== first.source) return `, source ${packet.ip.source} from ${frame.place.name} on`;
+    if (packet.ip.source !== first.source) return `source ${packet.ip.source} from ${frame.place.name} on`;
     if (packet.ip.destination !== first.destination)
-      return `, destination ${packet.ip.destination} from ${frame.place.name} on`;
+      return `destination ${packet.ip.destination} from ${frame.place.name} on`;
   }
   return '';
 }
@@ -162,8 +164,8 @@ function folded(strokes: readonly JourneyRow[]): JourneyRow[] {
   return [...kept.values()];
 }
 
-/** One fold line under all neighbouring rows that were repeated equally often. */
-function withFolds(rows: readonly LadderRow[]): LadderRow[] {
+/** The notes, and one fold line under all neighbouring rows that were repeated equally often. */
+function withNotes(rows: readonly LadderRow[]): LadderRow[] {
   const result: LadderRow[] = [];
   let pending: readonly bigint[] = [];
   const flush = (): void => {
@@ -176,6 +178,7 @@ function withFolds(rows: readonly LadderRow[]): LadderRow[] {
       if (pending.length === 0) pending = row.repeats;
     } else if (row.kind === 'more') flush();
     result.push(row);
+    if (row.kind === 'journey' && row.note !== undefined) result.push({ kind: 'note', text: row.note });
   }
   flush();
   return result;
@@ -203,7 +206,6 @@ function vanishRow(
   diagnosis: Diagnosis,
   strokes: readonly JourneyRow[],
   columns: readonly Place[],
-  start: string,
 ): VanishRow | undefined {
   const vanished = diagnosis.vanished;
   if (vanished === undefined) return undefined;
@@ -214,23 +216,27 @@ function vanishRow(
   const own = strokes.filter((stroke) => stroke.leg === vanished.leg);
   const reached = own.some((stroke) => stroke.marks.includes(to));
   const leg = diagnosis.path.legs[vanished.leg];
-  const what = leg === undefined ? 'packet' : legWords(leg.kind);
+  const what = leg === undefined ? 'packet' : packetName(leg.kind);
+  const atSocket = leg?.steps.at(-1)?.kind === 'socket';
   const words = (name: (place: Place) => string): string => {
     if (own.length === 0) return missing === undefined ? `no ${what}` : `no ${what} out of ${name(missing)}`;
-    if (missing !== undefined) return `never at ${name(missing)}${reached ? "'s stack" : ''}`;
+    if (missing !== undefined && reached)
+      return atSocket ? "never at the probe's socket" : `never at ${name(missing)}'s stack`;
+    if (missing !== undefined) return `never at ${name(missing)}`;
     return last === undefined ? 'never seen again' : `ends at ${name(last)}`;
   };
   return {
     kind: 'vanish',
-    text: { long: words((place) => placeName(place, start)), short: words((place) => place.name) },
+    text: { long: words((place) => placeName(diagnosis.before, place)), short: words((place) => place.name) },
     ...(to < 0 ? {} : { at: to }),
-    ...(own.length > 0 && !reached && to >= 0 && from >= 0 && from !== to ? { from } : {}),
+    ...(!reached && to >= 0 && from >= 0 && from !== to ? { from } : {}),
   };
 }
 
-/** Under the last row of the leg it vanished on, or of the legs before. */
+/** Under the last row of the leg it vanished on, or of the legs before, and under the ICMP error that came instead. */
 function vanishIndex(diagnosis: Diagnosis, rows: readonly LadderRow[]): number {
   const leg = diagnosis.vanished?.leg ?? 0;
   const before = rows.findLastIndex((row) => row.kind === 'journey' && row.leg !== undefined && row.leg <= leg);
-  return before + 1;
+  const after = rows.findIndex((row, index) => index > before && row.kind === 'journey' && row.leg !== undefined);
+  return after < 0 ? rows.length : after;
 }

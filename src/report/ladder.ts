@@ -3,7 +3,10 @@
  * A mark stands where the packet was sighted, a cross where it should have been and never was.
  */
 
-import { milliseconds, offset, placeName } from './figures.ts';
+import type { Topology } from '../topology/model.ts';
+import { netnsName, placeName } from '../topology/naming.ts';
+import type { Place } from '../trace/frame.ts';
+import { milliseconds, offset } from './figures.ts';
 import { type Column, ladderColumns } from './ladder-columns.ts';
 import {
   fitting,
@@ -48,7 +51,6 @@ export function zeroOf(report: Report): bigint {
  */
 export function ladder(report: Report, terminal: Terminal, options: { readonly flooded: boolean }): string[] {
   const { diagnosis } = report;
-  const start = report.target.netns;
   const journeys = exampleJourneys(diagnosis);
   const all = ladderColumns(diagnosis, journeys, options.flooded);
   if (all.length === 0) return [];
@@ -57,7 +59,6 @@ export function ladder(report: Report, terminal: Terminal, options: { readonly f
       diagnosis,
       journeys,
       columns.map((column) => column.place),
-      start,
     );
   const zeroNs = zeroOf(report);
   const timeWidth = Math.max(5, ...rowsOf(all).map((row) => timeOf(row, zeroNs).length));
@@ -65,11 +66,11 @@ export function ladder(report: Report, terminal: Terminal, options: { readonly f
   const columns = fitting(worthOf(all, rowsOf(all)), mostColumns(available)).flatMap((index) => all[index] ?? []);
   const rows = rowsOf(columns);
   const safe = (text: string): string => printable(text, terminal.unicode);
-  const headings = columns.map(({ place }) => headingOf(safe(place.name), safe(place.netns), place.netns !== start));
+  const headings = columns.map(({ place }) => headingOf(diagnosis.before, place, safe));
   const texts = rows.map((row) => textOf(row, zeroNs, safe));
   const layout = layoutOf(headings, texts, available);
   const drawing: Drawing = { terminal, glyphs: glyphsOf(terminal), columns, layout, zeroNs, timeWidth };
-  const names = columns.map(({ place }) => safe(placeName(place, start)));
+  const names = columns.map(({ place }) => safe(placeName(diagnosis.before, place)));
   return [
     ...headingLines(drawing, headings),
     ...rows.flatMap((row, index) => rowLines(drawing, row, texts[index] ?? { long: '', short: '' })),
@@ -77,8 +78,10 @@ export function ladder(report: Report, terminal: Terminal, options: { readonly f
   ];
 }
 
-function headingOf(name: string, netns: string, elsewhere: boolean): Heading {
-  return { lines: elsewhere ? [name, `@${netns}`] : [name] };
+/** As `placeName` has it, in two lines: columns stand closer then. */
+function headingOf(topology: Topology, place: Place, safe: (text: string) => string): Heading {
+  const name = safe(place.name);
+  return { lines: place.netns === topology.home ? [name] : [name, safe(`@${netnsName(topology, place.netns)}`)] };
 }
 
 function worthOf(columns: readonly Column[], rows: readonly LadderRow[]): number[] {
@@ -95,6 +98,7 @@ function timeOf(row: LadderRow, zeroNs: bigint): string {
 function textOf(row: LadderRow, zeroNs: bigint, safe: (text: string) => string): PacketText {
   if (row.kind === 'journey') return { long: safe(row.text.long), short: safe(row.text.short) };
   if (row.kind === 'vanish') return { long: safe(row.text.long), short: safe(row.text.short) };
+  if (row.kind === 'note') return { long: safe(row.text), short: safe(row.text) };
   if (row.kind === 'more') return { long: `${row.rows} more rows`, short: `${row.rows} more rows` };
   const all = row.timesNs.map((timeNs) => offset(timeNs - zeroNs));
   const times = all.slice(0, MOST_TIMES).join(', ') + (all.length > MOST_TIMES ? ' …' : '');
@@ -126,12 +130,15 @@ function rowLines(drawing: Drawing, row: LadderRow, text: PacketText): string[] 
   const cells = lifelines(drawing);
   if (row.kind === 'journey') drawStroke(drawing, cells, row);
   if (row.kind === 'vanish') drawVanish(drawing, cells, row);
-  const drawn = cells.join('');
-  const words = text[layout.words];
-  if (layout.side === 'right') return [`${time}${gap}${drawn}${' '.repeat(WORDS_GAP)}${tinted(words)}`];
+  const drawn = cells.join('').trimEnd();
   const room = terminal.width - INDENT - timeWidth - TIME_GAP;
+  const beside = room - layout.width - WORDS_GAP;
+  // Packets are told in one manner all down the ladder; the lines between them say as much as fits.
+  const roomy = row.kind !== 'journey' && displayWidth(text.long) <= beside;
+  const words = roomy ? text.long : text[layout.words];
+  if (layout.side === 'right') return [`${time}${gap}${cells.join('')}${' '.repeat(WORDS_GAP)}${tinted(words)}`];
   const above = `${time}${gap}${tinted(shortened(words, room, terminal.unicode))}`;
-  return row.kind === 'fold' || row.kind === 'more' ? [above] : [above, `${blank}${gap}${drawn}`];
+  return row.kind === 'journey' || row.kind === 'vanish' ? [above, `${blank}${gap}${drawn}`] : [above];
 }
 
 /** One row with nothing on it. */

@@ -1,6 +1,7 @@
-/** One packet in a few words, as tcpdump would put it: on the ladder's rows and in JSON. */
-import type { LegKind } from '../path/model.ts';
+/** One packet in as few words as a ladder's row has room for. */
 import type { Sighting } from '../trace/sighting.ts';
+import { describePacket } from '../wire/describe.ts';
+import { icmpName } from '../wire/icmp-name.ts';
 import type { Icmp, Packet } from '../wire/packet.ts';
 
 /** Two lengths of one text: the ladder takes the long one where there is room. */
@@ -9,23 +10,12 @@ export interface PacketText {
   readonly short: string;
 }
 
-const LEG_WORDS: Readonly<Record<LegKind, string>> = {
-  'arp-request': 'arp request',
-  'arp-reply': 'arp reply',
-  'echo-request': 'echo request',
-  'echo-reply': 'echo reply',
-};
-
-export function legWords(kind: LegKind): string {
-  return LEG_WORDS[kind];
-}
-
-/** The words of one sighting; of a packet that is none of vdiag's own kinds, its outermost addresses. */
+/** The words of one sighting; of a packet that vdiag does not trace, what tcpdump would print. */
 export function packetText({ packet }: Pick<Sighting, 'packet'>): PacketText {
   if (packet.arp !== undefined) return arpText(packet.arp);
   const addresses = packet.ip === undefined ? '' : `${packet.ip.source} > ${packet.ip.destination}`;
   if (packet.icmp !== undefined) return icmpText(packet.icmp, addresses, packet.ip?.source ?? '?');
-  const both = otherText(packet, addresses);
+  const both = describePacket(packet);
   return { long: both, short: both };
 }
 
@@ -35,7 +25,7 @@ function arpText(arp: NonNullable<Packet['arp']>): PacketText {
     return { long: `${short} tell ${arp.senderProtocol}`, short };
   }
   if (arp.operation === 2) return isAt(arp.senderProtocol, arp.senderHardware);
-  const other = `arp operation ${arp.operation}`;
+  const other = `ARP operation ${arp.operation}`;
   return { long: other, short: other };
 }
 
@@ -60,63 +50,12 @@ function icmpText(icmp: Icmp, addresses: string, source: string): PacketText {
   }
   if (icmp.version === 6 && icmp.type === 136 && icmp.target !== undefined)
     return isAt(icmp.target, icmp.linkLayerAddress ?? '?');
-  const short = errorWords(icmp);
+  const mtu = icmp.mtu === undefined ? '' : `, mtu ${icmp.mtu}`;
+  const short = `ICMP ${icmpName(icmp.version, icmp.type, icmp.code)}${mtu}`;
   return { long: `${short} from ${source}`, short };
 }
 
 function echoWord(icmp: Icmp): string | undefined {
   if (icmp.type === (icmp.version === 4 ? 8 : 128)) return 'echo request';
   return icmp.type === (icmp.version === 4 ? 0 : 129) ? 'echo reply' : undefined;
-}
-
-/** RFC 792 and RFC 1812 section 5.2.7.1, destination unreachable by code. */
-const UNREACHABLE_4: readonly string[] = [
-  'net unreachable',
-  'host unreachable',
-  'protocol unreachable',
-  'port unreachable',
-  'fragmentation needed',
-  'source route failed',
-  'net unknown',
-  'host unknown',
-  'source host isolated',
-  'net administratively prohibited',
-  'host administratively prohibited',
-  'net unreachable for tos',
-  'host unreachable for tos',
-  'administratively prohibited',
-];
-
-/** RFC 4443 section 3.1. */
-const UNREACHABLE_6: readonly string[] = [
-  'no route',
-  'administratively prohibited',
-  'beyond scope of source',
-  'address unreachable',
-  'port unreachable',
-  'source address failed policy',
-  'route rejected',
-];
-
-function errorWords(icmp: Icmp): string {
-  const mtu = icmp.mtu === undefined ? '' : `, mtu ${icmp.mtu}`;
-  const named =
-    icmp.version === 4
-      ? { 3: UNREACHABLE_4[icmp.code], 5: 'redirect', 11: 'time exceeded', 12: 'parameter problem' }[icmp.type]
-      : { 1: UNREACHABLE_6[icmp.code], 2: 'packet too big', 3: 'time exceeded', 4: 'parameter problem' }[icmp.type];
-  return `icmp ${named ?? `type ${icmp.type} code ${icmp.code}`}${mtu}`;
-}
-
-function otherText(packet: Packet, addresses: string): string {
-  if (packet.tcp !== undefined) return `tcp ${addresses} port ${packet.tcp.destinationPort}`;
-  if (packet.udp !== undefined) return `udp ${addresses} port ${packet.udp.destinationPort}`;
-  if (packet.ip !== undefined) {
-    const fragment = packet.ip.fragmentOffset > 0 ? ` fragment at ${packet.ip.fragmentOffset}` : '';
-    return `ip ${addresses}${fragment}`;
-  }
-  return packet.ethernet === undefined ? 'no ethernet frame' : `ethertype 0x${hex(packet.ethernet.etherType)}`;
-}
-
-function hex(value: number): string {
-  return value.toString(16).padStart(4, '0');
 }

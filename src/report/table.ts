@@ -49,7 +49,7 @@ export function tableLines(
     .toString()
     .split('\n')
     .map((line) => ' '.repeat(GAP) + line.trimEnd());
-  return [painted(terminal, 'head', `${title}:`), ...lines];
+  return [...wrapped(`${title}:`, terminal.width).map((line) => painted(terminal, 'head', line)), ...lines];
 }
 
 function wrappedCell(cell: string, width: number): string {

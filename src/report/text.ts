@@ -1,8 +1,9 @@
 /** The report as text: what is wrong and where, the ladder, the evidence, the cure, what would come next. */
 import type { Finding, Remedy } from '../diagnose/finding.ts';
+import { netnsName, placeName } from '../topology/naming.ts';
 import { type Place, placeKey } from '../trace/frame.ts';
 import { detailLines } from './details.ts';
-import { offset, placeName, roundTrip, statistics } from './figures.ts';
+import { offset, roundTrip, statistics } from './figures.ts';
 import { ladder, zeroOf } from './ladder.ts';
 import { displayWidth, printable } from './printable.ts';
 import { commandLines, NO_BREAK, prose, wrapped } from './prose.ts';
@@ -96,7 +97,7 @@ function headline(writer: Writer): string[] {
 function healthyHeadline(writer: Writer): string[] {
   const { report, glyphs, safe, terminal } = writer;
   const { target, probes } = report;
-  const names = way(report).map((place) => safe(placeName(place, target.netns)));
+  const names = way(report).map((place) => safe(placeName(report.diagnosis.before, place)));
   const path = names.length === 0 ? '' : `by ${names.join(` ${glyphs.arrow} `)}`;
   const rtt = probes.rttMs === undefined ? '' : `, rtt ${roundTrip(probes.rttMs)}`;
   const answer =
@@ -139,7 +140,7 @@ function evidence({ report, terminal, safe }: Writer, root: Finding): string[] {
   const lines = [painted(terminal, 'head', 'evidence:')];
   for (const item of root.evidence) {
     const when = item.timeNs === undefined ? [] : [offset(item.timeNs - zeroNs)];
-    const place = item.place === undefined ? '' : safe(placeName(item.place, report.target.netns));
+    const place = item.place === undefined ? '' : safe(placeName(report.diagnosis.before, item.place));
     const text = safe(item.text);
     const where = place === '' || text.includes(place) ? [] : [place];
     const prefix = [...when, ...where].join(' ');
@@ -211,7 +212,10 @@ function uncovered({ report, terminal, safe }: Writer): string[] {
     ...coverage.gaps.map((gap) => `not captured: ${gap}`),
     ...coverage.lost
       .filter(({ frames }) => frames > 0)
-      .map(({ netns, frames }) => `capture lost ${frames} frames in ${netns}: an absence there proves less`),
+      .map(
+        ({ netns, frames }) =>
+          `capture lost ${frames} frames in ${netnsName(before, netns)}: an absence there proves less`,
+      ),
     ...before.gaps.map((gap) => `not read: ${gap}`),
   ].flatMap((line) => wrapped(safe(line), terminal.width, '', '  '));
 }

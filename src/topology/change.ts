@@ -2,9 +2,10 @@
  * Changes to a topology, as remedies make them. Each is both a command for a person and an edit of the model:
  * so a cure can be tried on the model before it is promised.
  */
-import { prefixOf } from './address.ts';
+
 import type { Address, BridgePort, Link, Namespace, NetnsId, Route, Topology } from './model.ts';
 import { commandIn, interfaceSysctl } from './naming.ts';
+import { prefixAround } from './prefix.ts';
 
 interface At {
   readonly netns: NetnsId;
@@ -203,7 +204,7 @@ function withRoutes(namespace: Namespace, device: string, { address, prefixLengt
     nextHops: [{ device, flags: [] }],
   });
   const wanted = [route('local', 'local', `${address}/32`)];
-  if (prefixLength < 32) wanted.push(route('main', 'unicast', prefixOf(address, prefixLength)));
+  if (prefixLength < 32) wanted.push(route('main', 'unicast', prefixAround(address, prefixLength)));
   const missing = wanted.filter(
     ({ table, destination }) =>
       !namespace.routes.some(
@@ -268,7 +269,9 @@ function deviceTowards(namespace: Namespace, gateway: string | undefined): strin
   return namespace.links.find(({ addresses }) =>
     addresses.some(
       ({ family, address, prefixLength }) =>
-        family === 4 && gateway !== undefined && prefixOf(address, prefixLength) === prefixOf(gateway, prefixLength),
+        family === 4 &&
+        gateway !== undefined &&
+        prefixAround(address, prefixLength) === prefixAround(gateway, prefixLength),
     ),
   )?.name;
 }

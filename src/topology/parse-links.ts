@@ -1,17 +1,6 @@
 /** `ip -j -d addr show`: links, their addresses, and the settings of bridges and bridge ports (ip-link(8)). */
 import { canonicalAddress, familyBits } from './address.ts';
-import {
-  child,
-  field,
-  flag,
-  has,
-  integer,
-  isObject,
-  type JsonObject,
-  objects,
-  strings,
-  text,
-} from './json.ts';
+import { child, field, flag, has, integer, isObject, type JsonObject, objects, strings, text } from './json.ts';
 import type { Address, BridgePort, BridgeSettings, Link, PortState } from './model.ts';
 
 /** A link, and the number its namespace gives to the namespace of its peer: `Link.peer.netns` is filled in once it is known. */

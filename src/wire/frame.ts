@@ -82,7 +82,7 @@ function intoIpv4(packet: Draft, window: Window): Window {
   note(packet, stop);
   if (header === undefined) return body;
   packet.ip = header;
-  if (!hasUpperLayer(packet, header, body)) return body;
+  if (!hasUpperLayer(header)) return body;
   const fragment = header.moreFragments;
   if (header.protocol === IpProtocol.icmp) return intoIcmp(packet, body, decodeIcmp(body, fragment));
   return intoPorts(packet, body, header.protocol, fragment);
@@ -93,15 +93,16 @@ function intoIpv6(packet: Draft, window: Window): Window {
   note(packet, stop);
   if (header === undefined) return body;
   packet.ip = header;
-  if (!hasUpperLayer(packet, header, body)) return body;
+  if (!hasUpperLayer(header)) return body;
   const fragment = header.moreFragments;
   if (header.nextHeader === IpProtocol.icmpv6) return intoIcmp(packet, body, decodeIcmpv6(body, fragment, addressSum));
   return intoPorts(packet, body, header.nextHeader, fragment);
 }
 
-/** Not in a later fragment, and not where the IP header itself denies having a body. */
-function hasUpperLayer(packet: Draft, header: Ipv4 | Ipv6, body: Window): boolean {
-  return header.fragmentOffset === 0 && !(packet.stop?.reason === 'malformed' && body.length === 0);
+/** Not in a later fragment, and not where the total length denies even the header. */
+function hasUpperLayer(header: Ipv4 | Ipv6): boolean {
+  if (header.version === 4 && header.totalLength > 0 && header.totalLength < header.headerLength) return false;
+  return header.fragmentOffset === 0;
 }
 
 function intoIcmp(packet: Draft, window: Window, { header, body, stop, quote }: DecodedIcmp): Window {

@@ -1,6 +1,7 @@
 /** Internet Control Message Protocol for IPv4 (RFC 792, RFC 1191, RFC 4884). */
 import { type Decoded, type Window, Writer } from './bytes.ts';
 import { finishChecksum, internetChecksum, sumWords } from './checksum.ts';
+import { icmpName } from './icmp-name.ts';
 import type { Icmp, Packet } from './packet.ts';
 import { formatIpv4, ipv4Bytes } from './text.ts';
 
@@ -157,10 +158,9 @@ function messageText(icmp: Icmp): string {
     case IcmpType.sourceQuench:
       return 'source quench';
     case IcmpType.redirect: {
-      const kinds = ['redirect', 'redirect', 'redirect-tos', 'redirect-tos'];
-      const target = code % 2 === 0 ? 'net' : 'host';
-      const kind = kinds[code] ?? `redirect-#${code}`;
-      return `${kind} ${destinationOf(quoted)} to ${target} ${icmp.gateway}`;
+      const kind = code < 2 ? 'redirect' : code < 4 ? 'redirect-tos' : `redirect-#${code}`;
+      const whom = code > 3 ? '' : code % 2 === 0 ? 'net ' : 'host ';
+      return `${kind} ${destinationOf(quoted)} to ${whom}${icmp.gateway}`;
     }
     case IcmpType.routerAdvertisement:
       return 'router advertisement';
@@ -176,7 +176,7 @@ function messageText(icmp: Icmp): string {
     case IcmpType.timestampReply:
       return 'time stamp reply';
     default:
-      return `type-#${type}`;
+      return icmpName(4, type, icmp.code);
   }
 }
 

@@ -11,6 +11,7 @@ import {
   isIcmpError,
   portText,
 } from './icmp.ts';
+import { icmpName } from './icmp-name.ts';
 import { IpProtocol } from './ipv4.ts';
 import { ipv6Addresses } from './ipv6.ts';
 import type { DecodeStop, Icmp, Ipv6 } from './packet.ts';
@@ -211,11 +212,10 @@ function messageText(icmp: Icmp): string {
     case Icmpv6Type.packetTooBig:
       return `packet too big, mtu ${icmp.mtu}`;
     case Icmpv6Type.timeExceeded:
-      return icmp.code === 0
-        ? `time exceeded in-transit for ${destinationOf(quoted)}`
-        : `ip reassembly time exceeded for ${destinationOf(quoted)}`;
+      if (icmp.code === 0) return `time exceeded in-transit for ${destinationOf(quoted)}`;
+      return `time exceeded in-transit${icmp.code === 1 ? ' (reassembly)' : `, unknown code (${icmp.code})`}`;
     case Icmpv6Type.parameterProblem:
-      return `parameter problem, code ${icmp.code}`;
+      return `parameter problem, ${PROBLEM_TEXTS[icmp.code] ?? `code-#${icmp.code}`}`;
     case Icmpv6Type.echoRequest:
     case Icmpv6Type.echoReply:
       return `echo ${type === Icmpv6Type.echoReply ? 'reply' : 'request'}, id ${icmp.identifier}, seq ${icmp.sequence}`;
@@ -230,10 +230,11 @@ function messageText(icmp: Icmp): string {
     case Icmpv6Type.redirect:
       return `redirect, to ${icmp.gateway ?? '?'}`;
     default:
-      return `type-#${type}`;
+      return icmpName(6, type, icmp.code);
   }
 }
 
+const PROBLEM_TEXTS: readonly string[] = ['erroneous', 'next header', 'option', 'incomplete header chain'];
 const UNREACHABLE_TEXTS: readonly string[] = ['route', 'prohibited', 'beyond scope', 'address', 'port'];
 
 function unreachableText({ code, quoted }: Icmp): string {
@@ -241,5 +242,7 @@ function unreachableText({ code, quoted }: Icmp): string {
   const kind = UNREACHABLE_TEXTS[code];
   if (kind === undefined) return `unknown unreach code (${code})`;
   if (code === 4) return `unreachable port, ${destination} ${portText(quoted)}`;
-  return code === 2 ? `beyond scope ${destination}` : `unreachable ${kind} ${destination}`;
+  return code === 2
+    ? `beyond scope ${destination}, source address ${quoted?.ip?.source ?? '?'}`
+    : `unreachable ${kind} ${destination}`;
 }

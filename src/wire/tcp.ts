@@ -1,5 +1,5 @@
 /** Transmission Control Protocol (RFC 9293): ports, sequence numbers and flags; options are passed over. */
-import { type Decoded, type Window, Writer } from './bytes.ts';
+import { type Decoded, decoded, type Window, Writer } from './bytes.ts';
 import { internetChecksum, pseudoHeaderSum } from './checksum.ts';
 import { IpProtocol } from './ipv4.ts';
 import type { Tcp } from './packet.ts';
@@ -39,10 +39,10 @@ export function decodeTcp(window: Window): Decoded<Tcp> {
   const headerLength = (window.u8(DATA_OFFSET) >>> 4) * 4;
   if (headerLength < TCP_HEADER_LENGTH)
     return { body: window, stop: window.malformed('tcp', TCP_HEADER_LENGTH, headerLength, 'tcp data offset') };
-  const cut = window.lacksBody('tcp', headerLength, 'tcp data offset');
-  if (cut) return { body: window, stop: cut };
   const header = { ...readPorts(window), acknowledgment: window.u32(ACKNOWLEDGMENT), flags: window.u8(FLAGS) };
-  return { header, body: window.rest(Math.min(headerLength, window.length)) };
+  // A snap length of 64 bytes cuts the options and leaves every field that counts.
+  const body = window.rest(Math.min(headerLength, window.length));
+  return decoded(header, body, window.lacksBody('tcp', headerLength, 'tcp data offset'));
 }
 
 function readPorts(window: Window): Pick<Tcp, 'sourcePort' | 'destinationPort' | 'sequence'> {
@@ -94,7 +94,9 @@ const FLAG_LETTERS: readonly (readonly [number, string])[] = [
 export function describeTcp({ sequence, acknowledgment, flags }: Tcp, dataLength: number): string {
   if (flags === undefined) return `TCP, seq ${sequence}`;
   const letters = FLAG_LETTERS.map(([bit, letter]) => (flags & bit ? letter : '')).join('') || 'none';
-  const sequences = dataLength > 0 ? `${sequence}:${(sequence + dataLength) % 0x100000000}` : `${sequence}`;
+  const last = (sequence + dataLength) % 0x100000000;
+  const moves = flags & (TcpFlag.syn | TcpFlag.fin | TcpFlag.reset);
+  const range = dataLength > 0 ? `, seq ${sequence}:${last}` : moves ? `, seq ${sequence}` : '';
   const ack = flags & TcpFlag.acknowledge ? `, ack ${acknowledgment}` : '';
-  return `Flags [${letters}], seq ${sequences}${ack}, length ${dataLength}`;
+  return `Flags [${letters}]${range}${ack}, length ${dataLength}`;
 }

@@ -17,7 +17,7 @@ export function terminal(width: number, unicode = true, color = false): Terminal
   return { width, unicode, color };
 }
 
-/** `eth0`, `vA@host`, each followed by `>` for in or `<` for out where it matters. */
+/** `eth0` in the starting namespace, `vA@host` in another. */
 export function place(text: string): Place {
   const [name = '', netns = START] = text.split('@');
   return { name, netns };
@@ -162,6 +162,7 @@ export function topology(namespaces: readonly Namespace[], gaps: readonly string
     schema: 'vdiag.topology/1',
     takenNs: '1700000000000000000',
     kernel: '6.18.0',
+    home: START,
     start: START,
     namespaces,
     gaps,

@@ -235,7 +235,7 @@ describe('report as JSON', () => {
       direction: 'in',
       timeNs: '1700000000000003000',
       packetType: 'host',
-      text: 'who-has 1.2.3.102 tell 1.2.3.101',
+      text: 'ARP, Request who-has 1.2.3.102 tell 1.2.3.101, length 28',
     });
   });
 

@@ -15,16 +15,26 @@ describe('packetText', () => {
     ['arp reply', arp(2, '10.0.0.2', '10.0.0.1'), '10.0.0.2 is-at 0a:11:22:33:44:75', '10.0.0.2 is-at 0a:…:75'],
     ['echo request', IP, 'echo request 10.0.0.1 > 10.0.0.2 seq 1', 'echo request seq 1'],
     ['echo reply', echo(0, '10.0.0.2', '10.0.0.1', 7), 'echo reply 10.0.0.2 > 10.0.0.1 seq 7', 'echo reply seq 7'],
-    ['unreachable', icmp({ type: 3, code: 1 }), 'icmp host unreachable from 10.0.0.1', 'icmp host unreachable'],
+    ['unreachable', icmp({ type: 3, code: 1 }), 'ICMP host unreachable from 10.0.0.1', 'ICMP host unreachable'],
     [
       'too big',
       icmp({ type: 3, code: 4, mtu: 1400 }),
-      'icmp fragmentation needed, mtu 1400 from 10.0.0.1',
-      'icmp fragmentation needed, mtu 1400',
+      'ICMP fragmentation needed, mtu 1400 from 10.0.0.1',
+      'ICMP fragmentation needed, mtu 1400',
     ],
-    ['unknown code', icmp({ type: 3, code: 99 }), 'icmp type 3 code 99 from 10.0.0.1', 'icmp type 3 code 99'],
-    ['unknown type', icmp({ type: 42, code: 0 }), 'icmp type 42 code 0 from 10.0.0.1', 'icmp type 42 code 0'],
-    ['expired', icmp({ type: 11, code: 0 }), 'icmp time exceeded from 10.0.0.1', 'icmp time exceeded'],
+    [
+      'unknown code',
+      icmp({ type: 3, code: 99 }),
+      'ICMP destination unreachable, code 99 from 10.0.0.1',
+      'ICMP destination unreachable, code 99',
+    ],
+    ['unknown type', icmp({ type: 200, code: 0 }), 'ICMP type 200 code 0 from 10.0.0.1', 'ICMP type 200 code 0'],
+    [
+      'expired',
+      icmp({ type: 11, code: 0 }),
+      'ICMP time to live exceeded in transit from 10.0.0.1',
+      'ICMP time to live exceeded in transit',
+    ],
     [
       'echo request 6',
       icmp({ version: 6, type: 128, code: 0, sequence: 2 }),
@@ -43,7 +53,7 @@ describe('packetText', () => {
       'fe80::2 is-at 0a:00:00:00:00:02',
       'fe80::2 is-at 0a:…:02',
     ],
-    ['nothing', { vlans: [], payload: new Uint8Array() }, 'no ethernet frame', 'no ethernet frame'],
+    ['nothing', { vlans: [], payload: new Uint8Array() }, '0 bytes', '0 bytes'],
   ])('%s', (_, packet, long, short) => {
     expect(packetText({ packet })).toEqual({ long, short });
   });

@@ -101,7 +101,7 @@ export function portOwnsIp(): Report {
       },
       example,
       exchanges: [example],
-      vanished: { last: place('br0'), leg: 1 },
+      vanished: { last: place('br0'), missing: place('veth0'), leg: 2 },
       coverage: coverage(['veth0', 'veth1', 'br0', 'lo']),
       before: topology([
         namespace(START, [
@@ -209,7 +209,7 @@ export function routed(): Report {
           title: 'eth0@e rejects the echo request: administratively prohibited',
           summary: 'A rule at 192.0.2.2 answers with an ICMP error.',
           where: place('eth0@e'),
-          evidence: [{ kind: 'sighting', text: 'icmp administratively prohibited', place: place('eth0@e') }],
+          evidence: [{ kind: 'sighting', text: 'ICMP administratively prohibited', place: place('eth0@e') }],
           remedies: [
             {
               why: 'accept echo before the rule that rejects it, in the namespace e',

@@ -1,7 +1,7 @@
-import { prefixContains } from '../../topology/address.ts';
 import type { Change } from '../../topology/change.ts';
 import type { Link, Namespace } from '../../topology/model.ts';
 import { inNetns, placeName } from '../../topology/naming.ts';
+import { prefixContains } from '../../topology/prefix.ts';
 import { addressesOf, linkOf, masterOf, namespaceOf, peerOf } from '../../topology/query.ts';
 import { type Place, placeKey } from '../../trace/frame.ts';
 import type { Context, Rule } from '../rule.ts';

@@ -36,7 +36,7 @@ bound to the port, only the ping is wrong: ping from the bridge.`,
     const namespace = namespaceOf(topology, gate.waiting.netns);
     const port = linkOf(topology, gate.waiting);
     const bridge = namespace && port && masterOf(namespace, port);
-    if (bridge?.kind !== 'bridge' || bridge.name !== gate.arrived.name) return undefined;
+    if (!namespace || !port || bridge?.kind !== 'bridge' || bridge.name !== gate.arrived.name) return undefined;
     return claim(context, gate, namespace, port, bridge);
   },
 };

@@ -1,6 +1,6 @@
-import { prefixContains } from '../../topology/address.ts';
 import type { Change } from '../../topology/change.ts';
 import { netnsName, placeName } from '../../topology/naming.ts';
+import { prefixContains } from '../../topology/prefix.ts';
 import { addressesOf, linkOf, namespaceOf } from '../../topology/query.ts';
 import type { Place } from '../../trace/frame.ts';
 import { routersAmong } from '../routers.ts';

@@ -1,6 +1,6 @@
-import { prefixContains, prefixOf } from '../../topology/address.ts';
 import type { Change } from '../../topology/change.ts';
 import { netnsName, placeName } from '../../topology/naming.ts';
+import { prefixAround, prefixContains } from '../../topology/prefix.ts';
 import { addressesOf, linkOf } from '../../topology/query.ts';
 import type { Place } from '../../trace/frame.ts';
 import type { Context, Cure, Rule } from '../rule.ts';
@@ -88,5 +88,5 @@ function routeBack(context: Context, at: Place, sender: string): Cure | undefine
 function networkOf({ topology, query }: Context, sender: string): string {
   const link = linkOf(topology, query.start);
   const own = link?.addresses.find(({ address }) => address === sender);
-  return prefixOf(sender, own?.prefixLength ?? 32);
+  return prefixAround(sender, own?.prefixLength ?? 32);
 }

@@ -1,5 +1,5 @@
 /** The interfaces of the network namespace this thread is in: if_nameindex(3). */
-import { libc } from '../linux/libc.ts';
+import { libc } from './libc.ts';
 
 /** struct if_nameindex of 64-bit Linux: unsigned int if_index, then char *if_name; the last one is all zero. */
 const entryBytes = 16;

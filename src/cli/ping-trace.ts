@@ -1,0 +1,108 @@
+/** vdiag ping-trace */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { reportJson } from '../report/json.ts';
+import { detectTerminal } from '../report/terminal.ts';
+import { reportText } from '../report/text.ts';
+import { type PingTraceOptions, pingTrace } from '../session/ping-trace.ts';
+import { write } from './output.ts';
+
+interface Flags {
+  readonly count?: number;
+  readonly interval?: number;
+  readonly timeout?: number;
+  readonly size?: number;
+  readonly pmtudisc?: 'do' | 'want' | 'dont';
+  readonly ttl?: number;
+  readonly netns?: string;
+  readonly probe: readonly string[];
+  readonly engine: 'packet-ring' | 'cap';
+  readonly json?: boolean;
+  readonly verbose?: boolean;
+  readonly quiet?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  vdiag ping-trace veth0 1.2.3.102             why does nobody answer?
+  vdiag ping-trace eth0 10.9.0.3 --netns web   start in the namespace web
+  vdiag ping-trace eth0 10.9.0.3 -s 1400 -M do big packets, not to be fragmented
+  vdiag ping-trace eth0 10.9.0.3 --json | jq -r '.findings[0].remedy[0].commands[]'
+
+Exit status: 0 healthy, 1 a fault was found or no reply came, 2 vdiag could not do it.`;
+
+export function pingTraceCommand(): Command {
+  return new Command('ping-trace')
+    .summary('ping from an interface, watch every place on the way, and name what stops the packet')
+    .description('Sends ICMP echo requests from an interface, as ping -I does, listens on every interface of the path at once, in all network namespaces, and says where the packet stopped, why, and which command cures it.')
+    .argument('<interface>', 'the interface to ping from')
+    .argument('<address>', 'the IPv4 address to ping')
+    .option('-c, --count <n>', 'send exactly n probes (default: 3, fewer once the verdict is certain)', integer(1, 65535))
+    .option('-i, --interval <seconds>', 'between probes (default: 0.2)', seconds(0.001))
+    .option('-W, --timeout <seconds>', 'wait for a reply (default: 1)', seconds(0.001))
+    .option('-s, --size <bytes>', 'echo data bytes (default: 56)', integer(0, 65507))
+    .addOption(new Option('-M, --pmtudisc <mode>', "path MTU discovery: never fragment, fragment locally, clear the don't-fragment bit").choices(['do', 'want', 'dont']))
+    .option('-t, --ttl <hops>', 'time to live', integer(1, 255))
+    .option('--netns <name|pid|path>', 'start in this network namespace')
+    .option('--probe <iface[@netns]>', 'listen here too; may be given several times', (value: string, all: string[]) => [...all, value], [])
+    .addOption(new Option('--engine <engine>', 'how frames are captured').choices(['packet-ring', 'cap']).default('packet-ring'))
+    .option('--json', 'one JSON document on standard output')
+    .option('-v, --verbose', 'every gate, journey and place in tables')
+    .option('-q, --quiet', 'the headline alone')
+    .addHelpText('after', EXAMPLES)
+    .action(run);
+}
+
+async function run(name: string, address: string, flags: Flags): Promise<void> {
+  const interrupted = new AbortController();
+  const stop = () => interrupted.abort();
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  try {
+    const report = await pingTrace(optionsOf(name, address, flags, interrupted.signal));
+    const terminal = detectTerminal(process.stdout, process.env);
+    await write(
+      flags.json
+        ? `${JSON.stringify(reportJson(report), undefined, 2)}\n`
+        : reportText(report, terminal, { verbose: flags.verbose === true, quiet: flags.quiet === true }),
+    );
+    process.exitCode = report.diagnosis.outcome === 'healthy' ? 0 : 1;
+  } finally {
+    process.off('SIGINT', stop);
+    process.off('SIGTERM', stop);
+  }
+}
+
+function optionsOf(name: string, address: string, flags: Flags, signal: AbortSignal): PingTraceOptions {
+  return {
+    interface: name,
+    address,
+    ...(flags.count === undefined ? {} : { count: flags.count }),
+    ...(flags.interval === undefined ? {} : { intervalMs: flags.interval * 1000 }),
+    ...(flags.timeout === undefined ? {} : { waitMs: flags.timeout * 1000 }),
+    ...(flags.size === undefined ? {} : { sizeBytes: flags.size }),
+    ...(flags.pmtudisc === undefined ? {} : { dontFragment: flags.pmtudisc }),
+    ...(flags.ttl === undefined ? {} : { ttl: flags.ttl }),
+    ...(flags.netns === undefined ? {} : { netns: flags.netns }),
+    probes: flags.probe,
+    engine: flags.engine,
+    signal,
+  };
+}
+
+function integer(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < least || value > most)
+      throw new InvalidArgumentError(`a whole number from ${least} to ${most} is wanted.`);
+    return value;
+  };
+}
+
+function seconds(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d*\.?\d+$/.test(text) || value < least || value > 3600)
+      throw new InvalidArgumentError(`seconds from ${least} to 3600 are wanted.`);
+    return value;
+  };
+}

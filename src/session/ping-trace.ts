@@ -1,0 +1,200 @@
+/** A live run: topology, rings, probes, verdict, topology again, diagnosis. */
+import { randomBytes } from 'node:crypto';
+import { type Capture, openCapture } from '../capture/capture.ts';
+import { openCapCapture } from '../capture/cap-engine.ts';
+import { probeExpression, probeFilter } from '../capture/filter.ts';
+import { diagnose } from '../diagnose/engine.ts';
+import { VdiagError } from '../linux/error.ts';
+import { listNetns, type NetnsHandle, netnsOfThread, resolveNetns } from '../linux/netns.ts';
+import { openEchoProbe } from '../probe/echo.ts';
+import type { Report } from '../report/report.ts';
+import { isIpAddress, isMulticast, parseAddress } from '../topology/address.ts';
+import { retakeTopology, takeTopology } from '../topology/collect.ts';
+import type { Link, Topology } from '../topology/model.ts';
+import { isUp, namespaceOf, nearestNames } from '../topology/query.ts';
+import type { Coverage, Frame, Place, ProbeResult } from '../trace/frame.ts';
+import { TOKEN_LENGTH } from '../trace/run.ts';
+import { version } from '../version.ts';
+import { openLedger } from './ledger.ts';
+import { runProbes } from './probing.ts';
+
+export interface PingTraceOptions {
+  readonly interface: string;
+  readonly address: string;
+  /** Probes to send. Absent: 3, and fewer when the verdict is certain before. */
+  readonly count?: number;
+  /** Between probes. Default 200 ms. */
+  readonly intervalMs?: number;
+  /** For a reply, after the last probe. Default 1000 ms. */
+  readonly waitMs?: number;
+  /** Echo data, bytes. Default 56, as ping's. */
+  readonly sizeBytes?: number;
+  readonly dontFragment?: 'do' | 'want' | 'dont';
+  readonly ttl?: number;
+  /** Where to start: a name, a process id or a path. Default: the namespace of this process. */
+  readonly netns?: string;
+  /** Further interfaces to listen on, `IFACE` or `IFACE@NETNS`. */
+  readonly probes?: readonly string[];
+  readonly engine?: 'packet-ring' | 'cap';
+  /** Ends the run early; the report says what there is. */
+  readonly signal?: AbortSignal;
+  /** Every frame as it is captured. */
+  readonly onFrame?: (frame: Frame) => void;
+}
+
+const DEFAULT_SIZE = 56;
+const BROADCAST = '255.255.255.255';
+
+/**
+ * Sends probes from an interface, listens everywhere they should come by, and says what became of them.
+ * @throws VdiagError no-such-interface, no-such-namespace, not-an-address, own-address, permission, missing-program, missing-package
+ */
+export async function pingTrace(options: PingTraceOptions): Promise<Report> {
+  checkAddress(options.address);
+  const handles = listNetns();
+  const home = handles.find(({ inode }) => inode === netnsOfThread().inode);
+  const start = options.netns === undefined ? home : resolveNetns(options.netns);
+  if (!home || !start) throw new VdiagError('unreadable', 'the network namespace of this process cannot be found in /proc');
+  const before = await takeTopology({
+    start,
+    home,
+    interfaceName: options.interface,
+    targetAddress: options.address,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  const link = startLink(before, start, options.interface);
+  refuseOwnAddress(before, link, options.address);
+
+  const token = new Uint8Array(randomBytes(TOKEN_LENGTH));
+  const sizeBytes = options.sizeBytes ?? DEFAULT_SIZE;
+  const probe = openEchoProbe(start, {
+    interface: options.interface,
+    destination: options.address,
+    sizeBytes,
+    dontFragment: options.dontFragment ?? 'want',
+    ...(options.ttl === undefined ? {} : { ttl: options.ttl }),
+    token,
+  });
+  const ledger = openLedger({ token, identifier: probe.identifier });
+  let capture: Capture | undefined;
+  try {
+    capture = await listen(options, listened(before, handles, options), {
+      filter: probeFilter({ token, dataBytes: sizeBytes }),
+      onFrame: (frame: Frame) => {
+        options.onFrame?.(frame);
+        ledger.add(frame);
+      },
+    });
+    const source = probe.source() ?? '0.0.0.0';
+    const probes = await runProbes(probe, capture, ledger, {
+      ...(options.count === undefined ? {} : { count: options.count }),
+      intervalMs: options.intervalMs ?? 200,
+      waitMs: options.waitMs ?? 1000,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
+    await capture.drain();
+    const coverage = withChecksums(capture.coverage(), ledger.unfinishedChecksums());
+    const after = await retakeTopology(before);
+    const exchanges = ledger.exchanges(source, options.address, probes);
+    const place = { netns: start.id, name: options.interface };
+    const query = {
+      start: place,
+      destination: options.address,
+      ...(source === '0.0.0.0' ? {} : { source }),
+      ...(options.ttl === undefined ? {} : { ttl: options.ttl }),
+    };
+    const diagnosis = diagnose({ query, before, after, exchanges, coverage });
+    return {
+      version: version(),
+      command: 'ping-trace',
+      target: { interface: options.interface, address: options.address, netns: start.id },
+      probes: { ...summarise(probes), sizeBytes },
+      diagnosis,
+    };
+  } finally {
+    probe.close();
+    capture?.close();
+  }
+}
+
+function checkAddress(address: string): void {
+  const family = isIpAddress(address);
+  if (family === undefined)
+    throw new VdiagError('not-an-address', `not an IP address: ${address}`, 'vdiag resolves no names: give the address, as 10.9.0.3');
+  if (family === 6)
+    throw new VdiagError('not-an-address', `${address} is an IPv6 address: vdiag probes IPv4 only so far`, 'captures with IPv6 in them can be read');
+  const parsed = parseAddress(address);
+  if (address === BROADCAST || address === '0.0.0.0' || (parsed && isMulticast(parsed)))
+    throw new VdiagError('not-an-address', `${address} is not the address of one host`, 'give a unicast address');
+}
+
+function startLink(topology: Topology, start: NetnsHandle, name: string): Link {
+  const namespace = namespaceOf(topology, start.id);
+  const link = namespace?.links.find((candidate) => candidate.name === name);
+  if (link) return link;
+  const names = namespace?.links.map((candidate) => candidate.name) ?? [];
+  const near = nearestNames(name, names);
+  const elsewhere = topology.namespaces.filter(({ id, links }) => id !== start.id && links.some((other) => other.name === name));
+  const hint =
+    elsewhere.length > 0
+      ? `it is in another namespace: --netns ${elsewhere[0]?.names[0] ?? elsewhere[0]?.path}`
+      : near.length > 0
+        ? `did you mean ${near.join(', ')}?`
+        : `there is ${names.join(', ') || 'none'}`;
+  throw new VdiagError('no-such-interface', `no such interface: ${name}`, hint);
+}
+
+/** An interface's own address answers over lo, and nothing of it is to be seen on the interface. */
+function refuseOwnAddress(topology: Topology, link: Link, address: string): void {
+  if (link.kind === 'loopback' || !link.addresses.some((own) => own.address === address)) return;
+  const lo = namespaceOf(topology, topology.start)?.links.find(({ kind }) => kind === 'loopback');
+  if (lo && isUp(lo))
+    throw new VdiagError('own-address', `${address} is ${link.name}'s own address: it answers over ${lo.name}, whatever the network is like`, 'trace to it from another namespace or machine');
+}
+
+/** The namespaces whose interfaces are listened to: those read in full, and those asked for. */
+function listened(topology: Topology, handles: readonly NetnsHandle[], options: PingTraceOptions): NetnsHandle[] {
+  const wanted = topology.namespaces.filter(({ detail }) => detail === 'full').map(({ inode }) => inode);
+  for (const probe of options.probes ?? []) {
+    const at = probe.lastIndexOf('@');
+    const netns = at < 0 ? undefined : resolveNetns(probe.slice(at + 1));
+    const name = at < 0 ? probe : probe.slice(0, at);
+    const inode = netns?.inode ?? namespaceOf(topology, topology.start)?.inode;
+    const known = topology.namespaces.find((namespace) => namespace.inode === inode);
+    if (known && !known.links.some((link) => link.name === name))
+      throw new VdiagError('no-such-interface', `no such interface: ${probe}`, `there is ${known.links.map((link) => link.name).join(', ')}`);
+    if (inode !== undefined && !wanted.includes(inode)) wanted.push(inode);
+  }
+  return wanted.flatMap((inode) => handles.find((handle) => handle.inode === inode) ?? []);
+}
+
+async function listen(
+  options: PingTraceOptions,
+  namespaces: readonly NetnsHandle[],
+  capture: Parameters<typeof openCapture>[1],
+): Promise<Capture> {
+  const [start] = namespaces;
+  return options.engine === 'cap' && start
+    ? openCapCapture(start, { ...capture, expression: probeExpression })
+    : openCapture(namespaces, capture);
+}
+
+function withChecksums(coverage: Coverage, frames: ReadonlyMap<string, { place: Place; frames: number }>): Coverage {
+  return frames.size === 0 ? coverage : { ...coverage, unfinishedChecksums: [...frames.values()] };
+}
+
+function summarise(probes: readonly ProbeResult[]): Omit<Report['probes'], 'sizeBytes'> {
+  const answered = probes.filter(({ replies }) => replies.length > 0);
+  const rtts = answered.flatMap(({ sentNs, replies }) => (replies[0] ? [Number(replies[0].timeNs - sentNs) / 1e6] : []));
+  const rttMs =
+    rtts.length === 0
+      ? undefined
+      : { min: Math.min(...rtts), avg: rtts.reduce((sum, rtt) => sum + rtt, 0) / rtts.length, max: Math.max(...rtts) };
+  return {
+    sent: probes.length,
+    received: answered.length,
+    duplicates: probes.reduce((sum, { replies }) => sum + Math.max(0, replies.length - 1), 0),
+    ...(rttMs === undefined ? {} : { rttMs }),
+  };
+}
+

@@ -1,0 +1,96 @@
+/** Sends the probes, and stops as soon as the verdict is certain. */
+import type { Capture } from '../capture/capture.ts';
+import { realtimeNs } from '../linux/socket.ts';
+import type { EchoEvent, EchoProbe } from '../probe/echo.ts';
+import type { ProbeResult } from '../trace/frame.ts';
+import { type Journey, startNs } from '../trace/journey.ts';
+import type { Ledger } from './ledger.ts';
+
+export interface Pacing {
+  /** Exactly so many; absent: `DEFAULT_COUNT`, and fewer once the verdict is certain. */
+  readonly count?: number;
+  readonly intervalMs: number;
+  readonly waitMs: number;
+  readonly signal?: AbortSignal;
+}
+
+const DEFAULT_COUNT = 3;
+/** The longest sleep, so that an interrupt and the clock are noticed. */
+const TICK_MS = 50;
+/** The kernel repeats an ARP request after this time (neigh retrans_time_ms), give or take a timer tick. */
+const ARP_RETRY_MS = 950;
+/** A repeated ARP request has had its answer by now, on a path inside one machine (milliseconds). */
+const ARP_SETTLED_MS = 60;
+
+interface Sent {
+  readonly sequence: number;
+  readonly sentNs: bigint;
+  readonly replies: ProbeResult['replies'][number][];
+  error?: NonNullable<ProbeResult['error']>;
+}
+
+/** Sends, listens and collects until every probe is answered, the wait is over, the verdict is certain or the run is interrupted. */
+export async function runProbes(probe: EchoProbe, capture: Capture, ledger: Ledger, pacing: Pacing): Promise<ProbeResult[]> {
+  const wanted = pacing.count ?? DEFAULT_COUNT;
+  const sent: Sent[] = [];
+  let nextSendMs = performance.now();
+  let deadlineMs = Number.POSITIVE_INFINITY;
+  while (pacing.signal?.aborted !== true) {
+    const nowMs = performance.now();
+    if (sent.length < wanted && nowMs >= nextSendMs) {
+      sent.push(send(probe, sent.length + 1));
+      nextSendMs = Math.max(nextSendMs + pacing.intervalMs, nowMs);
+      if (sent.length === wanted) deadlineMs = nowMs + pacing.waitMs;
+    }
+    const untilMs = sent.length < wanted ? Math.min(nextSendMs, nowMs + TICK_MS) : Math.min(deadlineMs, nowMs + TICK_MS);
+    await capture.poll(Math.max(0, Math.ceil(untilMs - performance.now())), [probe.fd]);
+    for (const event of probe.receive()) note(sent, event);
+    if (sent.length === wanted && (sent.every(isSettled) || performance.now() >= deadlineMs)) break;
+    const enough = pacing.count === undefined || sent.length === wanted;
+    if (enough && isCertain(sent, ledger)) break;
+  }
+  return sent;
+}
+
+function send(probe: EchoProbe, sequence: number): Sent {
+  const { sentNs, error } = probe.send(sequence);
+  return { sequence, sentNs, replies: [], ...(error === undefined ? {} : { error: { errno: error, at: 'send' } }) };
+}
+
+function note(sent: readonly Sent[], event: EchoEvent): void {
+  const about = event.sequence === undefined ? sent.at(-1) : sent[event.sequence - 1];
+  if (!about) return;
+  if (event.kind === 'reply') {
+    const { timeNs, source, ttl, lengthBytes } = event;
+    about.replies.push({ timeNs, source, ttl, lengthBytes });
+    return;
+  }
+  const { errno, origin, type, code, from, mtu } = event;
+  const icmp = origin === 'icmp' && from !== undefined ? { type, code, from, ...(mtu === undefined ? {} : { mtu }) } : undefined;
+  about.error ??= { errno, at: 'queue', ...(icmp === undefined ? {} : { icmp }) };
+}
+
+function isSettled({ replies, error }: Sent): boolean {
+  return replies.length > 0 || error !== undefined;
+}
+
+/**
+ * The kernel refused to send, or it asks ARP again: it would not, had it learnt of an answer to its first request,
+ * and its second one has had time to be answered.
+ */
+function isCertain(sent: readonly Sent[], ledger: Ledger): boolean {
+  if (sent.some(({ replies }) => replies.length > 0)) return false;
+  if (sent[0]?.error?.at === 'send') return true;
+  const nowNs = realtimeNs();
+  const settledNs = nowNs - BigInt(ARP_SETTLED_MS) * 1_000_000n;
+  const first = sent[0];
+  if (!first || nowNs - first.sentNs < BigInt(ARP_RETRY_MS) * 1_000_000n) return false;
+  const asked = new Map<string, Journey[]>();
+  for (const journey of ledger.journeys(nowNs)) {
+    const arp = journey.sightings[0]?.packet.arp;
+    if (journey.kind !== 'arp-request' || !arp || startNs(journey) < first.sentNs) continue;
+    const key = `${arp.senderProtocol} ${arp.targetProtocol}`;
+    asked.set(key, [...(asked.get(key) ?? []), journey]);
+  }
+  return [...asked.values()].some(([, again]) => again !== undefined && startNs(again) < settledNs);
+}

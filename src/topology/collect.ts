@@ -1,0 +1,161 @@
+/** Taking the topology of this machine, before a probe and again after it. */
+import { release } from 'node:os';
+import { VdiagError } from '../linux/error.ts';
+import { listNetns, type NetnsHandle, netnsOfThread } from '../linux/netns.ts';
+import { realtimeNs } from '../linux/socket.ts';
+import { readInFull as chooseFull, connectedTo, type LinkedScan, resolvePeers, type Scan } from './discover.ts';
+import type { Link, Namespace, Topology } from './model.ts';
+import { type Outcome, programRunner, type RunProgram } from './program.ts';
+import { linksOnly, readInFull, readLinks } from './read-namespace.ts';
+
+export interface TopologyOptions {
+  /** Where the trace starts. */
+  readonly start: NetnsHandle;
+  /** The namespace vdiag runs in; the one of this thread when left out. */
+  readonly home?: NetnsHandle;
+  /** The interface in `start` that is traced: the namespace of its other end is read in full. */
+  readonly interfaceName?: string;
+  /** What is pinged: the namespaces that own it are read in full. */
+  readonly targetAddress?: string;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The namespaces connected to the start, by veth pairs and by devices stacked across namespaces. Those that are not are left
+ * out: another network may use the same addresses. What cannot be read, or vanishes meanwhile, becomes a line in `gaps`.
+ *
+ * @throws VdiagError `missing-program` without iproute2, `permission` or `no-such-namespace` when the start cannot be
+ * entered; the signal's reason when it is aborted
+ */
+export async function takeTopology(options: TopologyOptions): Promise<Topology> {
+  const takenNs = String(realtimeNs());
+  const gaps = new Set<string>();
+  const run = programRunner({ signal: options.signal });
+  const others = listNetns().filter((handle) => handle.inode !== options.start.inode);
+  const scans = await scanAll(run, [options.start, ...others], gaps);
+  options.signal?.throwIfAborted();
+
+  const linked = resolvePeers(scans);
+  const steps = connectedTo(options.start.id, linked);
+  const chosen = chooseFull(linked, steps, {
+    start: options.start.id,
+    interfaceName: options.interfaceName,
+    targetAddress: options.targetAddress,
+  });
+  if (chosen.leftOut > 0)
+    gaps.add(`${chosen.leftOut} more namespaces could be on the path: only their links were read`);
+  const connected = linked
+    .filter((scan) => steps.has(scan.handle.id))
+    .sort((a, b) => (steps.get(a.handle.id) ?? 0) - (steps.get(b.handle.id) ?? 0));
+  noteLostPeers(connected, gaps);
+  const namespaces = await Promise.all(
+    connected.map(({ handle, links }) =>
+      chosen.full.has(handle.id)
+        ? readInFull(run, handle, Promise.resolve(links), links, (gap) => gaps.add(gap))
+        : linksOnly(handle, links),
+    ),
+  );
+  options.signal?.throwIfAborted();
+  return {
+    schema: 'vdiag.topology/1',
+    takenNs,
+    kernel: release(),
+    home: options.home?.id ?? currentId(options.start, others),
+    start: options.start.id,
+    namespaces,
+    gaps: [...gaps],
+  };
+}
+
+/**
+ * The same namespaces once more, to see what changed: those read in full are read in full again, the others are kept as they
+ * were. A namespace that has vanished is kept as it was too, with a line in `gaps`.
+ */
+export async function retakeTopology(before: Topology, signal?: AbortSignal): Promise<Topology> {
+  const takenNs = String(realtimeNs());
+  const gaps = new Set<string>();
+  const run = programRunner({ signal });
+  const now = new Map(listNetns().map((handle) => [handle.inode, handle]));
+  const known = before.namespaces.map((namespace) => ({ namespace, handle: handleFor(namespace, now) }));
+  // All are read at once; the links that settle the peers are waited for inside.
+  const scans = known.map(({ namespace, handle }) =>
+    namespace.detail === 'full' && handle ? scan(run, handle) : undefined,
+  );
+  const linked = Promise.all(scans).then((done) => {
+    const found = done.flatMap((result) => (result && 'parsed' in result ? [result] : []));
+    const onlyLinks = known.flatMap(({ namespace, handle }) =>
+      handle && !found.some((result) => result.handle.id === namespace.id) ? [{ handle, parsed: [] }] : [],
+    );
+    return new Map(resolvePeers([...found, ...onlyLinks]).map((result) => [result.handle.id, result]));
+  });
+  const namespaces = await Promise.all(
+    known.map(async ({ namespace, handle }, at) => {
+      if (!handle) gaps.add(`namespace ${namespace.id} has vanished: its state is the one before the probe`);
+      const scanned = scans[at];
+      if (!handle || !scanned) return namespace;
+      const links: Promise<readonly Link[]> = linked.then((all) => all.get(namespace.id)?.links ?? namespace.links);
+      const [full, result] = await Promise.all([
+        readInFull(run, handle, links, namespace.links, (gap) => gaps.add(gap)),
+        scanned,
+      ]);
+      if ('parsed' in result) return full;
+      gaps.add(`ip addr in ${namespace.id}: ${result.reason}, its state is the one before the probe`);
+      return namespace;
+    }),
+  );
+  signal?.throwIfAborted();
+  return { ...before, takenNs, namespaces, gaps: [...gaps] };
+}
+
+function handleFor(namespace: Namespace, now: ReadonlyMap<number, NetnsHandle>): NetnsHandle | undefined {
+  const handle = now.get(namespace.inode);
+  // The id stays what it was: a name given or taken away meanwhile must not make it another namespace.
+  return handle && { ...handle, id: namespace.id };
+}
+
+async function scan(run: RunProgram, handle: NetnsHandle): Promise<Scan | Exclude<Outcome, { kind: 'ok' }>> {
+  const parsed = await readLinks(run, handle);
+  return 'kind' in parsed ? parsed : { handle, parsed };
+}
+
+/** Links of all namespaces, the first one being the start, without which there is nothing to say. */
+async function scanAll(run: RunProgram, handles: readonly NetnsHandle[], gaps: Set<string>): Promise<Scan[]> {
+  const results = await Promise.all(handles.map((handle) => scan(run, handle)));
+  const scans: Scan[] = [];
+  for (const [at, result] of results.entries()) {
+    const id = handles[at]?.id ?? '';
+    if ('parsed' in result) scans.push(result);
+    else if (at === 0) throw startUnreadable(id, result);
+    else gaps.add(`ip addr in ${id}: ${result.reason}, its links are unknown`);
+  }
+  return scans;
+}
+
+function startUnreadable(id: string, failure: Exclude<Outcome, { kind: 'ok' }>): Error {
+  const install = 'apt-get install iproute2';
+  if (failure.cause instanceof VdiagError) return failure.cause;
+  if (failure.kind === 'missing')
+    return new VdiagError('missing-program', 'the program ip (iproute2) is not installed', install);
+  if (/no JSON|unknown|unrecognized|invalid option|usage|busybox/i.test(failure.reason))
+    return new VdiagError(
+      'missing-program',
+      'the program ip here prints no JSON (ip -j)',
+      `${install} (4.18 or newer)`,
+    );
+  return new VdiagError('unreadable', `ip addr in ${id}: ${failure.reason}`, 'try it by hand: ip -j -d addr show', {
+    cause: failure.cause,
+  });
+}
+
+/** A link whose other end is in a namespace that cannot be seen from here: the path ends there. */
+function noteLostPeers(scans: readonly LinkedScan[], gaps: Set<string>): void {
+  for (const { handle, links } of scans)
+    for (const link of links)
+      if (link.peer && link.peer.netns === undefined)
+        gaps.add(`the other end of ${link.name} in ${handle.id} is in a namespace that cannot be seen from here`);
+}
+
+function currentId(start: NetnsHandle, others: readonly NetnsHandle[]): string {
+  const { inode } = netnsOfThread();
+  return [start, ...others].find((handle) => handle.inode === inode)?.id ?? `net:[${inode}]`;
+}

@@ -1,0 +1,141 @@
+/** Running iproute2, nftables and iptables inside a namespace, a few at once, and reading the JSON they print. */
+import { execFile } from 'node:child_process';
+import { insideNetns, type NetnsHandle, netnsOfThread } from '../linux/netns.ts';
+import { document, documents } from './json.ts';
+
+/** Output beyond this is not believed: a routing table of a full BGP feed has about this size. */
+const maxOutputBytes = 64 * 1024 * 1024;
+const defaultTimeoutMs = 5000;
+const defaultAtOnce = 8;
+
+/** What a program printed, or why there is nothing: `missing` the program, `vanished` the namespace, `failed` anything else. */
+export type Outcome =
+  | { readonly kind: 'ok'; readonly stdout: string }
+  | { readonly kind: 'missing' | 'vanished' | 'failed'; readonly reason: string; readonly cause?: unknown };
+
+/**
+ * Runs a program inside a namespace; never rejects, and never starts a shell.
+ *
+ * @param words arguments, passed as they are
+ * @param input for its standard input
+ */
+export type RunProgram = (
+  at: NetnsHandle,
+  program: string,
+  words: readonly string[],
+  input?: string,
+) => Promise<Outcome>;
+
+export interface RunnerOptions {
+  /** Kills what runs, and lets nothing more begin. */
+  readonly signal?: AbortSignal | undefined;
+  /** Programs running at the same time. */
+  readonly atOnce?: number;
+  /** For each program. */
+  readonly timeoutMs?: number;
+}
+
+export function programRunner(options: RunnerOptions = {}): RunProgram {
+  const limit = options.atOnce ?? defaultAtOnce;
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  return async (at, program, words, input) => {
+    if (running >= limit) await new Promise<void>((resolve) => waiting.push(resolve));
+    else running++;
+    try {
+      return await start(options, at, program, words, input ?? '');
+    } finally {
+      // The place goes to the next one directly, so that nobody slips in between.
+      const next = waiting.shift();
+      if (next) next();
+      else running--;
+    }
+  };
+}
+
+function start(
+  options: RunnerOptions,
+  at: NetnsHandle,
+  program: string,
+  words: readonly string[],
+  input: string,
+): Promise<Outcome> {
+  if (options.signal?.aborted) return Promise.resolve({ kind: 'failed', reason: 'interrupted' });
+  return new Promise((resolve) => {
+    const settings = {
+      cwd: '/',
+      // Debian keeps these programs out of an ordinary user's PATH.
+      env: { PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin:/usr/bin:/bin`, LC_ALL: 'C' },
+      encoding: 'utf8' as const,
+      maxBuffer: maxOutputBytes,
+      timeout: options.timeoutMs ?? defaultTimeoutMs,
+      killSignal: 'SIGKILL' as const,
+      ...(options.signal && { signal: options.signal }),
+    };
+    try {
+      inside(at, () => {
+        const child = execFile(program, words, settings, (error, stdout, stderr) => {
+          if (!error) resolve({ kind: 'ok', stdout });
+          else if (error.code === 'ENOENT') resolve({ kind: 'missing', reason: 'not installed' });
+          else resolve({ kind: 'failed', reason: reasonOf(error, stderr), cause: error });
+        });
+        // A program that ends before it has read everything is no error of ours.
+        child.stdin?.on('error', () => {});
+        child.stdin?.end(input);
+      });
+    } catch (cause) {
+      resolve({ kind: 'vanished', reason: cause instanceof Error ? cause.message : String(cause), cause });
+    }
+  });
+}
+
+/** Paths outlive namespaces: the number of a process may be another one's by now. */
+export function inside<T>(at: NetnsHandle, action: () => T): T {
+  return insideNetns(at.path, () => {
+    if (netnsOfThread().inode !== at.inode) throw new Error(`${at.path} is another namespace now`);
+    return action();
+  });
+}
+
+function reasonOf(error: Error & { killed?: boolean; code?: unknown }, stderr: string): string {
+  if (error.code === 'ABORT_ERR') return 'interrupted';
+  if (error.killed) return error.code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER' ? 'printed too much' : 'took too long';
+  const line = stderr.split('\n').find((candidate) => candidate.trim() !== '');
+  return (line ?? `exit status ${String(error.code)}`).trim().slice(0, 200);
+}
+
+/** The answer to one question: JSON, or why there is none. */
+export type Answer = { readonly json: unknown } | { readonly failure: Exclude<Outcome, { kind: 'ok' }> };
+
+/**
+ * Asks several questions of `ip` or `bridge` in one process (`-batch`). When one of them fails, the program stops there and
+ * it is not certain which document answers which question: then each is asked by itself.
+ *
+ * @param words options before the question: `['-4', '-j', '-d']`
+ * @param questions each as one would type it: `route show table all`
+ */
+export async function ask(
+  run: RunProgram,
+  at: NetnsHandle,
+  program: string,
+  words: readonly string[],
+  questions: readonly string[],
+): Promise<Answer[]> {
+  if (questions.length > 1) {
+    const outcome = await run(at, program, [...words, '-batch', '-'], `${questions.join('\n')}\n`);
+    if (outcome.kind === 'missing' || outcome.kind === 'vanished') return questions.map(() => ({ failure: outcome }));
+    const answers = outcome.kind === 'ok' ? documents(outcome.stdout) : undefined;
+    if (answers?.length === questions.length) return answers.map((json) => ({ json }));
+  }
+  return Promise.all(
+    questions.map(async (question) => readJson(await run(at, program, [...words, ...question.split(' ')]))),
+  );
+}
+
+/** The one JSON document a program printed; nothing at all is an empty list. */
+export function readJson(outcome: Outcome): Answer {
+  if (outcome.kind !== 'ok') return { failure: outcome };
+  if (outcome.stdout.trim() === '') return { json: [] };
+  const json = document(outcome.stdout);
+  return json === undefined ? { failure: { kind: 'failed', reason: 'printed no JSON' } } : { json };
+}

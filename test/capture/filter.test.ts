@@ -1,0 +1,62 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { executeFilter } from '../../src/capture/bpf-machine.ts';
+import { keepAll, probeFilter } from '../../src/capture/filter.ts';
+import { droppedFrames, ethernet, icmp, ipv4, keptFrames, otherToken, token } from './frames.ts';
+
+const filter = probeFilter({ token, dataBytes: 56 });
+
+describe('the kernel filter of a run', () => {
+  it.each(Object.entries(keptFrames))('keeps %s', (_, frame) => {
+    expect(executeFilter(filter, frame)).toBe(262144);
+  });
+
+  it.each(Object.entries(droppedFrames))('drops %s', (_, frame) => {
+    expect(executeFilter(filter, frame)).toBe(0);
+  });
+
+  it('reads packets of devices without Ethernet header', () => {
+    const tunnel = 768;
+    expect(executeFilter(filter, ipv4(1, icmp(8, token)), tunnel)).toBeGreaterThan(0);
+    expect(executeFilter(filter, ipv4(1, icmp(8, otherToken)), tunnel)).toBe(0);
+    expect(executeFilter(filter, (keptFrames['neighbour solicitation'] ?? token).subarray(14), tunnel)).toBeGreaterThan(
+      0,
+    );
+    expect(executeFilter(filter, Uint8Array.from([0x00]), tunnel)).toBe(0);
+  });
+
+  it('reads the loopback device as Ethernet', () => {
+    expect(executeFilter(filter, ethernet(0x0800, ipv4(1, icmp(8, token))), 772)).toBeGreaterThan(0);
+  });
+
+  it('keeps every echo when the data is too short for the token, since NAT may rewrite the identifier', () => {
+    const short = probeFilter({ token, dataBytes: 7 });
+    expect(executeFilter(short, ethernet(0x0800, ipv4(1, icmp(8))))).toBeGreaterThan(0);
+    expect(executeFilter(short, ethernet(0x0800, ipv4(1, icmp(0, otherToken))))).toBeGreaterThan(0);
+    expect(executeFilter(short, ethernet(0x0800, ipv4(1, icmp(13))))).toBe(0);
+  });
+
+  it('cuts to the snap length', () => {
+    expect(executeFilter(probeFilter({ token, dataBytes: 56, snapLength: 128 }), ethernet(0x0806, token))).toBe(128);
+    expect(executeFilter(keepAll(96), new Uint8Array(0))).toBe(96);
+  });
+
+  it('refuses a token of another length', () => {
+    expect(() => probeFilter({ token: token.subarray(1), dataBytes: 56 })).toThrow('a token has 8 bytes, not 7');
+  });
+
+  it('drops whatever is cut before the field that decides', () => {
+    const frame = keptFrames['echo request'] ?? new Uint8Array();
+    for (let length = 0; length < 14 + 20 + 8 + 8; length++)
+      expect(executeFilter(filter, frame.subarray(0, length))).toBe(0);
+    expect(executeFilter(filter, frame.subarray(0, 14 + 20 + 8 + 8))).toBeGreaterThan(0);
+  });
+
+  it('ends with a verdict on any bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(1000), (bytes, hardwareType) => {
+        expect([0, 262144]).toContain(executeFilter(filter, bytes, hardwareType));
+      }),
+    );
+  });
+});

@@ -1,0 +1,95 @@
+/**
+ * Every lab on the real kernel: it is what it says it is, vdiag names its cause, the cure that vdiag gives works, and nothing
+ * is left behind. One lab alone: npx vitest run test/labs -t NAME
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findIsolation, labEnvironment } from '../../src/lab/isolation.ts';
+import { type Lab, listLabs, type Trace } from '../../src/lab/lab.ts';
+import { pingCommand, pingOutcome, traceArguments, vdiagProgram } from '../../src/lab/run.ts';
+import { type LabSession, openLab } from '../../src/lab/session.ts';
+import { complaints, cureCommands, type ReportedOutcome, readOutcome } from '../../src/lab/verdict.ts';
+
+const [node = '', main = ''] = vdiagProgram();
+const isolation = findIsolation();
+const TIMEOUT_MS = 90_000;
+/** What a cure set going (a port, a neighbour entry) has that long to settle. */
+const CURE_SETTLE_SECONDS = 0.5;
+
+describe.skipIf(typeof isolation === 'string')(`labs${typeof isolation === 'string' ? `: ${isolation}` : ''}`, () => {
+  let before: unknown;
+  beforeAll(() => {
+    before = outside();
+    expect(existsSync(main), `${main} is not there: npm run build`).toBe(true);
+  });
+  // The labs run side by side, so what they leave is looked for when all are done.
+  afterAll(() => expect(outside()).toEqual(before));
+
+  for (const lab of listLabs())
+    it.concurrent(lab.name, { timeout: TIMEOUT_MS }, async ({ expect: check }) => {
+      await inLab(lab, async (session) => {
+        check(await ping(session, lab), "the system's ping").toBe(lab.ping);
+        if (lab.curedBy.length === 0) return;
+        await bash(session, lab.curedBy);
+        check(await ping(session, lab, lab.afterCure), "after the lab's own cure").toBe('ok');
+      });
+      await inLab(lab, async (session) => {
+        const report = await trace(session, lab, lab.trace);
+        check(complaints(lab, report), summary(report)).toEqual([]);
+        check(report.status, 'exit status').toBe(lab.expect === 'healthy' ? 0 : 1);
+        if (!lab.cure) return;
+        const commands = cureCommands(report);
+        check(commands, 'the cure has commands').not.toEqual([]);
+        await bash(session, commands);
+        check(await ping(session, lab, lab.afterCure), `after ${commands.join('; ')}`).toBe('ok');
+        const cured = await trace(session, lab, lab.afterCure);
+        check(cured.outcome, `after ${commands.join('; ')}: ${summary(cured)}`).toBe('healthy');
+        check(cured.status, 'exit status after the cure').toBe(0);
+      });
+    });
+});
+
+async function inLab(lab: Lab, job: (session: LabSession) => Promise<void>): Promise<void> {
+  const session = await openLab(lab);
+  try {
+    await job(session);
+  } finally {
+    await session.close();
+  }
+}
+
+async function ping(session: LabSession, lab: Lab, target: Trace = lab.trace): Promise<string> {
+  return pingOutcome(await session.exec(pingCommand(lab, target)));
+}
+
+async function bash(session: LabSession, commands: readonly string[]): Promise<void> {
+  const script = [...commands, `sleep ${CURE_SETTLE_SECONDS}`].join('\n');
+  const { status, stderr } = await session.exec(['bash', '-euc', script]);
+  if (status !== 0) throw new Error(`the cure ended with ${status}: ${stderr.trim()}\n${script}`);
+}
+
+async function trace(session: LabSession, lab: Lab, target: Trace): Promise<ReportedOutcome & { status: number }> {
+  const result = await session.exec([node, main, ...traceArguments(lab, target), '--json'], { timeoutMs: 30_000 });
+  const outcome = readOutcome(result.stdout);
+  if (outcome === undefined)
+    throw new Error(`vdiag ended with ${result.status} and no report: ${result.stderr.trim()}`);
+  if (result.stderr !== '') throw new Error(`vdiag said on standard error: ${result.stderr.trim()}`);
+  return { ...outcome, status: result.status };
+}
+
+function summary({ outcome, findings }: ReportedOutcome): string {
+  return `${outcome}: ${findings.map(({ rule, severity, blocks }) => `${rule} (${blocks ?? severity})`).join(', ') || 'no finding'}`;
+}
+
+/** What a lab could leave on this machine: interfaces, named namespaces, trace instances. */
+function outside(): unknown {
+  const links = spawnSync('ip', ['-br', 'link'], { encoding: 'utf8', env: labEnvironment() }).stdout;
+  const names = (directory: string): string[] => (existsSync(directory) ? readdirSync(directory).sort() : []);
+  return {
+    links: links.split('\n').map((line) => line.split(/\s+/)[0]),
+    namespaces: names('/run/netns'),
+    traces:
+      process.getuid?.() === 0 ? names('/sys/kernel/tracing/instances').filter((name) => name.startsWith('vdiag')) : [],
+  };
+}
