@@ -1,7 +1,4 @@
 /** vdiag lab: small real networks in private namespaces, each with one fault, or none. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Command } from 'commander';
 import { findLab, type Lab, listLabs } from '../lab/lab.ts';
 import { traceArguments, vdiagProgram } from '../lab/run.ts';
@@ -18,6 +15,9 @@ Examples:
 
 Nothing is changed outside: a lab lives in network namespaces of its own and is gone afterwards.
 It needs root, or a kernel that allows user namespaces.`;
+
+/** In the lab's own /run, which is gone with it. */
+const REPORT = '/run/vdiag-report.json';
 
 export function labCommand(): Command {
   const lab = new Command('lab')
@@ -79,16 +79,12 @@ async function run(name: string, further: readonly string[]): Promise<void> {
     process.stderr.write(text);
     return Promise.resolve();
   };
-  const directory = mkdtempSync(join(tmpdir(), 'vdiag-lab-'));
+  const traced = [...traceArguments(lab), ...further];
+  await say(`lab ${lab.name}\n\n${indented(lab.description)}\n\n$ vdiag ${traced.join(' ')}\n\n`);
+  const session = await openLab(lab);
   try {
-    const report = join(directory, 'report.json');
-    const traced = [...traceArguments(lab), ...further];
-    await say(`lab ${lab.name}\n\n${indented(lab.description)}\n\n$ vdiag ${traced.join(' ')}\n\n`);
-    const session = await openLab(lab);
-    const { status } = await session
-      .exec([...vdiagProgram(), ...traced, '--report', report], { inherit: true })
-      .finally(() => session.close());
-    const outcome = readOutcome(contents(report));
+    const { status } = await session.exec([...vdiagProgram(), ...traced, '--report', REPORT], { inherit: true });
+    const outcome = readOutcome((await session.exec(['cat', REPORT])).stdout);
     if (outcome === undefined) {
       // It has said itself why there is no report.
       process.exitCode = status === 0 ? 2 : status;
@@ -96,14 +92,12 @@ async function run(name: string, further: readonly string[]): Promise<void> {
     }
     const wrong = complaints(lab, outcome);
     const expected = [lab.expect, ...lab.next.map((rule) => `then ${rule}`)].join(', ');
-    await say(
-      wrong.length === 0
-        ? `\nlab ${lab.name}: as expected (${expected})\n`
-        : `\nlab ${lab.name}: not as expected (${expected}): ${wrong.join('; ')}\n`,
-    );
+    const verdict =
+      wrong.length === 0 ? `as expected (${expected})` : `not as expected (${expected}): ${wrong.join('; ')}`;
+    await say(`\nlab ${lab.name}: ${verdict}\n`);
     process.exitCode = wrong.length === 0 ? 0 : 1;
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    await session.close();
   }
 }
 
@@ -133,12 +127,4 @@ function traceText({ netns, trace, args }: Lab): string {
 
 function indented(text: string): string {
   return text.replaceAll(/^(?=.)/gm, '  ');
-}
-
-function contents(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
 }

@@ -1,8 +1,9 @@
 /** Address resolution: who is asked, who answers, and whether the answer reaches the stack that waits (net/ipv4/arp.c). */
 import type { Neighbour } from '../topology/model.ts';
 import { commandIn, interfaceSysctl, placeName } from '../topology/naming.ts';
+import { prefixContains } from '../topology/prefix.ts';
 import { ipv4Setting, ownersOf } from '../topology/query.ts';
-import { findRoute, routeText } from './fib.ts';
+import { chooseSource, findRoute, isLocal, routeText } from './fib.ts';
 import type { ArpAnswerGate, Gate } from './gate.ts';
 import { type Arrival, BROADCAST, transmit } from './layer2.ts';
 import type { Step } from './model.ts';
@@ -35,7 +36,7 @@ export function resolve(
   world: World,
   trail: Trail,
   asker: Port,
-  askerAddress: string,
+  packetSource: string,
   hop: NextHop,
 ): Resolved | undefined {
   // A device without ARP sends to its own address (arp_constructor).
@@ -43,10 +44,11 @@ export function resolve(
   const entry = usableNeighbour(world, asker, hop.address);
   if (entry?.mac !== undefined) return { mac: entry.mac, entry };
 
+  const askerAddress = announcedAddress(asker, packetSource, hop.address);
   trail.begin('arp-request', askerAddress, hop.address);
   const arrivals = transmit(world, asker, { source: asker.link.mac, destination: BROADCAST });
   const answers = arrivals
-    .filter((arrival) => !arrival.outside)
+    .filter(({ reaches }) => reaches === 'stack')
     .map((arrival) => answer(world, arrival, askerAddress, hop.address));
   const chosen = answers
     .filter(({ as }) => as !== 'nobody')
@@ -61,6 +63,21 @@ export function resolve(
   reply(world, trail, answerer, asker, askerAddress, hop.address);
   learnNeighbour(world, asker, hop.address, answerer.link.mac);
   return { mac: answerer.link.mac, answeredBy: answerer };
+}
+
+/**
+ * arp_solicit: the sender protocol address is the waiting packet's source when that is the asker's own (and arp_announce
+ * lets it), else an address of the device.
+ */
+function announcedAddress({ namespace, link }: Port, packetSource: string, target: string): string {
+  const announce = ipv4Setting(namespace, link, 'arp_announce') ?? 0;
+  const sameSubnet = namespace.links.some(({ addresses }) =>
+    addresses.some(
+      ({ address, prefixLength }) => address === packetSource && prefixContains(`${address}/${prefixLength}`, target),
+    ),
+  );
+  const usable = isLocal(namespace, packetSource) && (announce === 0 || (announce === 1 && sameSubnet));
+  return usable ? packetSource : (chooseSource(namespace, link.name, target) ?? packetSource);
 }
 
 interface Answer {
@@ -104,7 +121,7 @@ function answer(world: World, arrival: Arrival, sender: string, target: string):
 function reply(world: World, trail: Trail, answerer: Port, asker: Port, askerAddress: string, target: string): void {
   trail.begin('arp-reply', askerAddress, target);
   const arrivals = transmit(world, answerer, { source: answerer.link.mac, destination: asker.link.mac }).filter(
-    ({ port, outside }) => !outside && port.namespace.id === asker.namespace.id,
+    ({ port, reaches }) => reaches === 'stack' && port.namespace.id === asker.namespace.id,
   );
   const isAsker = ({ port }: Arrival) => port.link.name === asker.link.name;
   const back =
@@ -131,7 +148,7 @@ function nobodyAnswers(
   const reached = open.length > 0 ? open : arrivals.filter(({ stops }) => stops === fewest);
   trail.add(...merged(reached));
   const elsewhere = ownersOf(topology, hop.address).map(({ namespace, link }) => placeOf({ namespace, link }));
-  const outside = reached.filter((arrival) => arrival.outside).map(({ port }) => placeOf(port));
+  const outside = reached.filter(({ reaches }) => reaches === 'outside').map(({ port }) => placeOf(port));
   trail.add(
     gateStep({
       kind: 'owner',
@@ -142,7 +159,7 @@ function nobodyAnswers(
       target: hop.address,
       gateway: hop.gateway,
       assumedOnLink: hop.assumedOnLink,
-      reached: reached.filter((arrival) => !arrival.outside).map(({ port }) => placeOf(port)),
+      reached: reached.filter(({ reaches }) => reaches === 'stack').map(({ port }) => placeOf(port)),
       outside,
       elsewhere,
       facts: [

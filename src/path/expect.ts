@@ -142,7 +142,8 @@ function carry(world: World, trail: Trail, from: Port, hop: NextHop, packet: Pac
     trail.begin(carried.kind, carried.source, carried.destination);
     const arrival = sendPacket(world, trail, sender, next, resolved);
     if (!arrival) return undefined;
-    if (arrival.outside) return 'leaves';
+    if (arrival.reaches === 'outside') return 'leaves';
+    if (arrival.reaches === 'nobody') return undefined;
     const taken = input(world, trail, arrival.port, carried);
     if (taken === undefined) return undefined;
     if (taken === 'local') return { port: arrival.port, packet: carried };

@@ -26,8 +26,8 @@ export interface Arrival {
   readonly stops: number;
   /** The frame is addressed to this stack (PACKET_HOST or broadcast); else it is dropped as somebody else's. */
   readonly accepted: boolean;
-  /** It leaves by a device whose other end is not on this machine. */
-  readonly outside: boolean;
+  /** `outside`: it leaves by a device whose other end is not on this machine. `nobody`: a bridge has no port for it. */
+  readonly reaches: 'stack' | 'outside' | 'nobody';
 }
 
 /** Devices a frame may cross before the walk calls it a loop. */
@@ -115,7 +115,7 @@ function forward(walk: Walk, bridge: Port, ingress: Port | undefined, steps: rea
   }
   const known = entry && ports.find(({ link }) => link.name === entry.device);
   for (const egress of known ? [known] : ports) out(egress);
-  return arrivals;
+  return arrivals.length > 0 ? arrivals : [{ ...arrival(bridge, steps, false), reaches: 'nobody' }];
 }
 
 /** A macvlan sends to its siblings inside the driver, and by the lower device to everybody else (drivers/net/macvlan.c). */
@@ -143,11 +143,11 @@ function childrenOf(world: World, lower: Port): Port[] {
 }
 
 function arrival(port: Port, steps: readonly Step[], accepted: boolean): Arrival {
-  return { port, steps, stops: steps.filter(isStop).length, accepted, outside: false };
+  return { port, steps, stops: steps.filter(isStop).length, accepted, reaches: 'stack' };
 }
 
 function outside(port: Port, steps: readonly Step[]): Arrival {
-  return { ...arrival(port, steps, false), outside: true };
+  return { ...arrival(port, steps, false), reaches: 'outside' };
 }
 
 /** IFF_UP, and a carrier where the device has one. */
@@ -174,7 +174,9 @@ function portStateGate(world: World, port: Port, bridge: Port, direction: 'ingre
   const place = placeOf(port);
   const state = port.link.port?.state;
   const bridgeUp = isUp(bridge.link);
-  const passes = bridgeUp && state === 'forwarding';
+  // A port without carrier is disabled for that reason alone: its device's own gate says so.
+  const idle = state === 'disabled' && (!isUp(port.link) || !hasCarrier(port.link));
+  const passes = bridgeUp && (state === 'forwarding' || idle);
   return {
     kind: 'port-state',
     place,

@@ -25,7 +25,7 @@ export function sendPacket(
   const { answeredBy, entry } = resolved;
   if (answeredBy) {
     const expected = taken.find(({ port }) => samePort(port, answeredBy)) ?? taken[0];
-    return follow(trail, expected ?? arrivals.find(({ outside }) => outside));
+    return follow(trail, expected ?? arrivals.find(({ reaches }) => reaches === 'outside'));
   }
   const rightful = taken.find(({ port }) => isLocal(port.namespace, hop.address) || proxies(port));
   if (rightful || !entry) {
@@ -37,12 +37,12 @@ export function sendPacket(
   // Nobody who may have the packet gets it: who should?
   const owners = byFewestStops(
     transmit(world, from, { source: from.link.mac, destination: BROADCAST }).filter(
-      ({ port, outside }) => !outside && isLocal(port.namespace, hop.address),
+      ({ port, reaches }) => reaches === 'stack' && isLocal(port.namespace, hop.address),
     ),
   );
   const owner = owners[0];
   if (!owner) {
-    const leaving = arrivals.find(({ outside }) => outside);
+    const leaving = arrivals.find(({ reaches }) => reaches === 'outside');
     if (leaving) return follow(trail, leaving);
     const lost = taken[0] ?? arrivals[0];
     trail.add(...(lost?.steps ?? []), gateStep(neighbourGate(world, from, entry, undefined, 'stop')));

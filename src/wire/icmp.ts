@@ -52,6 +52,9 @@ export interface DecodedIcmp extends Decoded<Icmp> {
   readonly quote?: Window;
 }
 
+/** A message while its fields are read. */
+export type IcmpDraft = { -readonly [Field in keyof Icmp]: Icmp[Field] };
+
 /** What `encodeIcmp` writes; a checksum is computed, quote and data come as the payload. */
 export type IcmpHeader = Pick<Icmp, 'type' | 'code' | 'identifier' | 'sequence' | 'mtu' | 'gateway'>;
 
@@ -77,18 +80,21 @@ export function decodeIcmp(window: Window, fragment: boolean): DecodedIcmp {
   const type = window.u8(TYPE);
   const code = window.u8(CODE);
   const body = window.rest(ICMP_HEADER_LENGTH);
-  const common = { version: 4, type, code, ...checksumField(window, fragment, 0) } as const;
-  if (type === IcmpType.echoRequest || type === IcmpType.echoReply) {
-    const echo = { identifier: window.u16(IDENTIFIER), sequence: window.u16(SEQUENCE), data: body.view() };
-    return { header: { ...common, ...echo }, body };
-  }
-  if (!isIcmpError(common)) return { header: common, body };
-  const quote = icmpQuote(window, quoteLength(window, type));
-  if (type === IcmpType.redirect)
-    return { header: { ...common, gateway: formatIpv4(window.bytes, window.start + GATEWAY) }, body, ...quote };
-  if (type === IcmpType.destinationUnreachable && code === IcmpUnreachable.fragmentationNeeded)
-    return { header: { ...common, mtu: window.u16(NEXT_HOP_MTU) }, body, ...quote };
-  return { header: common, body, ...quote };
+  const header: IcmpDraft = { version: 4, type, code };
+  fillChecksum(header, window, fragment, 0);
+  if (type === IcmpType.echoRequest || type === IcmpType.echoReply) fillEcho(header, window, body);
+  if (!isIcmpError(header)) return { header, body };
+  if (type === IcmpType.redirect) header.gateway = formatIpv4(window.bytes, window.start + GATEWAY);
+  else if (type === IcmpType.destinationUnreachable && code === IcmpUnreachable.fragmentationNeeded)
+    header.mtu = window.u16(NEXT_HOP_MTU);
+  return withQuote(header, body, window, quoteLength(window, type));
+}
+
+/** Identifier, sequence number and data of an echo message, in both versions. */
+export function fillEcho(header: IcmpDraft, window: Window, body: Window): void {
+  header.identifier = window.u16(IDENTIFIER);
+  header.sequence = window.u16(SEQUENCE);
+  header.data = body.view();
 }
 
 function quoteLength(window: Window, type: number): number {
@@ -97,21 +103,21 @@ function quoteLength(window: Window, type: number): number {
 }
 
 /**
- * The quote behind the header, for ICMPv6 too; nothing where no byte is quoted.
+ * An error with the quote behind its header, for ICMPv6 too; without one where no byte is quoted.
  * @param lengthBytes RFC 4884's length, beyond which extensions stand; 0 or more than is there: not used
  */
-export function icmpQuote(window: Window, lengthBytes: number): { quote?: Window } {
-  const there = window.length - ICMP_HEADER_LENGTH;
-  if (there <= 0) return {};
+export function withQuote(header: Icmp, body: Window, window: Window, lengthBytes: number): DecodedIcmp {
+  const there = body.length;
+  if (there <= 0) return { header, body };
   const length = lengthBytes > 0 && lengthBytes < there ? lengthBytes : there;
-  return { quote: window.quote(ICMP_HEADER_LENGTH, ICMP_HEADER_LENGTH + length) };
+  return { header, body, quote: window.quote(ICMP_HEADER_LENGTH, ICMP_HEADER_LENGTH + length) };
 }
 
-/** Nothing where bytes are missing: a checksum over a part says nothing. */
-export function checksumField(window: Window, fragment: boolean, initial: number): { checksumValid?: boolean } {
-  if (fragment || !window.isComplete) return {};
+/** Leaves the field out where bytes are missing: a checksum over a part says nothing. */
+export function fillChecksum(header: IcmpDraft, window: Window, fragment: boolean, initial: number): void {
+  if (fragment || !window.isComplete) return;
   const { bytes, start, length } = window;
-  return { checksumValid: finishChecksum(sumWords(bytes, start, start + length) + initial) === 0 };
+  header.checksumValid = finishChecksum(sumWords(bytes, start, start + length) + initial) === 0;
 }
 
 /** Fields that the type does not have are written as zero. @throws RangeError for a gateway that is no address */

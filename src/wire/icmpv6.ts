@@ -1,15 +1,17 @@
 /** ICMP for IPv6 (RFC 4443) and neighbour discovery (RFC 4861), as far as target and link-layer address. */
-import { type Window, Writer } from './bytes.ts';
+import { decoded, type Window, Writer } from './bytes.ts';
 import { internetChecksum, pseudoHeaderSum } from './checksum.ts';
 import {
-  checksumField,
   type DecodedIcmp,
   destinationOf,
   type Echo,
+  fillChecksum,
+  fillEcho,
   ICMP_HEADER_LENGTH,
-  icmpQuote,
+  type IcmpDraft,
   isIcmpError,
   portText,
+  withQuote,
 } from './icmp.ts';
 import { icmpName } from './icmp-name.ts';
 import { IpProtocol } from './ipv4.ts';
@@ -41,8 +43,6 @@ const TYPE = 0;
 const CODE = TYPE + 1;
 const CHECKSUM = CODE + 1;
 const REST_OF_HEADER = CHECKSUM + 2;
-const IDENTIFIER = REST_OF_HEADER;
-const SEQUENCE = IDENTIFIER + 2;
 const MTU = REST_OF_HEADER;
 const QUOTE_LENGTH = REST_OF_HEADER;
 const FLAGS = REST_OF_HEADER;
@@ -80,21 +80,13 @@ export function decodeIcmpv6(window: Window, fragment: boolean, addressSum: numb
   if (short) return { body: window, stop: short };
   const type = window.u8(TYPE);
   const body = window.rest(ICMP_HEADER_LENGTH);
-  const initial = (addressSum ?? 0) + IpProtocol.icmpv6 + window.length;
-  const checksum = addressSum === undefined ? {} : checksumField(window, fragment, initial);
-  const common = { version: 6, type, code: window.u8(CODE), ...checksum } as const;
-  if (type === Icmpv6Type.echoRequest || type === Icmpv6Type.echoReply) {
-    const echo = { identifier: window.u16(IDENTIFIER), sequence: window.u16(SEQUENCE), data: body.view() };
-    return { header: { ...common, ...echo }, body };
-  }
-  if (type === Icmpv6Type.packetTooBig)
-    return { header: { ...common, mtu: window.u32(MTU) }, body, ...icmpQuote(window, 0) };
-  if (isIcmpError(common)) return { header: common, body, ...icmpQuote(window, quoteLength(window, type)) };
+  const header: IcmpDraft = { version: 6, type, code: window.u8(CODE) };
+  if (addressSum !== undefined) fillChecksum(header, window, fragment, addressSum + IpProtocol.icmpv6 + window.length);
+  if (type === Icmpv6Type.echoRequest || type === Icmpv6Type.echoReply) fillEcho(header, window, body);
+  if (type === Icmpv6Type.packetTooBig) header.mtu = window.u32(MTU);
+  if (isIcmpError(header)) return withQuote(header, body, window, quoteLength(window, type));
   const discovery = DISCOVERY.get(type);
-  if (discovery === undefined) return { header: common, body };
-  const { stop, ...fields } = decodeDiscovery(window, type, discovery);
-  const header = { ...common, ...fields };
-  return stop ? { header, body, stop } : { header, body };
+  return decoded(header, body, discovery && fillDiscovery(header, window, discovery));
 }
 
 function quoteLength(window: Window, type: number): number {
@@ -102,44 +94,31 @@ function quoteLength(window: Window, type: number): number {
   return extended ? window.u8(QUOTE_LENGTH) * QUOTE_UNIT : 0;
 }
 
-type DiscoveryFields = Pick<Icmp, 'target' | 'gateway' | 'linkLayerAddress' | 'neighbourFlags'>;
-
-function decodeDiscovery(window: Window, type: number, discovery: Discovery): DiscoveryFields & { stop?: DecodeStop } {
+function fillDiscovery(header: IcmpDraft, window: Window, discovery: Discovery): DecodeStop | undefined {
   const cut = window.lacks('icmpv6', discovery.options, `${discovery.name} size`);
-  if (cut) return { stop: cut };
-  return { ...targetFields(window, type), ...decodeOptions(window.rest(discovery.options), discovery.linkLayer) };
-}
-
-function targetFields(window: Window, type: number): DiscoveryFields {
-  switch (type) {
-    case Icmpv6Type.neighbourSolicitation:
-      return { target: formatIpv6(window.bytes, window.start + TARGET) };
-    case Icmpv6Type.neighbourAdvertisement:
-      return { target: formatIpv6(window.bytes, window.start + TARGET), neighbourFlags: window.u8(FLAGS) & 0xe0 };
-    case Icmpv6Type.redirect:
-      return { gateway: formatIpv6(window.bytes, window.start + TARGET) };
-    default:
-      return {};
-  }
+  if (cut) return cut;
+  const { type } = header;
+  if (type === Icmpv6Type.neighbourAdvertisement) header.neighbourFlags = window.u8(FLAGS) & 0xe0;
+  if (type === Icmpv6Type.neighbourAdvertisement || type === Icmpv6Type.neighbourSolicitation)
+    header.target = formatIpv6(window.bytes, window.start + TARGET);
+  if (type === Icmpv6Type.redirect) header.gateway = formatIpv6(window.bytes, window.start + TARGET);
+  return fillOptions(header, window.rest(discovery.options), discovery.linkLayer);
 }
 
 /** Bounded by the message: every turn goes at least 8 bytes on; a length of zero makes the message invalid (RFC 4861 section 4.6). */
-function decodeOptions(options: Window, linkLayer: number): { linkLayerAddress?: string; stop?: DecodeStop } {
+function fillOptions(header: IcmpDraft, options: Window, linkLayer: number): DecodeStop | undefined {
   let option = options;
-  let found: { linkLayerAddress?: string } = {};
   while (option.length > 0) {
     const short = option.lacks('icmpv6 option', OPTION_VALUE, 'icmpv6 option header size');
-    if (short) return { ...found, stop: short };
+    if (short) return short;
     const length = option.u8(1) * OPTION_UNIT;
-    if (length === 0)
-      return { ...found, stop: option.malformed('icmpv6 option', OPTION_UNIT, 0, 'icmpv6 option length') };
+    if (length === 0) return option.malformed('icmpv6 option', OPTION_UNIT, 0, 'icmpv6 option length');
     const cut = option.lacks('icmpv6 option', length, 'icmpv6 option length');
-    if (cut) return { ...found, stop: cut };
-    if (option.u8(0) === linkLayer && found.linkLayerAddress === undefined)
-      found = { linkLayerAddress: formatMac(option.bytes, option.start + OPTION_VALUE) };
+    if (cut) return cut;
+    if (option.u8(0) === linkLayer) header.linkLayerAddress ??= formatMac(option.bytes, option.start + OPTION_VALUE);
     option = option.rest(length);
   }
-  return found;
+  return undefined;
 }
 
 /** What `encodeIcmpv6` writes; quote, data, target and options come as the payload. */

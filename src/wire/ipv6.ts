@@ -1,5 +1,5 @@
 /** Internet Protocol version 6 (RFC 8200); extension headers are walked over up to the upper layer. */
-import { type Decoded, decoded, type Window, Writer } from './bytes.ts';
+import { type Decoded, type Window, Writer } from './bytes.ts';
 import { sumWords } from './checksum.ts';
 import type { DecodeStop, Ipv6 } from './packet.ts';
 import { formatIpv6, ipv6Bytes } from './text.ts';
@@ -48,7 +48,7 @@ export type Ipv6Header = Omit<Ipv6, 'payloadLength'>;
 
 export interface DecodedIpv6 extends Decoded<Ipv6> {
   /** Sum of the pseudo-header's addresses, for the upper layer's checksum; undefined where a routing header hides the final one. */
-  readonly addressSum?: number;
+  readonly addressSum?: number | undefined;
 }
 
 /** As the walk goes on. */
@@ -96,10 +96,14 @@ export function decodeIpv6(window: Window): DecodedIpv6 {
     moreFragments: walk.moreFragments,
   };
   const stop = walk.stop ?? (unsaid ? undefined : window.lacksBody('ipv6', end, 'ipv6 payload length'));
-  const result = decoded(header, walk.body, stop);
-  if (walk.finalDestination === undefined) return result;
-  const source = sumWords(bytes, start + SOURCE, start + DESTINATION);
-  return { ...result, addressSum: source + sumWords(bytes, walk.finalDestination, walk.finalDestination + 16) };
+  const { body } = walk;
+  const addressSum = sumAddresses(bytes, start + SOURCE, walk.finalDestination);
+  return stop ? { header, body, addressSum, stop } : { header, body, addressSum };
+}
+
+function sumAddresses(bytes: Uint8Array, source: number, destination: number | undefined): number | undefined {
+  if (destination === undefined) return undefined;
+  return sumWords(bytes, source, source + 16) + sumWords(bytes, destination, destination + 16);
 }
 
 /** Bounded by the frame: every turn goes at least 8 bytes on. */

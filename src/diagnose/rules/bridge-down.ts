@@ -1,4 +1,8 @@
+import type { Gate } from '../../path/gate.ts';
+import type { Topology } from '../../topology/model.ts';
 import { placeName } from '../../topology/naming.ts';
+import { linkOf } from '../../topology/query.ts';
+import type { Place } from '../../trace/frame.ts';
 import type { Rule } from '../rule.ts';
 
 export const bridgeDown: Rule = {
@@ -16,14 +20,24 @@ export const bridgeDown: Rule = {
   evaluate({ situation, topology }) {
     if (situation.kind !== 'stopped') return undefined;
     const { gate } = situation;
-    const bridge = gate.kind === 'port-state' && !gate.bridgeUp ? gate.bridge : undefined;
-    if (!bridge || gate.kind !== 'port-state') return undefined;
+    const bridge = downBridge(gate, topology);
+    if (!bridge) return undefined;
     const name = placeName(topology, bridge);
+    const way =
+      gate.kind === 'port-state'
+        ? `the frame ${gate.direction === 'ingress' ? 'comes in by' : 'should leave by'} ${placeName(topology, gate.place)}, a port of ${name}, and the bridge`
+        : `the packet should leave by ${name}, and the bridge`;
     return {
       title: `${name} is down, and so are all its ports`,
-      summary: `the frame ${gate.direction === 'ingress' ? 'comes in by' : 'should leave by'} ${placeName(topology, gate.place)}, a port of ${name}, and the bridge is administratively down: it forwards nothing.`,
+      summary: `${way} is administratively down: it forwards nothing.`,
       where: bridge,
       cure: { why: `set ${name} up`, changes: [{ kind: 'link-up', at: bridge }] },
     };
   },
 };
+
+function downBridge(gate: Gate, topology: Topology): Place | undefined {
+  if (gate.kind === 'port-state') return gate.bridgeUp ? undefined : gate.bridge;
+  const down = gate.kind === 'device' && gate.state === 'down' && linkOf(topology, gate.place)?.kind === 'bridge';
+  return down ? gate.place : undefined;
+}

@@ -6,6 +6,9 @@ import { addressesOf, linkOf, masterOf, namespaceOf, peerOf } from '../../topolo
 import { type Place, placeKey } from '../../trace/frame.ts';
 import type { Context, Rule } from '../rule.ts';
 
+/** Gates that a packet meets in a stack it should never have come to. */
+const BEHIND: ReadonlySet<string> = new Set(['owner', 'source', 'arp-answer', 'forwarding', 'route']);
+
 export const bridgePortDetached: Rule = {
   id: 'bridge-port-detached',
   severity: 'fault',
@@ -25,8 +28,7 @@ restarting a bridge (deleting and making it anew) detaches all its ports.`,
     if (situation.kind !== 'stopped') return undefined;
     const { gate } = situation;
     // Whatever the packet met behind a detached end (nobody home, a validation that fails), the detachment comes first.
-    if (gate.kind !== 'owner' && gate.kind !== 'source' && gate.kind !== 'forwarding' && gate.kind !== 'route')
-      return undefined;
+    if (!BEHIND.has(gate.kind)) return undefined;
     for (const { namespace, link } of suspects(context)) {
       const at: Place = { netns: namespace.id, name: link.name };
       const current = masterOf(namespace, link);

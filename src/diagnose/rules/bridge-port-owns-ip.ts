@@ -1,8 +1,9 @@
-import type { StackGate } from '../../path/gate.ts';
+import type { Gate } from '../../path/gate.ts';
 import type { Change } from '../../topology/change.ts';
 import type { Link, Namespace } from '../../topology/model.ts';
 import { inNetns, placeName } from '../../topology/naming.ts';
 import { linkOf, masterOf, namespaceOf } from '../../topology/query.ts';
+import type { Place } from '../../trace/frame.ts';
 import type { Claim, Context, Cure, Rule } from '../rule.ts';
 
 export const bridgePortOwnsIp: Rule = {
@@ -31,48 +32,80 @@ bound to the port, only the ping is wrong: ping from the bridge.`,
   },
   evaluate(context) {
     const { situation, topology } = context;
-    if (situation.kind !== 'stopped' || situation.gate.kind !== 'stack') return undefined;
-    const { gate } = situation;
-    const namespace = namespaceOf(topology, gate.waiting.netns);
-    const port = linkOf(topology, gate.waiting);
+    if (situation.kind !== 'stopped') return undefined;
+    const wait = waitOf(situation.gate);
+    const namespace = wait && namespaceOf(topology, wait.at.netns);
+    const port = wait && linkOf(topology, wait.at);
     const bridge = namespace && port && masterOf(namespace, port);
-    if (!namespace || !port || bridge?.kind !== 'bridge' || bridge.name !== gate.arrived.name) return undefined;
-    return claim(context, gate, namespace, port, bridge);
+    if (!wait || !namespace || !port || bridge?.kind !== 'bridge') return undefined;
+    if (wait.arrived !== undefined && wait.arrived.name !== bridge.name) return undefined;
+    const claimed = claim(context, wait, namespace, port, bridge);
+    // Nobody answered at all: it is this only if the answer would come once the address has moved.
+    return wait.arrived !== undefined || cures(context, claimed) ? claimed : undefined;
   },
 };
 
-function claim(context: Context, gate: StackGate, namespace: Namespace, port: Link, bridge: Link): Claim {
+/** Somebody who waits on a port for what will not come there. */
+interface Wait {
+  readonly at: Place;
+  readonly for: 'neighbour' | 'socket';
+  /** The address that makes the kernel use the port. */
+  readonly address: string;
+  /** Where the packet was handed up instead; absent when it never came back, since it was sent out of the wrong port. */
+  readonly arrived?: Place;
+}
+
+function waitOf(gate: Gate): Wait | undefined {
+  if (gate.kind === 'stack')
+    return { at: gate.waiting, for: gate.awaits, address: gate.address, arrived: gate.arrived };
+  // Asked by one port alone, a neighbour behind another one never hears of it.
+  if (gate.kind === 'owner') return { at: gate.asker, for: 'neighbour', address: gate.askerAddress };
+  return undefined;
+}
+
+function cures(context: Context, { cure: proposed }: Claim): boolean {
+  return (
+    proposed !== undefined &&
+    context.passes(proposed.changes, { ...context.query, start: proposed.start ?? context.query.start })
+  );
+}
+
+function claim(context: Context, wait: Wait, namespace: Namespace, port: Link, bridge: Link): Claim {
   const { topology } = context;
-  const name = placeName(topology, gate.waiting);
+  const name = placeName(topology, wait.at);
   const own = port.addresses.filter(({ family }) => family === 4);
-  const held = own.filter(({ address }) => address === gate.address);
+  const held = own.filter(({ address }) => address === wait.address);
   const moved = held.length > 0 ? held : own;
-  const packet = gate.awaits === 'neighbour' ? 'the ARP reply' : 'the echo reply';
+  const packet = wait.for === 'neighbour' ? 'the ARP reply' : 'the echo reply';
   const address = moved[0]?.address;
   return {
     title: address
       ? `${name} is a port of ${bridge.name} and holds ${address}: replies go up into ${bridge.name}, never to the stack behind ${port.name}`
       : `${name} is a port of ${bridge.name}: replies go up into ${bridge.name}, never to a socket on ${port.name}`,
-    summary: `${packet} comes in by ${name}, and the bridge takes it: ${port.name} is one of its ports${inNetns(topology, namespace.id)}. ${
-      gate.awaits === 'neighbour'
+    summary: `${
+      wait.arrived
+        ? `${packet} comes in by ${name}, and the bridge takes it: ${port.name} is one of its ports${inNetns(topology, namespace.id)}.`
+        : `${name} is a port of ${bridge.name}, but the stack behind it asks by this one port alone, and what comes back there is the bridge's.`
+    } ${
+      wait.for === 'neighbour'
         ? `The neighbour entry on ${port.name} never learns the answer, so nothing can be sent there.`
         : `The socket waits on ${port.name} and gets nothing.`
     } ${address ? `The address belongs on ${bridge.name}.` : `The address is on another interface: ping from ${bridge.name}.`}`,
-    where: gate.waiting,
-    cure: cure(context, gate, namespace, port, bridge, moved),
+    where: wait.at,
+    cure: cure(context, wait, namespace, port, bridge, moved),
   };
 }
 
 function cure(
   context: Context,
-  gate: StackGate,
+  wait: Wait,
   namespace: Namespace,
   port: Link,
   bridge: Link,
   moved: Link['addresses'],
 ): Cure {
   const { query } = context;
-  const { netns } = gate.waiting;
+  const { netns } = wait.at;
   const at = { netns, name: port.name };
   const to = { netns, name: bridge.name };
   const changes: Change[] = moved.flatMap(({ address, prefixLength }): Change[] => [

@@ -1,5 +1,7 @@
+import type { Gate } from '../../path/gate.ts';
 import { placeName } from '../../topology/naming.ts';
-import type { Rule } from '../rule.ts';
+import { addressesOf, isUp, namespaceOf } from '../../topology/query.ts';
+import type { Claim, Context, Rule } from '../rule.ts';
 
 export const linkDown: Rule = {
   id: 'link-down',
@@ -16,9 +18,11 @@ down, nothing is seen at all, not even on the sender's interface.`,
 in the namespace the interface is in. Routes that used it have to be set again; those of its addresses come by themselves.`,
     otherwise: `A port that is up but whose bridge is down is bridge-down.`,
   },
-  evaluate({ situation, topology }) {
-    if (situation.kind !== 'stopped' || situation.gate.kind !== 'device') return undefined;
+  evaluate(context) {
+    const { situation, topology } = context;
+    if (situation.kind !== 'stopped') return undefined;
     const { gate } = situation;
+    if (gate.kind !== 'device') return routesWentWithIt(context, gate);
     const name = placeName(topology, gate.place);
     if (gate.state === 'no-carrier')
       return {
@@ -34,3 +38,22 @@ in the namespace the interface is in. Routes that used it have to be set again; 
     };
   },
 };
+
+/** The routes of a device vanish with it: a missing route may be a device that is down. */
+function routesWentWithIt(context: Context, gate: Gate): Claim | undefined {
+  const { topology } = context;
+  const missing = (gate.kind === 'route' && gate.route === undefined) || (gate.kind === 'owner' && gate.assumedOnLink);
+  if (!missing) return undefined;
+  for (const link of namespaceOf(topology, gate.place.netns)?.links ?? []) {
+    const at = { netns: gate.place.netns, name: link.name };
+    if (isUp(link) || addressesOf(link, 4).length === 0 || !context.passes([{ kind: 'link-up', at }])) continue;
+    const name = placeName(topology, at);
+    return {
+      title: `${name} is down, and its routes went with it`,
+      summary: `the packet should leave by ${name}, whose address covers the way. That interface is administratively down, so its routes are gone too: there is no way left.`,
+      where: at,
+      cure: { why: `set ${name} up; the routes of its addresses come with it`, changes: [{ kind: 'link-up', at }] },
+    };
+  }
+  return undefined;
+}

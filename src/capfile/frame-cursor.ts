@@ -1,0 +1,119 @@
+/**
+ * The inner loop of every capture format: a cursor that stands on one frame at a time, in place, and makes no object per frame.
+ *
+ *     while (cursor.next(window)) look at cursor.window.bytes, cursor.start, cursor.end …
+ */
+import type { NetnsId } from '../topology/model.ts';
+import type { Direction, Frame, PacketType, Place } from '../trace/frame.ts';
+import type { ByteWindow } from './byte-window.ts';
+import type { CaptureProblem } from './problem.ts';
+import {
+  CHECKSUM_NOT_READY,
+  INBOUND,
+  LINKTYPE_ETHERNET,
+  OUTBOUND,
+  RAW_IP_LINKTYPES,
+  RECEPTION_SHIFT,
+} from './pcapng-format.ts';
+import { type CaptureInterface, clockTimeNs } from './pcapng-interface.ts';
+import { nameToPlace } from './place-name.ts';
+
+/** Everything here is of the frame it stands on, until the next `next`. */
+export interface FrameCursor {
+  /** Goes to the next frame. False: the window must be given more bytes first, or, when `stopped`, there is none. */
+  next(window: ByteWindow): boolean;
+  /** Says that no more bytes come: what is left in the window is a record cut off. */
+  finish(window: ByteWindow): void;
+  readonly stopped: boolean;
+
+  /** The frame is `window.bytes` from `start` to `end`. */
+  readonly start: number;
+  readonly end: number;
+  readonly originalLength: number;
+  /** Frame number in the file, from 1, as Wireshark counts. */
+  readonly number: number;
+  /** Of the frame's record, bytes from the start of the file. */
+  readonly offset: number;
+  readonly source: CaptureInterface;
+  /** Time stamp in ticks of `source.clock`, two 32-bit halves; 0 for a frame without one. */
+  readonly ticksHigh: number;
+  readonly ticksLow: number;
+  /** `epb_flags`, 0 where the file says nothing. */
+  readonly flags: number;
+}
+
+/** What can be said of a whole file, or of the part of it that could be read. */
+export interface CaptureSummary {
+  readonly interfaces: readonly CaptureInterface[];
+  /** Comments of the section headers. */
+  readonly comments: readonly string[];
+  /** Packet records read, those skipped among them. */
+  readonly frames: number;
+  /** Packets that cannot be handed on, by LINKTYPE_ number. */
+  readonly skippedLinkTypes: ReadonlyMap<number, number>;
+  /** Packets whose record is larger than vdiag keeps in memory. */
+  readonly oversized: number;
+  /** Packets without time stamp (simple packet blocks): they were given the time of the packet before. */
+  readonly untimed: number;
+  /** The first ones, in order; where the reading ended early, the last of them is fatal. */
+  readonly problems: readonly CaptureProblem[];
+  readonly problemCount: number;
+}
+
+/** Where the frames of an interface were sighted. */
+export interface PlaceOptions {
+  /** Namespace of interfaces whose name says none. Default: the empty name. */
+  readonly home?: NetnsId;
+  /** Namespaces known to be in the file, to tell an @ in a name from the one before the namespace. */
+  readonly namespaces?: readonly NetnsId[];
+  /** Overrides all of this. */
+  readonly place?: (source: CaptureInterface) => Place;
+}
+
+/** The place of an interface: by its name, or by its number where it has none. */
+export function placeOfInterface(source: CaptureInterface, options: PlaceOptions): Place {
+  if (options.place) return options.place(source);
+  const home = options.home ?? '';
+  if (source.name === '') return { netns: home, name: `interface ${source.index}` };
+  return nameToPlace(source.name, home, options.namespaces);
+}
+
+/** How `Frame.bytes` starts for a link type; undefined: no reader here can make a frame of it. */
+export function frameLinkType(linkType: number, addedHeader: number): Frame['linkType'] {
+  if (addedHeader > 0 || RAW_IP_LINKTYPES.has(linkType)) return 'raw-ip';
+  return linkType === LINKTYPE_ETHERNET ? 'ethernet' : undefined;
+}
+
+const receptionTypes: readonly PacketType[] = ['unknown', 'host', 'multicast', 'broadcast', 'other-host'];
+
+export function flagsDirection(flags: number): Direction {
+  const bits = flags & 3;
+  return bits === INBOUND ? 'in' : bits === OUTBOUND ? 'out' : 'unknown';
+}
+
+/** A frame of its own memory, of what the cursor stands on. */
+export function copyFrame(
+  cursor: FrameCursor,
+  window: ByteWindow,
+  place: Place,
+  linkType: 'ethernet' | 'raw-ip',
+  timeNs: bigint,
+): Frame {
+  const direction = flagsDirection(cursor.flags);
+  return {
+    place,
+    timeNs,
+    order: cursor.number - 1,
+    direction,
+    packetType: direction === 'out' ? 'outgoing' : (receptionTypes[(cursor.flags >> RECEPTION_SHIFT) & 7] ?? 'unknown'),
+    originalLength: cursor.originalLength,
+    checksumNotReady: (cursor.flags & CHECKSUM_NOT_READY) !== 0,
+    linkType,
+    bytes: window.bytes.slice(cursor.start, cursor.end),
+  };
+}
+
+/** Unix nanoseconds of the frame. */
+export function cursorTimeNs(cursor: FrameCursor): bigint {
+  return clockTimeNs(cursor.source.clock, cursor.ticksHigh, cursor.ticksLow);
+}

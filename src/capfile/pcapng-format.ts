@@ -1,0 +1,56 @@
+/**
+ * The pcapng file format (draft-ietf-opsawg-pcapng): the numbers that reader and writer share.
+ *
+ *     section header ─► interface description … ─► enhanced packet … ─► interface statistics …
+ *
+ * Every block is `type, length, body, length again`; a section header says in which byte order its section is written.
+ */
+
+/** Block types. */
+export const SECTION_HEADER = 0x0a0d0d0a;
+export const INTERFACE_DESCRIPTION = 1;
+export const OBSOLETE_PACKET = 2;
+export const SIMPLE_PACKET = 3;
+export const INTERFACE_STATISTICS = 5;
+export const ENHANCED_PACKET = 6;
+
+/** Reads as this in the byte order the section is written in. */
+export const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
+
+/** Shortest total length of a block by its fixed fields, bytes. */
+export const MIN_BLOCK = 12;
+export const MIN_LENGTH: Readonly<Record<number, number>> = {
+  [SECTION_HEADER]: 28,
+  [INTERFACE_DESCRIPTION]: 20,
+  [OBSOLETE_PACKET]: 32,
+  [SIMPLE_PACKET]: 16,
+  [INTERFACE_STATISTICS]: 24,
+  [ENHANCED_PACKET]: 32,
+};
+
+/** Option codes: in any block, then by block. */
+export const END_OF_OPTIONS = 0;
+export const COMMENT = 1;
+export const sectionOption = { hardware: 2, operatingSystem: 3, application: 4 };
+export const interfaceOption = { name: 2, description: 3, mac: 6, resolution: 9, filter: 11, timeOffset: 14, hardware: 15 };
+export const packetOption = { flags: 2, dropCount: 4, packetId: 5 };
+export const statisticsOption = { start: 2, end: 3, received: 4, dropped: 5 };
+
+/** `epb_flags`: direction in bits 0 and 1, reception type in bits 2 to 4, and one bit of its own. */
+export const INBOUND = 1;
+export const OUTBOUND = 2;
+export const reception = { unspecified: 0, unicast: 1, multicast: 2, broadcast: 3, promiscuous: 4 };
+export const RECEPTION_SHIFT = 2;
+export const CHECKSUM_NOT_READY = 1 << 9;
+
+/** Link types (https://www.tcpdump.org/linktypes.html) that hold what `Frame.bytes` holds. */
+export const LINKTYPE_ETHERNET = 1;
+/** LINKTYPE_RAW, IPV4, IPV6, and the numbers DLT_RAW has on some systems. */
+export const RAW_IP_LINKTYPES: ReadonlySet<number> = new Set([101, 228, 229, 12, 14]);
+
+/**
+ * `if_hardware` of a device without link layer (tun, wireguard) in a file vdiag wrote: tcpdump reads no file with two link types, so
+ * its packets carry an Ethernet header of zero addresses, which the reader takes off again.
+ */
+export const SYNTHETIC_ETHERNET = 'no link layer: Ethernet header added by vdiag';
+export const ETHERNET_HEADER = 14;
