@@ -6,7 +6,6 @@
 import type { NetnsId } from '../topology/model.ts';
 import type { Direction, Frame, PacketType, Place } from '../trace/frame.ts';
 import type { ByteWindow } from './byte-window.ts';
-import type { CaptureProblem } from './problem.ts';
 import {
   CHECKSUM_NOT_READY,
   INBOUND,
@@ -17,6 +16,7 @@ import {
 } from './pcapng-format.ts';
 import { type CaptureInterface, clockTimeNs } from './pcapng-interface.ts';
 import { nameToPlace } from './place-name.ts';
+import type { CaptureProblem } from './problem.ts';
 
 /** Everything here is of the frame it stands on, until the next `next`. */
 export interface FrameCursor {

@@ -17,22 +17,41 @@ export const ENHANCED_PACKET = 6;
 /** Reads as this in the byte order the section is written in. */
 export const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 
-/** Shortest total length of a block by its fixed fields, bytes. */
+/** Shortest total length of any block, bytes. */
 export const MIN_BLOCK = 12;
-export const MIN_LENGTH: Readonly<Record<number, number>> = {
-  [SECTION_HEADER]: 28,
-  [INTERFACE_DESCRIPTION]: 20,
-  [OBSOLETE_PACKET]: 32,
-  [SIMPLE_PACKET]: 16,
-  [INTERFACE_STATISTICS]: 24,
-  [ENHANCED_PACKET]: 32,
-};
+
+/** Shortest total length of a block by its fixed fields, bytes; undefined for types that are passed over. */
+export function minLength(type: number): number | undefined {
+  switch (type) {
+    case ENHANCED_PACKET:
+    case OBSOLETE_PACKET:
+      return 32;
+    case SIMPLE_PACKET:
+      return 16;
+    case SECTION_HEADER:
+      return 28;
+    case INTERFACE_DESCRIPTION:
+      return 20;
+    case INTERFACE_STATISTICS:
+      return 24;
+    default:
+      return undefined;
+  }
+}
 
 /** Option codes: in any block, then by block. */
 export const END_OF_OPTIONS = 0;
 export const COMMENT = 1;
 export const sectionOption = { hardware: 2, operatingSystem: 3, application: 4 };
-export const interfaceOption = { name: 2, description: 3, mac: 6, resolution: 9, filter: 11, timeOffset: 14, hardware: 15 };
+export const interfaceOption = {
+  name: 2,
+  description: 3,
+  mac: 6,
+  resolution: 9,
+  filter: 11,
+  timeOffset: 14,
+  hardware: 15,
+};
 export const packetOption = { flags: 2, dropCount: 4, packetId: 5 };
 export const statisticsOption = { start: 2, end: 3, received: 4, dropped: 5 };
 

@@ -6,7 +6,7 @@ import {
   SYNTHETIC_ETHERNET,
   statisticsOption,
 } from './pcapng-format.ts';
-import { optionText, readOptions } from './pcapng-option.ts';
+import { optionText, type PcapngOption } from './pcapng-option.ts';
 
 export interface CaptureInterface {
   /** Position among all interfaces of the file, from 0; sections count on. */
@@ -44,7 +44,6 @@ export interface Clock {
 /** Microseconds, where if_tsresol is missing. */
 const DEFAULT_RESOLUTION = 6;
 const BASE_TWO = 0x80;
-const BODY = 8;
 /** Windows names interfaces by 50 characters, vdiag by interface and namespace. */
 const LONGEST_TEXT = 512;
 
@@ -57,20 +56,14 @@ export function clockTimeNs(clock: Clock, high: number, low: number): bigint {
   return offsetNs + ticks / 10n ** BigInt(clock.exponent - 9);
 }
 
-/**
- * Reads an interface description block whose fixed fields are all there.
- * Undefined when an option lies about its length.
- * @param end of its body
- */
+/** Reads an interface description block at `at` whose fixed fields are all there, and its options. */
 export function readInterface(
   view: DataView,
   little: boolean,
   at: number,
-  end: number,
+  options: readonly PcapngOption[],
   place: Pick<CaptureInterface, 'index' | 'section' | 'id'>,
-): CaptureInterface | undefined {
-  const options = readOptions(view, little, at + BODY + 8, end);
-  if (options === undefined) return undefined;
+): CaptureInterface {
   const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
   const find = (code: number, length: number) =>
     options.find((option) => option.code === code && option.length >= length);
@@ -82,12 +75,12 @@ export function readInterface(
   const offset = find(interfaceOption.timeOffset, 8);
   const mac = find(interfaceOption.mac, 6);
   const ticks = resolution === undefined ? DEFAULT_RESOLUTION : view.getUint8(resolution.at);
-  const linkType = view.getUint16(at + BODY, little);
+  const linkType = view.getUint16(at + 8, little);
   const hardware = text(interfaceOption.hardware);
   return {
     ...place,
     linkType,
-    snapLength: view.getUint32(at + BODY + 4, little),
+    snapLength: view.getUint32(at + 12, little),
     name: text(interfaceOption.name),
     description: text(interfaceOption.description),
     hardware,
@@ -102,23 +95,19 @@ export function readInterface(
   };
 }
 
-/** Takes over what a statistics block says of an interface; false when an option lies about its length. */
+/** Takes over what a statistics block says of an interface. */
 export function readStatistics(
   view: DataView,
   little: boolean,
-  at: number,
-  end: number,
+  options: readonly PcapngOption[],
   about: CaptureInterface,
-): boolean {
-  const options = readOptions(view, little, at + BODY + 12, end);
-  if (options === undefined) return false;
+): void {
   for (const option of options) {
     if (option.length < 8) continue;
     const value = Number(view.getBigUint64(option.at, little));
     if (option.code === statisticsOption.received) about.received = value;
     if (option.code === statisticsOption.dropped) about.dropped = value;
   }
-  return true;
 }
 
 function macText(bytes: Uint8Array): string {

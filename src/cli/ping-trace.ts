@@ -33,18 +33,36 @@ Exit status: 0 healthy, 1 a fault was found or no reply came, 2 vdiag could not 
 export function pingTraceCommand(): Command {
   return new Command('ping-trace')
     .summary('ping from an interface, watch every place on the way, and name what stops the packet')
-    .description('Sends ICMP echo requests from an interface, as ping -I does, listens on every interface of the path at once, in all network namespaces, and says where the packet stopped, why, and which command cures it.')
+    .description(
+      'Sends ICMP echo requests from an interface, as ping -I does, listens on every interface of the path at once, in all network namespaces, and says where the packet stopped, why, and which command cures it.',
+    )
     .argument('<interface>', 'the interface to ping from')
     .argument('<address>', 'the IPv4 address to ping')
-    .option('-c, --count <n>', 'send exactly n probes (default: 3, fewer once the verdict is certain)', integer(1, 65535))
+    .option(
+      '-c, --count <n>',
+      'send exactly n probes (default: 3, fewer once the verdict is certain)',
+      integer(1, 65535),
+    )
     .option('-i, --interval <seconds>', 'between probes (default: 0.2)', seconds(0.001))
     .option('-W, --timeout <seconds>', 'wait for a reply (default: 1)', seconds(0.001))
     .option('-s, --size <bytes>', 'echo data bytes (default: 56)', integer(0, 65507))
-    .addOption(new Option('-M, --pmtudisc <mode>', "path MTU discovery: never fragment, fragment locally, clear the don't-fragment bit").choices(['do', 'want', 'dont']))
+    .addOption(
+      new Option(
+        '-M, --pmtudisc <mode>',
+        "path MTU discovery: never fragment, fragment locally, clear the don't-fragment bit",
+      ).choices(['do', 'want', 'dont']),
+    )
     .option('-t, --ttl <hops>', 'time to live', integer(1, 255))
     .option('--netns <name|pid|path>', 'start in this network namespace')
-    .option('--probe <iface[@netns]>', 'listen here too; may be given several times', (value: string, all: string[]) => [...all, value], [])
-    .addOption(new Option('--engine <engine>', 'how frames are captured').choices(['packet-ring', 'cap']).default('packet-ring'))
+    .option(
+      '--probe <iface[@netns]>',
+      'listen here too; may be given several times',
+      (value: string, all: string[]) => [...all, value],
+      [],
+    )
+    .addOption(
+      new Option('--engine <engine>', 'how frames are captured').choices(['packet-ring', 'cap']).default('packet-ring'),
+    )
     .option('--json', 'one JSON document on standard output')
     .option('-v, --verbose', 'every gate, journey and place in tables')
     .option('-q, --quiet', 'the headline alone')

@@ -12,7 +12,9 @@ export function rulesCommand(): Command {
     .description('Lists every rule: its id, whether it is a fault, a warning or a note, and what it means.')
     .action(() => {
       const width = Math.max(...RULES.map(({ id }) => id.length));
-      return write(RULES.map(({ id, severity, title }) => `${id.padEnd(width)}  ${severity.padEnd(7)}  ${title}\n`).join(''));
+      return write(
+        RULES.map(({ id, severity, title }) => `${id.padEnd(width)}  ${severity.padEnd(7)}  ${title}\n`).join(''),
+      );
     });
 }
 
@@ -24,8 +26,15 @@ export function explainCommand(): Command {
     .action((id: string) => {
       const rule = RULES.find((candidate) => candidate.id === id);
       if (rule) return write(explanation(rule));
-      const near = nearestNames(id, RULES.map((candidate) => candidate.id));
-      throw new VdiagError('usage', `no such rule: ${id}`, near.length > 0 ? `did you mean ${near.join(', ')}?` : 'vdiag rules lists them');
+      const near = nearestNames(
+        id,
+        RULES.map((candidate) => candidate.id),
+      );
+      throw new VdiagError(
+        'usage',
+        `no such rule: ${id}`,
+        near.length > 0 ? `did you mean ${near.join(', ')}?` : 'vdiag rules lists them',
+      );
     });
 }
 

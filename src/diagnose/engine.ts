@@ -4,7 +4,7 @@
  */
 import { type EchoQuery, expectPath } from '../path/expect.ts';
 import { type Gate, gateKey } from '../path/gate.ts';
-import type { Path } from '../path/model.ts';
+import type { Leg, Path } from '../path/model.ts';
 import { applyChanges, type Change, changeCommand } from '../topology/change.ts';
 import type { Topology } from '../topology/model.ts';
 import { netnsArgument, shellWord } from '../topology/naming.ts';
@@ -14,7 +14,7 @@ import { confidenceOf, evidenceFor } from './evidence.ts';
 import type { Diagnosis, Finding, Outcome } from './finding.ts';
 import { RULES } from './registry.ts';
 import type { Claim, Context, Rule } from './rule.ts';
-import { follow, gatesBetween, isCovered, type Progress } from './walk.ts';
+import { follow, gatesBetween, isCovered, type Progress, type Walked } from './walk.ts';
 
 export interface DiagnosisInput {
   readonly query: EchoQuery;
@@ -94,11 +94,17 @@ function causesOf(input: DiagnosisInput, shared: Shared, progress: Progress, rul
     isCovered(coverage, missing.step.place);
   const context: Context = {
     ...shared,
-    situation: { kind: 'lost', covered, undecided, ...around },
+    situation: { kind: 'lost', covered, undecided, ...around, leg: lostLeg(last, missing) ?? leg },
     passes: () => false,
   };
   const answer = firstClaim(rules, context);
   return answer ? [findingOf(answer.rule, answer.claim, context, progress)] : [];
+}
+
+/** Whose loss it is: the packet that was sighted last, unless it had arrived and another one waited for it. */
+function lostLeg(last: Walked | undefined, missing: Walked | undefined): Leg | undefined {
+  const delivered = last?.leg.kind === 'arp-reply' && missing !== undefined && missing.legIndex !== last.legIndex;
+  return last === undefined || delivered ? missing?.leg : last.leg;
 }
 
 /** A gate that stops; also one that is left to others outside this machine, when nobody was sighted answering. */

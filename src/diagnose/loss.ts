@@ -17,17 +17,10 @@ export function lossPlaces({ last, missing }: Lost): { last?: Place; missing?: P
 export function lossClaim({ topology, query, example }: Context, situation: Lost): Claim {
   const { last, missing } = lossPlaces(situation);
   const packet = packetName(situation.leg.kind);
-  const socket = situation.missing?.kind === 'socket';
-  const from = last ? `was last sighted at ${placeName(topology, last)}` : 'was sighted nowhere';
-  const to = socket
-    ? 'never came to the probing socket'
-    : missing
-      ? `never came to ${placeName(topology, missing)}`
-      : 'nothing came of it';
   const error = example?.probe?.error;
   const refused = !last && error?.at === 'send' ? `: the kernel refused to send it (${error.errno})` : '';
   return {
-    title: `the ${packet} ${from} and ${to}${refused}`,
+    title: `the ${packet} ${fate(topology, situation)}${refused}`,
     summary:
       situation.undecided.length > 0
         ? 'something between the two takes it that vdiag does not decide: see the evidence.'
@@ -43,4 +36,17 @@ export function lossClaim({ topology, query, example }: Context, situation: Lost
       })),
     ),
   };
+}
+
+/** What became of it, as far as the sightings tell. */
+function fate(topology: Context['topology'], situation: Lost): string {
+  const { last, missing } = lossPlaces(situation);
+  if (!last) return missing ? `never came out of ${placeName(topology, missing)}` : 'was sighted nowhere';
+  const at = placeName(topology, last);
+  if (situation.missing?.kind === 'socket') return `came to ${at} and never to the probing socket`;
+  if (missing && situation.leg.steps.some((step) => step === situation.missing))
+    return `was last sighted at ${at} and never came to ${placeName(topology, missing)}`;
+  return situation.leg.kind === 'arp-request' || (missing?.netns === last.netns && missing.name === last.name)
+    ? `came to ${at} and was not answered`
+    : `came to ${at} and was not passed on`;
 }

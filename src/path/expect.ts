@@ -80,7 +80,9 @@ function walk(world: World, trail: Trail, start: Port, query: EchoQuery): 'done'
   const { destination, ttl = DEFAULT_TTL } = query;
   const source = query.source ?? sourceFor(world.topology, query) ?? '0.0.0.0';
   const request: Packet = { kind: 'echo-request', source, destination, ttl, rewritten: false };
-  const route = findRoute(namespace, { destination, source, outputInterface: link.name });
+  const found = findRoute(namespace, { destination, source, outputInterface: link.name });
+  // Bound to a device, an unreachable or blackhole route counts as none (ip_route_output_key_hash_rcu).
+  const route = found?.type === 'unicast' || found?.type === 'local' ? found : undefined;
   if (link.kind === 'loopback' || route?.type === 'local') {
     overLoopback(world, trail, start, request, 'send');
     trail.add(gateStep(echoGate(world, start)));

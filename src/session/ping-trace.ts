@@ -1,7 +1,7 @@
 /** A live run: topology, rings, probes, verdict, topology again, diagnosis. */
 import { randomBytes } from 'node:crypto';
-import { type Capture, openCapture } from '../capture/capture.ts';
 import { openCapCapture } from '../capture/cap-engine.ts';
+import { type Capture, openCapture } from '../capture/capture.ts';
 import { probeExpression, probeFilter } from '../capture/filter.ts';
 import { diagnose } from '../diagnose/engine.ts';
 import { VdiagError } from '../linux/error.ts';
@@ -54,7 +54,8 @@ export async function pingTrace(options: PingTraceOptions): Promise<Report> {
   const handles = listNetns();
   const home = handles.find(({ inode }) => inode === netnsOfThread().inode);
   const start = options.netns === undefined ? home : resolveNetns(options.netns);
-  if (!home || !start) throw new VdiagError('unreadable', 'the network namespace of this process cannot be found in /proc');
+  if (!home || !start)
+    throw new VdiagError('unreadable', 'the network namespace of this process cannot be found in /proc');
   const before = await takeTopology({
     start,
     home,
@@ -120,9 +121,17 @@ export async function pingTrace(options: PingTraceOptions): Promise<Report> {
 function checkAddress(address: string): void {
   const family = isIpAddress(address);
   if (family === undefined)
-    throw new VdiagError('not-an-address', `not an IP address: ${address}`, 'vdiag resolves no names: give the address, as 10.9.0.3');
+    throw new VdiagError(
+      'not-an-address',
+      `not an IP address: ${address}`,
+      'vdiag resolves no names: give the address, as 10.9.0.3',
+    );
   if (family === 6)
-    throw new VdiagError('not-an-address', `${address} is an IPv6 address: vdiag probes IPv4 only so far`, 'captures with IPv6 in them can be read');
+    throw new VdiagError(
+      'not-an-address',
+      `${address} is an IPv6 address: vdiag probes IPv4 only so far`,
+      'captures with IPv6 in them can be read',
+    );
   const parsed = parseAddress(address);
   if (address === BROADCAST || address === '0.0.0.0' || (parsed && isMulticast(parsed)))
     throw new VdiagError('not-an-address', `${address} is not the address of one host`, 'give a unicast address');
@@ -134,7 +143,9 @@ function startLink(topology: Topology, start: NetnsHandle, name: string): Link {
   if (link) return link;
   const names = namespace?.links.map((candidate) => candidate.name) ?? [];
   const near = nearestNames(name, names);
-  const elsewhere = topology.namespaces.filter(({ id, links }) => id !== start.id && links.some((other) => other.name === name));
+  const elsewhere = topology.namespaces.filter(
+    ({ id, links }) => id !== start.id && links.some((other) => other.name === name),
+  );
   const hint =
     elsewhere.length > 0
       ? `it is in another namespace: --netns ${elsewhere[0]?.names[0] ?? elsewhere[0]?.path}`
@@ -149,7 +160,11 @@ function refuseOwnAddress(topology: Topology, link: Link, address: string): void
   if (link.kind === 'loopback' || !link.addresses.some((own) => own.address === address)) return;
   const lo = namespaceOf(topology, topology.start)?.links.find(({ kind }) => kind === 'loopback');
   if (lo && isUp(lo))
-    throw new VdiagError('own-address', `${address} is ${link.name}'s own address: it answers over ${lo.name}, whatever the network is like`, 'trace to it from another namespace or machine');
+    throw new VdiagError(
+      'own-address',
+      `${address} is ${link.name}'s own address: it answers over ${lo.name}, whatever the network is like`,
+      'trace to it from another namespace or machine',
+    );
 }
 
 /** The namespaces whose interfaces are listened to: those read in full, and those asked for. */
@@ -162,7 +177,11 @@ function listened(topology: Topology, handles: readonly NetnsHandle[], options: 
     const inode = netns?.inode ?? namespaceOf(topology, topology.start)?.inode;
     const known = topology.namespaces.find((namespace) => namespace.inode === inode);
     if (known && !known.links.some((link) => link.name === name))
-      throw new VdiagError('no-such-interface', `no such interface: ${probe}`, `there is ${known.links.map((link) => link.name).join(', ')}`);
+      throw new VdiagError(
+        'no-such-interface',
+        `no such interface: ${probe}`,
+        `there is ${known.links.map((link) => link.name).join(', ')}`,
+      );
     if (inode !== undefined && !wanted.includes(inode)) wanted.push(inode);
   }
   return wanted.flatMap((inode) => handles.find((handle) => handle.inode === inode) ?? []);
@@ -185,7 +204,9 @@ function withChecksums(coverage: Coverage, frames: ReadonlyMap<string, { place: 
 
 function summarise(probes: readonly ProbeResult[]): Omit<Report['probes'], 'sizeBytes'> {
   const answered = probes.filter(({ replies }) => replies.length > 0);
-  const rtts = answered.flatMap(({ sentNs, replies }) => (replies[0] ? [Number(replies[0].timeNs - sentNs) / 1e6] : []));
+  const rtts = answered.flatMap(({ sentNs, replies }) =>
+    replies[0] ? [Number(replies[0].timeNs - sentNs) / 1e6] : [],
+  );
   const rttMs =
     rtts.length === 0
       ? undefined
@@ -197,4 +218,3 @@ function summarise(probes: readonly ProbeResult[]): Omit<Report['probes'], 'size
     ...(rttMs === undefined ? {} : { rttMs }),
   };
 }
-

@@ -2,6 +2,7 @@
 import type { Capture } from '../capture/capture.ts';
 import { realtimeNs } from '../linux/socket.ts';
 import type { EchoEvent, EchoProbe } from '../probe/echo.ts';
+import { nextStep } from '../probe/schedule.ts';
 import type { ProbeResult } from '../trace/frame.ts';
 import { type Journey, startNs } from '../trace/journey.ts';
 import type { Ledger } from './ledger.ts';
@@ -30,23 +31,26 @@ interface Sent {
 }
 
 /** Sends, listens and collects until every probe is answered, the wait is over, the verdict is certain or the run is interrupted. */
-export async function runProbes(probe: EchoProbe, capture: Capture, ledger: Ledger, pacing: Pacing): Promise<ProbeResult[]> {
-  const wanted = pacing.count ?? DEFAULT_COUNT;
+export async function runProbes(
+  probe: EchoProbe,
+  capture: Capture,
+  ledger: Ledger,
+  pacing: Pacing,
+): Promise<ProbeResult[]> {
+  const pace = { count: pacing.count ?? DEFAULT_COUNT, intervalMs: pacing.intervalMs, timeoutMs: pacing.waitMs };
   const sent: Sent[] = [];
-  let nextSendMs = performance.now();
-  let deadlineMs = Number.POSITIVE_INFINITY;
+  const sentMs: number[] = [];
   while (pacing.signal?.aborted !== true) {
-    const nowMs = performance.now();
-    if (sent.length < wanted && nowMs >= nextSendMs) {
-      sent.push(send(probe, sent.length + 1));
-      nextSendMs = Math.max(nextSendMs + pacing.intervalMs, nowMs);
-      if (sent.length === wanted) deadlineMs = nowMs + pacing.waitMs;
+    const settled = new Set(sent.filter(isSettled).map(({ sequence }) => sequence));
+    const step = nextStep(pace, sentMs, settled, performance.now());
+    if (step.kind === 'done') break;
+    if (step.kind === 'send') {
+      sentMs.push(performance.now());
+      sent.push(send(probe, step.sequence));
     }
-    const untilMs = sent.length < wanted ? Math.min(nextSendMs, nowMs + TICK_MS) : Math.min(deadlineMs, nowMs + TICK_MS);
-    await capture.poll(Math.max(0, Math.ceil(untilMs - performance.now())), [probe.fd]);
+    await capture.poll(step.kind === 'wait' ? Math.min(TICK_MS, Math.ceil(step.forMs)) : 0, [probe.fd]);
     for (const event of probe.receive()) note(sent, event);
-    if (sent.length === wanted && (sent.every(isSettled) || performance.now() >= deadlineMs)) break;
-    const enough = pacing.count === undefined || sent.length === wanted;
+    const enough = pacing.count === undefined || sent.length === pace.count;
     if (enough && isCertain(sent, ledger)) break;
   }
   return sent;
@@ -66,7 +70,8 @@ function note(sent: readonly Sent[], event: EchoEvent): void {
     return;
   }
   const { errno, origin, type, code, from, mtu } = event;
-  const icmp = origin === 'icmp' && from !== undefined ? { type, code, from, ...(mtu === undefined ? {} : { mtu }) } : undefined;
+  const icmp =
+    origin === 'icmp' && from !== undefined ? { type, code, from, ...(mtu === undefined ? {} : { mtu }) } : undefined;
   about.error ??= { errno, at: 'queue', ...(icmp === undefined ? {} : { icmp }) };
 }
 

@@ -3,7 +3,9 @@
  * is left behind. One lab alone: npx vitest run test/labs -t NAME
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findIsolation, labEnvironment } from '../../src/lab/isolation.ts';
 import { type Lab, listLabs, type Trace } from '../../src/lab/lab.ts';
@@ -22,6 +24,7 @@ describe.skipIf(typeof isolation === 'string')(`labs${typeof isolation === 'stri
   beforeAll(() => {
     before = outside();
     expect(existsSync(main), `${main} is not there: npm run build`).toBe(true);
+    expect(statSync(main).mtimeMs, 'dist/ is older than src/: npm run build').toBeGreaterThanOrEqual(newestSource());
   });
   // The labs run side by side, so what they leave is looked for when all are done.
   afterAll(() => expect(outside()).toEqual(before));
@@ -80,6 +83,12 @@ async function trace(session: LabSession, lab: Lab, target: Trace): Promise<Repo
 
 function summary({ outcome, findings }: ReportedOutcome): string {
   return `${outcome}: ${findings.map(({ rule, severity, blocks }) => `${rule} (${blocks ?? severity})`).join(', ') || 'no finding'}`;
+}
+
+function newestSource(): number {
+  const source = fileURLToPath(new URL('../../src', import.meta.url));
+  const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+  return Math.max(...files.map((file) => statSync(join(source, file)).mtimeMs));
 }
 
 /** What a lab could leave on this machine: interfaces, named namespaces, trace instances. */

@@ -1,0 +1,178 @@
+/**
+ * The companion of a recorded run: all that the diagnosis needs beside the frames. `NAME.pcapng` has the frames,
+ * `NAME.recording.json` has this; together they give the same findings as the live run, without a kernel.
+ */
+import type { NetnsId, Topology } from '../topology/model.ts';
+import type { Coverage, Place, ProbeResult } from '../trace/frame.ts';
+import { type RunIdentity, TOKEN_LENGTH } from '../trace/run.ts';
+import { JsonValue } from './json-value.ts';
+
+export interface Recording {
+  readonly schema: 'vdiag.recording/1';
+  /** What was asked: the probe's start, target, and the source the kernel chose. */
+  readonly query: RecordedQuery;
+  /** What the probes carry (`RunIdentity.token`), 16 hexadecimal digits. */
+  readonly token: string;
+  /** ICMP identifier they were sent with. */
+  readonly identifier: number;
+  readonly before: Topology;
+  readonly after?: Topology;
+  readonly probes: readonly ProbeResult[];
+  readonly coverage: Coverage;
+}
+
+/** The same as the path model's query. */
+export interface RecordedQuery {
+  readonly start: Place;
+  readonly destination: string;
+  readonly source?: string;
+  readonly ttl?: number;
+}
+
+/** "veth.recording.json" beside "veth.pcapng". */
+export function recordingPath(capturePath: string): string {
+  return `${capturePath.replace(/\.pcapng$/, '')}.recording.json`;
+}
+
+/** The text of the file: JSON, 64-bit numbers as decimal strings. */
+export function saveRecording(recording: Recording): string {
+  const ordered: Recording = {
+    schema: recording.schema,
+    query: recording.query,
+    token: recording.token,
+    identifier: recording.identifier,
+    probes: recording.probes,
+    coverage: recording.coverage,
+    before: recording.before,
+    ...(recording.after === undefined ? {} : { after: recording.after }),
+  };
+  return `${JSON.stringify(ordered, (_key, value: unknown) => (typeof value === 'bigint' ? `${value}` : value), 1)}\n`;
+}
+
+/**
+ * Reads what `saveRecording` wrote.
+ * @throws VdiagError unreadable, with the field that is wrong
+ */
+export function loadRecording(text: string): Recording {
+  const root = new JsonValue(parse(text));
+  const schema = root.field('schema').word('vdiag.recording/1');
+  const token = root.field('token');
+  if (!new RegExp(`^[0-9a-f]{${2 * TOKEN_LENGTH}}$`).test(token.text()))
+    token.fail(`${2 * TOKEN_LENGTH} hexadecimal digits`);
+  return {
+    schema,
+    query: readQuery(root.field('query')),
+    token: token.text(),
+    identifier: root.field('identifier').count(),
+    before: readTopology(root.field('before')),
+    ...root.optional('after', readTopology),
+    probes: root.field('probes').items().map(readProbe),
+    coverage: readCoverage(root.field('coverage')),
+  };
+}
+
+/** What makes the recorded run's probes known among the frames. */
+export function runOf({ token, identifier }: Recording): RunIdentity {
+  return { token: Uint8Array.from(Buffer.from(token, 'hex')), identifier };
+}
+
+/** The namespaces a recording knows: they tell how to read its interface names. */
+export function placeOptionsOf({ before, coverage }: Recording): { home: NetnsId; namespaces: NetnsId[] } {
+  const ids = [...before.namespaces.map(({ id }) => id), ...coverage.places.map(({ netns }) => netns)];
+  return { home: before.home, namespaces: [...new Set(ids)] };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return new JsonValue(undefined).fail('JSON');
+  }
+}
+
+function readPlace(place: JsonValue): Place {
+  return { netns: place.field('netns').text(), name: place.field('name').text() };
+}
+
+function readQuery(query: JsonValue): RecordedQuery {
+  return {
+    start: readPlace(query.field('start')),
+    destination: query.field('destination').text(),
+    ...query.optional('source', (source) => source.text()),
+    ...query.optional('ttl', (ttl) => ttl.count()),
+  };
+}
+
+function readProbe(probe: JsonValue): ProbeResult {
+  return {
+    sequence: probe.field('sequence').count(),
+    sentNs: probe.field('sentNs').bigint(),
+    ...probe.optional('error', (error) => ({
+      errno: error.field('errno').text(),
+      at: error.field('at').word('send', 'queue'),
+      ...error.optional('icmp', (icmp) => ({
+        type: icmp.field('type').count(),
+        code: icmp.field('code').count(),
+        from: icmp.field('from').text(),
+        ...icmp.optional('mtu', (mtu) => mtu.count()),
+      })),
+    })),
+    replies: probe
+      .field('replies')
+      .items()
+      .map((reply) => ({
+        timeNs: reply.field('timeNs').bigint(),
+        source: reply.field('source').text(),
+        ttl: reply.field('ttl').count(),
+        lengthBytes: reply.field('lengthBytes').count(),
+      })),
+  };
+}
+
+function readCoverage(coverage: JsonValue): Coverage {
+  return {
+    engine: coverage.field('engine').word('packet-ring', 'cap', 'file'),
+    places: coverage.field('places').items().map(readPlace),
+    fromNs: coverage.field('fromNs').bigint(),
+    untilNs: coverage.field('untilNs').bigint(),
+    framesCaptured: coverage.field('framesCaptured').count(),
+    lost: coverage
+      .field('lost')
+      .items()
+      .map((lost) => ({ netns: lost.field('netns').text(), frames: lost.field('frames').count() })),
+    ...coverage.optional('unfinishedChecksums', (list) =>
+      list.items().map((item) => ({ place: readPlace(item.field('place')), frames: item.field('frames').count() })),
+    ),
+    gaps: coverage
+      .field('gaps')
+      .items()
+      .map((gap) => gap.text()),
+  };
+}
+
+/** The topology as it stands, once the lists that everything walks are there. */
+function readTopology(topology: JsonValue): Topology {
+  const { value } = topology;
+  if (!isTopology(topology, value)) return topology.fail('a topology');
+  return value;
+}
+
+function isTopology(topology: JsonValue, _value: unknown): _value is Topology {
+  topology.field('schema').word('vdiag.topology/1');
+  for (const name of ['takenNs', 'kernel', 'home', 'start']) topology.field(name).text();
+  for (const gap of topology.field('gaps').items()) gap.text();
+  for (const namespace of topology.field('namespaces').items()) {
+    for (const name of ['id', 'path']) namespace.field(name).text();
+    namespace.field('inode').count();
+    namespace.field('detail').word('full', 'links');
+    for (const name of ['names', 'pids', 'routes', 'rules', 'neighbours', 'fdb']) namespace.field(name).items();
+    for (const name of ['sysctls', 'filters']) namespace.field(name).object();
+    for (const link of namespace.field('links').items()) {
+      for (const name of ['name', 'kind', 'mac', 'operstate']) link.field(name).text();
+      for (const name of ['index', 'mtu']) link.field(name).count();
+      for (const name of ['flags', 'addresses']) link.field(name).items();
+      for (const name of ['ipv4', 'ipv6', 'data']) link.field(name).object();
+    }
+  }
+  return true;
+}
