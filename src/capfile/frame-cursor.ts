@@ -109,7 +109,8 @@ export function copyFrame(
     originalLength: cursor.originalLength,
     checksumNotReady: (cursor.flags & CHECKSUM_NOT_READY) !== 0,
     linkType,
-    bytes: window.bytes.slice(cursor.start, cursor.end),
+    // Not `slice`: a Buffer's shares its memory.
+    bytes: new Uint8Array(window.bytes.subarray(cursor.start, cursor.end)),
   };
 }
 

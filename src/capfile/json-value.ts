@@ -3,16 +3,17 @@ import { VdiagError } from '../linux/error.ts';
 
 export class JsonValue {
   readonly value: unknown;
-  readonly #path: string;
+  /** Where it stands: "probes[2].sentNs". */
+  readonly path: string;
 
   constructor(value: unknown, path = '') {
     this.value = value;
-    this.#path = path;
+    this.path = path;
   }
 
   /** Own fields only: `constructor` and `__proto__` are none. */
   field(key: string): JsonValue {
-    return new JsonValue(ownField(this.object(), key), this.#path === '' ? key : `${this.#path}.${key}`);
+    return new JsonValue(ownField(this.object(), key), this.path === '' ? key : `${this.path}.${key}`);
   }
 
   /** The field read by `read`, under its name in an object; an empty object where the field is missing. */
@@ -30,7 +31,7 @@ export class JsonValue {
 
   items(): JsonValue[] {
     if (!Array.isArray(this.value)) this.fail('a list');
-    return this.value.map((item: unknown, index) => new JsonValue(item, `${this.#path}[${index}]`));
+    return this.value.map((item: unknown, index) => new JsonValue(item, `${this.path}[${index}]`));
   }
 
   text(): string {
@@ -60,7 +61,7 @@ export class JsonValue {
 
   /** @throws VdiagError unreadable, always */
   fail(wanted: string): never {
-    const where = this.#path === '' ? 'the document' : this.#path;
+    const where = this.path === '' ? 'the document' : this.path;
     throw new VdiagError(
       'unreadable',
       `${where} is ${this.value === undefined ? 'missing' : `not ${wanted}`}`,

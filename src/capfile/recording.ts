@@ -86,7 +86,7 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return new JsonValue(undefined).fail('JSON');
+    return new JsonValue(null).fail('JSON');
   }
 }
 
@@ -152,12 +152,12 @@ function readCoverage(coverage: JsonValue): Coverage {
 
 /** The topology as it stands, once the lists that everything walks are there. */
 function readTopology(topology: JsonValue): Topology {
-  const { value } = topology;
-  if (!isTopology(topology, value)) return topology.fail('a topology');
-  return value;
+  const { value, path } = topology;
+  return isTopology(value, path) ? value : topology.fail('a topology');
 }
 
-function isTopology(topology: JsonValue, _value: unknown): _value is Topology {
+function isTopology(value: unknown, path: string): value is Topology {
+  const topology = new JsonValue(value, path);
   topology.field('schema').word('vdiag.topology/1');
   for (const name of ['takenNs', 'kernel', 'home', 'start']) topology.field(name).text();
   for (const gap of topology.field('gaps').items()) gap.text();

@@ -83,7 +83,7 @@ async function run(name: string, further: readonly string[]): Promise<void> {
   await say(`lab ${lab.name}\n\n${indented(lab.description)}\n\n$ vdiag ${traced.join(' ')}\n\n`);
   const session = await openLab(lab);
   try {
-    const { status } = await session.exec([...vdiagProgram(), ...traced, '--report', REPORT], { inherit: true });
+    const { status } = await session.exec([...vdiagProgram(), ...traced, '--json-file', REPORT], { inherit: true });
     const outcome = readOutcome((await session.exec(['cat', REPORT])).stdout);
     if (outcome === undefined) {
       // It has said itself why there is no report.

@@ -1,10 +1,11 @@
 /** vdiag ping-trace */
+import { writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { reportJson } from '../report/json.ts';
 import { detectTerminal } from '../report/terminal.ts';
 import { reportText } from '../report/text.ts';
 import { type PingTraceOptions, pingTrace } from '../session/ping-trace.ts';
-import { write } from './output.ts';
+import { wantsColor, write } from './output.ts';
 
 interface Flags {
   readonly count?: number;
@@ -17,6 +18,7 @@ interface Flags {
   readonly probe: readonly string[];
   readonly engine: 'packet-ring' | 'cap';
   readonly json?: boolean;
+  readonly jsonFile?: string;
   readonly verbose?: boolean;
   readonly quiet?: boolean;
 }
@@ -64,23 +66,26 @@ export function pingTraceCommand(): Command {
       new Option('--engine <engine>', 'how frames are captured').choices(['packet-ring', 'cap']).default('packet-ring'),
     )
     .option('--json', 'one JSON document on standard output')
+    .option('--json-file <file>', 'write the JSON document to this file too')
     .option('-v, --verbose', 'every gate, journey and place in tables')
     .option('-q, --quiet', 'the headline alone')
     .addHelpText('after', EXAMPLES)
     .action(run);
 }
 
-async function run(name: string, address: string, flags: Flags): Promise<void> {
+async function run(name: string, address: string, flags: Flags, command: Command): Promise<void> {
   const interrupted = new AbortController();
   const stop = () => interrupted.abort();
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
   try {
     const report = await pingTrace(optionsOf(name, address, flags, interrupted.signal));
-    const terminal = detectTerminal(process.stdout, process.env);
+    const terminal = detectTerminal(process.stdout, process.env, { color: wantsColor(command) });
+    const json = () => `${JSON.stringify(reportJson(report), undefined, 2)}\n`;
+    if (flags.jsonFile !== undefined) writeFileSync(flags.jsonFile, json());
     await write(
       flags.json
-        ? `${JSON.stringify(reportJson(report), undefined, 2)}\n`
+        ? json()
         : reportText(report, terminal, { verbose: flags.verbose === true, quiet: flags.quiet === true }),
     );
     process.exitCode = report.diagnosis.outcome === 'healthy' ? 0 : 1;

@@ -15,7 +15,7 @@ export function lossPlaces({ last, missing }: Lost): { last?: Place; missing?: P
 }
 
 export function lossClaim({ topology, query, example }: Context, situation: Lost): Claim {
-  const { last, missing } = lossPlaces(situation);
+  const { last } = lossPlaces(situation);
   const packet = packetName(situation.leg.kind);
   const error = example?.probe?.error;
   const refused = !last && error?.at === 'send' ? `: the kernel refused to send it (${error.errno})` : '';

@@ -1,6 +1,7 @@
 /** Who on a segment could be its router. */
 
-import type { Port } from '../path/world.ts';
+import { BROADCAST, transmit } from '../path/layer2.ts';
+import { createWorld, type Port, placeOf } from '../path/world.ts';
 import type { NetnsId, Topology } from '../topology/model.ts';
 import { ipv4Setting, linkOf, namespaceOf } from '../topology/query.ts';
 import type { Place } from '../trace/frame.ts';
@@ -24,4 +25,11 @@ export function routersAmong(topology: Topology, besides: NetnsId, places: reado
     ...ports.filter((port) => forwards(port) && many(port)),
     ...ports.filter((port) => !forwards(port) && many(port)),
   ];
+}
+
+/** Every stack that hears what `from` broadcasts on its segment. */
+export function segmentOf(topology: Topology, from: Port): Place[] {
+  return transmit(createWorld(topology), from, { source: from.link.mac, destination: BROADCAST })
+    .filter(({ reaches, stops }) => reaches === 'stack' && stops === 0)
+    .map(({ port }) => placeOf(port));
 }

@@ -1,10 +1,12 @@
 import type { Change } from '../../topology/change.ts';
+import type { NetnsId } from '../../topology/model.ts';
 import { netnsName, placeName } from '../../topology/naming.ts';
-import { prefixContains } from '../../topology/prefix.ts';
-import { addressesOf, linkOf, namespaceOf } from '../../topology/query.ts';
+import { prefixAround, prefixContains } from '../../topology/prefix.ts';
+import { addressesOf, linkOf, namespaceOf, ownersOf } from '../../topology/query.ts';
 import type { Place } from '../../trace/frame.ts';
-import { routersAmong } from '../routers.ts';
+import { routersAmong, segmentOf } from '../routers.ts';
 import type { Context, Cure, Rule } from '../rule.ts';
+import { coveringPrefix } from '../segment.ts';
 
 export const routeMissing: Rule = {
   id: 'route-missing',
@@ -36,10 +38,12 @@ where GATEWAY is the router's address on the same segment: for a container, usua
       };
     }
     if (gate.kind === 'route' && gate.purpose !== 'reply' && gate.route === undefined && leg.kind === 'echo-request') {
+      const cure = routeOnwards(context, gate.place.netns);
       return {
         title: `${netnsName(topology, gate.place.netns)} has no route to ${query.destination}`,
         summary: `the echo request comes to ${placeName(topology, gate.place)}, which should pass it on, and no route there covers ${query.destination}.`,
         where: gate.place,
+        ...(cure === undefined ? {} : { cure }),
       };
     }
     return undefined;
@@ -60,6 +64,26 @@ function defaultRoute(context: Context, asker: Place, reached: readonly Place[])
   for (const gateway of gateways) {
     const change: Change = { kind: 'route-add', netns: asker.netns, destination: '0.0.0.0/0', gateway };
     if (context.passes([change])) return { why: `${gateway} is the router of this segment`, changes: [change] };
+  }
+  return undefined;
+}
+
+/** At a router: a route to the target's network by another router it shares a segment with, if the packet then gets on. */
+function routeOnwards(context: Context, netns: NetnsId): Cure | undefined {
+  const { topology, query } = context;
+  const namespace = namespaceOf(topology, netns);
+  const length = ownersOf(topology, query.destination)[0]?.address.prefixLength ?? 32;
+  const destination = prefixAround(query.destination, length);
+  for (const link of namespace?.links ?? []) {
+    if (!namespace || link.kind === 'loopback' || addressesOf(link, 4).length === 0) continue;
+    const place = { netns, name: link.name };
+    const gateways = routersAmong(topology, netns, segmentOf(topology, { namespace, link }))
+      .flatMap((router) => addressesOf(router.link, 4).map(({ address }) => address))
+      .filter((address) => coveringPrefix(topology, place, address) !== undefined);
+    for (const gateway of gateways) {
+      const change: Change = { kind: 'route-add', netns, destination, gateway };
+      if (context.passes([change])) return { why: `${gateway} leads there`, changes: [change] };
+    }
   }
   return undefined;
 }

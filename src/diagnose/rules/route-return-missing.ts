@@ -1,7 +1,8 @@
+import type { Step } from '../../path/model.ts';
 import type { Change } from '../../topology/change.ts';
 import { netnsName, placeName } from '../../topology/naming.ts';
 import { prefixAround, prefixContains } from '../../topology/prefix.ts';
-import { addressesOf, linkOf } from '../../topology/query.ts';
+import { addressesOf, linkOf, ownersOf } from '../../topology/query.ts';
 import type { Place } from '../../trace/frame.ts';
 import type { Context, Cure, Rule } from '../rule.ts';
 
@@ -58,13 +59,11 @@ function gateSender(
 function routeBack(context: Context, at: Place, sender: string): Cure | undefined {
   const { topology, path, query } = context;
   const network = networkOf(context, sender);
-  const own = linkOf(topology, at);
-  const arriving = path.legs.findLast(
-    (leg) =>
-      leg.kind === 'echo-request' &&
-      leg.steps.some((step) => step.kind === 'place' && step.place.netns === at.netns && step.place.name === at.name),
-  );
+  const isArrival = (step: Step) => step.kind === 'place' && step.place.netns === at.netns && step.direction === 'in';
+  const arriving = path.legs.findLast((leg) => leg.kind === 'echo-request' && leg.steps.some(isArrival));
   const from = arriving?.steps.find((step) => step.kind === 'place');
+  const by = arriving?.steps.findLast(isArrival);
+  const own = by?.kind === 'place' ? linkOf(topology, by.place) : undefined;
   const router = from?.kind === 'place' ? linkOf(topology, from.place) : undefined;
   const gateway =
     own &&
@@ -86,7 +85,6 @@ function routeBack(context: Context, at: Place, sender: string): Cure | undefine
 
 /** The network the sender's address is in, as its own interface has it. */
 function networkOf({ topology, query }: Context, sender: string): string {
-  const link = linkOf(topology, query.start);
-  const own = link?.addresses.find(({ address }) => address === sender);
+  const own = ownersOf(topology, sender).find(({ namespace }) => namespace.id === query.start.netns)?.address;
   return prefixAround(sender, own?.prefixLength ?? 32);
 }

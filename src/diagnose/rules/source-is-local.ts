@@ -1,7 +1,10 @@
+import type { Leg } from '../../path/model.ts';
+import type { Address, Topology } from '../../topology/model.ts';
 import { placeName } from '../../topology/naming.ts';
 import { ownersOf } from '../../topology/query.ts';
+import type { Place } from '../../trace/frame.ts';
 import { relaxations } from '../relax.ts';
-import type { Rule } from '../rule.ts';
+import type { Cure, Rule } from '../rule.ts';
 
 export const sourceIsLocal: Rule = {
   id: 'source-is-local',
@@ -37,15 +40,32 @@ The price: on that interface a forged packet with this machine's own address is 
       ? placeName(topology, { netns: holder.namespace.id, name: holder.link.name })
       : 'the same namespace';
     const packet = gate.protocol === 'arp' ? 'the ARP request' : 'the packet';
+    const relaxed = relaxations(context, gate.place, `let ${at} accept packets from the namespace's own addresses`, [
+      { kind: 'interface-sysctl', at: gate.place, setting: 'accept_local', value: 1 },
+    ]);
     return {
       title: `${at} ignores ${gate.source}: that is an address of its own namespace (on ${holds}), and accept_local is 0`,
       summary: `${packet} from ${gate.source} arrives at ${at}, and ${holds} in the same namespace holds that address. A packet from outside with an own address is taken for a forgery and ignored${
         gate.protocol === 'arp' ? ', silently' : ''
       }. Put the two ends into different namespaces, or let ${at} accept it.`,
       where: gate.place,
-      ...relaxations(context, gate.place, `let ${at} accept packets from the namespace's own addresses`, [
-        { kind: 'interface-sysctl', at: gate.place, setting: 'accept_local', value: 1 },
-      ]),
+      ...(holder && sentElsewhere(situation.leg, gate.place)
+        ? { cure: takeAway(topology, gate.place.netns, holder.link.name, holder.address) }
+        : relaxed),
     };
   },
 };
+
+/** True when the packet was sent in another namespace: both hold the address, and the receiver's is one too many. */
+function sentElsewhere(leg: Leg, at: Place): boolean {
+  const first = leg.steps.find((step) => step.kind === 'place');
+  return first?.kind === 'place' && first.place.netns !== at.netns;
+}
+
+function takeAway(topology: Topology, netns: string, name: string, { address, prefixLength }: Address): Cure {
+  const at = { netns, name };
+  return {
+    why: `the sender has ${address} already: take it from ${placeName(topology, at)}`,
+    changes: [{ kind: 'address-del', at, address, prefixLength }],
+  };
+}
