@@ -20,9 +20,11 @@ export function install() {
   const lock = join(root, 'package-lock.json');
   const installed = join(root, 'node_modules/.package-lock.json');
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
-  say('installing dependencies (npm ci)');
+  say('installing dependencies (npm install)');
+  // Not `npm ci`: it insists on the packages of every platform, which not every registry mirror has.
   // No package here needs an install script, and the build comes next anyway.
-  quietly(npm(), ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--include=dev'], 'npm ci');
+  const flags = ['--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--include=dev'];
+  quietly(npm(), ['install', ...flags], 'npm install');
 }
 
 /** Builds dist/, when it is older than src/ or when `always`. */

@@ -35,9 +35,7 @@ export class Blocks {
 
   options(options: readonly Option[]): Buffer {
     if (options.length === 0) return Buffer.alloc(0);
-    const parts = options.map(({ code, value }) =>
-      Buffer.concat([this.u16(code), this.u16(value.length), pad(value)]),
-    );
+    const parts = options.map(({ code, value }) => Buffer.concat([this.u16(code), this.u16(value.length), pad(value)]));
     return Buffer.concat([...parts, Buffer.alloc(4)]);
   }
 
@@ -63,12 +61,35 @@ export class Blocks {
     return this.block(1, this.u16(linkType), this.u16(0), this.u32(snapLength), this.options(options));
   }
 
-  enhanced(id: number, ticks: bigint, data: Uint8Array, options: readonly Option[] = [], original = data.length): Buffer {
-    return this.block(6, this.u32(id), ...this.time(ticks), this.u32(data.length), this.u32(original), pad(data), this.options(options));
+  enhanced(
+    id: number,
+    ticks: bigint,
+    data: Uint8Array,
+    options: readonly Option[] = [],
+    original = data.length,
+  ): Buffer {
+    return this.block(
+      6,
+      this.u32(id),
+      ...this.time(ticks),
+      this.u32(data.length),
+      this.u32(original),
+      pad(data),
+      this.options(options),
+    );
   }
 
   obsolete(id: number, drops: number, ticks: bigint, data: Uint8Array, options: readonly Option[] = []): Buffer {
-    return this.block(2, this.u16(id), this.u16(drops), ...this.time(ticks), this.u32(data.length), this.u32(data.length), pad(data), this.options(options));
+    return this.block(
+      2,
+      this.u16(id),
+      this.u16(drops),
+      ...this.time(ticks),
+      this.u32(data.length),
+      this.u32(data.length),
+      pad(data),
+      this.options(options),
+    );
   }
 
   simple(original: number, data: Uint8Array): Buffer {
