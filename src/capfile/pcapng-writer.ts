@@ -54,7 +54,10 @@ export interface PcapngWriterOptions {
   readonly application?: string;
   /** "Linux 6.18.44" */
   readonly operatingSystem?: string;
-  /** Interfaces to name although nothing may be captured there, in this order. Others follow as frames come. */
+  /**
+   * Interfaces to name although nothing may be captured there, in this order. Others follow as frames come.
+   * tcpdump refuses a file without any.
+   */
   readonly places?: readonly Place[];
 }
 

@@ -4,7 +4,8 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { reportJson } from '../report/json.ts';
 import { detectTerminal } from '../report/terminal.ts';
 import { reportText } from '../report/text.ts';
-import { type PingTraceOptions, pingTrace } from '../session/ping-trace.ts';
+import { type PingTraceOptions, recordPingTrace } from '../session/ping-trace.ts';
+import { writeRun } from '../session/write-run.ts';
 import { wantsColor, write } from './output.ts';
 
 interface Flags {
@@ -19,6 +20,7 @@ interface Flags {
   readonly engine: 'packet-ring' | 'cap';
   readonly json?: boolean;
   readonly jsonFile?: string;
+  readonly write?: string;
   readonly verbose?: boolean;
   readonly quiet?: boolean;
 }
@@ -66,6 +68,7 @@ export function pingTraceCommand(): Command {
       new Option('--engine <engine>', 'how frames are captured').choices(['packet-ring', 'cap']).default('packet-ring'),
     )
     .option('--json', 'one JSON document on standard output')
+    .option('-w, --write <file.pcapng>', 'write what was captured, for Wireshark and for later')
     .option('--json-file <file>', 'write the JSON document to this file too')
     .option('-v, --verbose', 'every gate, journey and place in tables')
     .option('-q, --quiet', 'the headline alone')
@@ -79,7 +82,9 @@ async function run(name: string, address: string, flags: Flags, command: Command
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
   try {
-    const report = await pingTrace(optionsOf(name, address, flags, interrupted.signal));
+    const traced = await recordPingTrace(optionsOf(name, address, flags, interrupted.signal));
+    const { report } = traced;
+    if (flags.write !== undefined) writeRun(flags.write, traced);
     const terminal = detectTerminal(process.stdout, process.env, { color: wantsColor(command) });
     const json = () => `${JSON.stringify(reportJson(report), undefined, 2)}\n`;
     if (flags.jsonFile !== undefined) writeFileSync(flags.jsonFile, json());

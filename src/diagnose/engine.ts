@@ -87,11 +87,7 @@ function causesOf(input: DiagnosisInput, shared: Shared, progress: Progress, rul
     }
   }
   const undecided = between.filter(({ gate }) => gate.verdict !== 'pass').map(({ gate }) => gate);
-  const covered =
-    missing === undefined ||
-    missing.step.kind === 'socket' ||
-    missing.step.kind === 'gate' ||
-    isCovered(coverage, missing.step.place);
+  const covered = isAbsenceProven(coverage, shared.path, missing);
   const context: Context = {
     ...shared,
     situation: { kind: 'lost', covered, undecided, ...around, leg: lostLeg(last, missing) ?? leg },
@@ -99,6 +95,12 @@ function causesOf(input: DiagnosisInput, shared: Shared, progress: Progress, rul
   };
   const answer = firstClaim(rules, context);
   return answer ? [findingOf(answer.rule, answer.claim, context, progress)] : [];
+}
+
+/** The place where it should have come next was listened to; the probing socket always is. */
+function isAbsenceProven(coverage: Coverage, path: Path, missing: Walked | undefined): boolean {
+  if (missing === undefined) return path.end !== 'leaves';
+  return missing.step.kind !== 'place' || isCovered(coverage, missing.step.place);
 }
 
 /** Whose loss it is: the packet that was sighted last, unless it had arrived and another one waited for it. */

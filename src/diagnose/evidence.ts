@@ -2,9 +2,10 @@
 
 import { expectPath } from '../path/expect.ts';
 import { type Gate, gateKey } from '../path/gate.ts';
-import type { LegKind, Step } from '../path/model.ts';
+import type { Leg, LegKind, Step } from '../path/model.ts';
 import { commandIn, placeName } from '../topology/naming.ts';
 import { type Place, placeKey } from '../trace/frame.ts';
+import type { Sighting } from '../trace/sighting.ts';
 import type { Confidence, Evidence } from './finding.ts';
 import type { Context } from './rule.ts';
 import { isCovered, journeysOf, type Progress } from './walk.ts';
@@ -52,7 +53,7 @@ function sightings(context: Context, { steps, reached }: Progress): Evidence[] {
   return [
     {
       kind: 'sighting',
-      text: `the ${packetName(leg.kind)} ${describeLeg(leg)} was last sighted ${way} ${where}${times}`,
+      text: `the ${packetName(leg.kind)} ${describeLeg(leg, sighting)} was last sighted ${way} ${where}${times}`,
       place,
       timeNs,
       ...(journey === undefined ? {} : { journey: journey.id }),
@@ -60,12 +61,12 @@ function sightings(context: Context, { steps, reached }: Progress): Evidence[] {
   ];
 }
 
-function describeLeg({ kind, source, destination }: { kind: LegKind; source: string; destination: string }): string {
+function describeLeg({ kind, source, destination }: Leg, { packet }: Sighting): string {
   switch (kind) {
     case 'arp-request':
       return `who-has ${destination} tell ${source}`;
     case 'arp-reply':
-      return `${destination} is-at, to ${source}`;
+      return `${destination} is-at ${packet.arp?.senderHardware ?? 'an address'}`;
     default:
       return `${source} > ${destination}`;
   }

@@ -13,6 +13,8 @@ export interface Ledger {
   /** Journeys so far. Frames younger than the hold time before `nowNs` may not be in it yet; without it all are. */
   journeys(nowNs?: bigint): readonly Journey[];
   exchanges(source: string, destination: string, probes: readonly ProbeResult[]): Exchange[];
+  /** All frames that were settled, in order of time. */
+  frames(): readonly Frame[];
   unfinishedChecksums(): ReadonlyMap<string, { place: Place; frames: number }>;
 }
 
@@ -20,13 +22,17 @@ export function openLedger(run: RunIdentity): Ledger {
   const sight = createSighter(run);
   const tracer = createTracer();
   const checksums = new Map<string, { place: Place; frames: number }>();
+  const settled: Frame[] = [];
   let held: Frame[] = [];
 
   const settle = (untilNs: bigint | undefined) => {
     if (held.length === 0) return;
     held.sort((a, b) => (a.timeNs < b.timeNs ? -1 : a.timeNs > b.timeNs ? 1 : 0));
     const ready = untilNs === undefined ? held.length : held.findLastIndex(({ timeNs }) => timeNs <= untilNs) + 1;
-    for (const frame of held.slice(0, ready)) tracer.add(sight(frame));
+    for (const frame of held.slice(0, ready)) {
+      settled.push(frame);
+      tracer.add(sight(frame));
+    }
     held = held.slice(ready);
   };
 
@@ -46,6 +52,7 @@ export function openLedger(run: RunIdentity): Ledger {
       settle(undefined);
       return buildExchanges(tracer.journeys(), source, destination, probes);
     },
+    frames: () => settled,
     unfinishedChecksums: () => checksums,
   };
 }

@@ -1,5 +1,6 @@
 /** A live run: topology, rings, probes, verdict, topology again, diagnosis. */
 import { randomBytes } from 'node:crypto';
+import type { Recording } from '../capfile/recording.ts';
 import { openCapCapture } from '../capture/cap-engine.ts';
 import { type Capture, openCapture } from '../capture/capture.ts';
 import { probeExpression, probeFilter } from '../capture/filter.ts';
@@ -38,18 +39,29 @@ export interface PingTraceOptions {
   readonly engine?: 'packet-ring' | 'cap';
   /** Ends the run early; the report says what there is. */
   readonly signal?: AbortSignal;
-  /** Every frame as it is captured. */
-  readonly onFrame?: (frame: Frame) => void;
 }
 
 const DEFAULT_SIZE = 56;
 const BROADCAST = '255.255.255.255';
 
+/** A run and all that went into its report: enough to diagnose it again without a kernel. */
+export interface PingTraceRun {
+  readonly report: Report;
+  readonly recording: Recording;
+  /** In order of time. */
+  readonly frames: readonly Frame[];
+}
+
+/** The report of {@link recordPingTrace}, for those who do not want the frames. */
+export async function pingTrace(options: PingTraceOptions): Promise<Report> {
+  return (await recordPingTrace(options)).report;
+}
+
 /**
  * Sends probes from an interface, listens everywhere they should come by, and says what became of them.
  * @throws VdiagError no-such-interface, no-such-namespace, not-an-address, own-address, permission, missing-program, missing-package
  */
-export async function pingTrace(options: PingTraceOptions): Promise<Report> {
+export async function recordPingTrace(options: PingTraceOptions): Promise<PingTraceRun> {
   checkAddress(options.address);
   const handles = listNetns();
   const home = handles.find(({ inode }) => inode === netnsOfThread().inode);
@@ -81,10 +93,7 @@ export async function pingTrace(options: PingTraceOptions): Promise<Report> {
   try {
     capture = await listen(options, listened(before, handles, options), {
       filter: probeFilter({ token, dataBytes: sizeBytes }),
-      onFrame: (frame: Frame) => {
-        options.onFrame?.(frame);
-        ledger.add(frame);
-      },
+      onFrame: ledger.add,
     });
     const source = probe.source() ?? '0.0.0.0';
     const probes = await runProbes(probe, capture, ledger, {
@@ -105,13 +114,24 @@ export async function pingTrace(options: PingTraceOptions): Promise<Report> {
       ...(options.ttl === undefined ? {} : { ttl: options.ttl }),
     };
     const diagnosis = diagnose({ query, before, after, exchanges, coverage });
-    return {
+    const report: Report = {
       version: version(),
       command: 'ping-trace',
       target: { interface: options.interface, address: options.address, netns: start.id },
       probes: { ...summarise(probes), sizeBytes },
       diagnosis,
     };
+    const recording: Recording = {
+      schema: 'vdiag.recording/1',
+      query,
+      token: Buffer.from(token).toString('hex'),
+      identifier: probe.identifier,
+      before,
+      after,
+      probes,
+      coverage,
+    };
+    return { report, recording, frames: ledger.frames() };
   } finally {
     probe.close();
     capture?.close();

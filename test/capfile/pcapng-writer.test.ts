@@ -159,7 +159,6 @@ describe('other programs read it without a warning', () => {
       'frame.packet_flags_reception_type',
       'frame.comment',
       '_ws.col.Protocol',
-      '_ws.expert.message',
     ];
     const rows = run(
       'tshark',
@@ -171,13 +170,19 @@ describe('other programs read it without a warning', () => {
       'separator=|',
       ...fields.flatMap((field) => ['-e', field]),
     );
-    expect(rows.trim().split('\n')).toEqual([
-      'veth0|veth0 in the starting namespace|1795219240.847897680|42|42|1|2|0||ARP|',
-      'veth1@blue|veth1 in namespace blue|1795219240.847907680|42|42|1|1|3|bridge-port-owns-ip: nobody answers|ARP|User comment within packet',
-      'veth0|veth0 in the starting namespace|1795219240.848897680|42|42|2|2|0||ICMP|',
-      'veth1@blue|veth1 in namespace blue|1795219240.848897681|42|40|2|1|4||ICMP|',
-      'tun0@blue|tun0 in namespace blue|1795219240.848897682|42|42|2|1|1||ICMP|',
+    // Versions print the direction as 2 or as 0x00000002.
+    const lines = rows
+      .trim()
+      .split('\n')
+      .map((row) => row.replace(/0x0000000/g, ''));
+    expect(lines).toEqual([
+      'veth0|veth0 in the starting namespace|1795219240.847897680|42|42|1|2|0||ARP',
+      'veth1@blue|veth1 in namespace blue|1795219240.847907680|42|42|1|1|3|bridge-port-owns-ip: nobody answers|ARP',
+      'veth0|veth0 in the starting namespace|1795219240.848897680|42|42|2|2|0||ICMP',
+      'veth1@blue|veth1 in namespace blue|1795219240.848897681|42|40|2|1|4||ICMP',
+      'tun0@blue|tun0 in namespace blue|1795219240.848897682|42|42|2|1|1||ICMP',
     ]);
+    expect(run('tshark', '-r', file, '-Y', '_ws.malformed')).toBe('');
     expect(run('tshark', '-r', file, '-Y', 'frame.comment contains "bridge-port-owns-ip"')).toMatch(
       /^ +2 [^\n]+ARP[^\n]+\n$/,
     );
@@ -185,12 +190,12 @@ describe('other programs read it without a warning', () => {
 
   it.skipIf(isMissing('capinfos'))('capinfos (skipped where it is not installed)', () => {
     const text = run('capinfos', file);
-    expect(text).toContain('File timestamp precision:  nanoseconds (9)');
-    expect(text).toContain('Number of packets:   5');
-    expect(text).toContain('Strict time order:   True');
-    expect(text).toContain('Capture oper-sys:    Linux test');
-    expect(text).toContain('Capture application: vdiag test');
-    expect(text).toContain('Capture comment:     the verdict');
+    expect(text).toMatch(/^File timestamp precision: +nanoseconds \(9\)$/m);
+    expect(text).toMatch(/^Number of packets: +5$/m);
+    expect(text).toMatch(/^Strict time order: +True$/m);
+    expect(text).toMatch(/^Capture oper-sys: +Linux test$/m);
+    expect(text).toMatch(/^Capture application: +vdiag test$/m);
+    expect(text).toMatch(/^Capture comment: +the verdict$/m);
     expect(text).toContain('Name = veth1@blue');
     expect(text).toContain('Hardware = no link layer: Ethernet header added by vdiag');
     expect(text.match(/Number of stat entries = 1/g)).toHaveLength(3);
@@ -201,7 +206,7 @@ describe('other programs read it without a warning', () => {
       'ARP, Request who-has 10.0.0.2 tell 10.0.0.1, length 28',
       'ARP, Request who-has 10.0.0.2 tell 10.0.0.1, length 28',
       'IP 10.0.0.1 > 10.0.0.2: ICMP echo request, id 1, seq 1, length 8',
-      'IP truncated-ip - 2 bytes missing! 10.0.0.1 > 10.0.0.2: ICMP echo request, id 1, seq 1, length 8',
+      'IP 10.0.0.1 > 10.0.0.2:  [|icmp]',
       'IP 10.0.0.1 > 10.0.0.2: ICMP echo request, id 1, seq 1, length 8',
     ]);
   });
@@ -210,7 +215,9 @@ describe('other programs read it without a warning', () => {
     fc.assert(
       fc.property(fc.array(anyFrame, { maxLength: 30 }), (any) => {
         const small = any.map((frame) => ({ ...frame, timeNs: frame.timeNs >> 3n }));
-        writeFileSync(join(folder, 'any.pcapng'), written(small));
+        // tcpdump reads no file that has no interface.
+        const chunks = pcapngChunks(small, { home: HOME, places });
+        writeFileSync(join(folder, 'any.pcapng'), Buffer.concat([...chunks]));
         const counted = execFileSync('tcpdump', ['-r', join(folder, 'any.pcapng'), '--count'], {
           encoding: 'utf8',
           stdio: ['ignore', 'pipe', 'ignore'],

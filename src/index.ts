@@ -1,0 +1,26 @@
+/**
+ * vdiag as a library: everything the commands do, callable from a program.
+ *
+ * @example
+ * import { pingTrace, reportText } from 'vdiag';
+ * const report = await pingTrace({ interface: 'veth0', address: '1.2.3.102' });
+ * console.log(report.diagnosis.findings[0]?.rule);
+ */
+export { diagnose } from './diagnose/engine.ts';
+export type { Diagnosis, Evidence, Finding, Outcome, Remedy } from './diagnose/finding.ts';
+export { RULES } from './diagnose/registry.ts';
+export type { Claim, Context, Rule, Situation } from './diagnose/rule.ts';
+export { VdiagError } from './linux/error.ts';
+export { expectPath } from './path/expect.ts';
+export type { Gate } from './path/gate.ts';
+export type { Leg, Path, Step } from './path/model.ts';
+export { reportJson } from './report/json.ts';
+export type { Report } from './report/report.ts';
+export { detectTerminal } from './report/terminal.ts';
+export { reportText } from './report/text.ts';
+export { type PingTraceOptions, type PingTraceRun, pingTrace, recordPingTrace } from './session/ping-trace.ts';
+export { retakeTopology, takeTopology } from './topology/collect.ts';
+export type { Topology } from './topology/model.ts';
+export type { ArpExchange, EchoExchange, Exchange } from './trace/exchange.ts';
+export type { Coverage, Frame, Place } from './trace/frame.ts';
+export { version } from './version.ts';
