@@ -1,7 +1,7 @@
 /**
  * The inner loop of every capture format: a cursor that stands on one frame at a time, in place, and makes no object per frame.
  *
- *     while (cursor.next(window)) look at cursor.window.bytes, cursor.start, cursor.end …
+ *     while (cursor.next(window)) look at window.bytes from cursor.start to cursor.end
  */
 import type { NetnsId } from '../topology/model.ts';
 import type { Direction, Frame, PacketType, Place } from '../trace/frame.ts';
@@ -91,27 +91,14 @@ export function flagsDirection(flags: number): Direction {
   return bits === INBOUND ? 'in' : bits === OUTBOUND ? 'out' : 'unknown';
 }
 
-/** A frame of its own memory, of what the cursor stands on. */
-export function copyFrame(
-  cursor: FrameCursor,
-  window: ByteWindow,
-  place: Place,
-  linkType: 'ethernet' | 'raw-ip',
-  timeNs: bigint,
-): Frame {
-  const direction = flagsDirection(cursor.flags);
-  return {
-    place,
-    timeNs,
-    order: cursor.number - 1,
-    direction,
-    packetType: direction === 'out' ? 'outgoing' : (receptionTypes[(cursor.flags >> RECEPTION_SHIFT) & 7] ?? 'unknown'),
-    originalLength: cursor.originalLength,
-    checksumNotReady: (cursor.flags & CHECKSUM_NOT_READY) !== 0,
-    linkType,
-    // Not `slice`: a Buffer's shares its memory.
-    bytes: new Uint8Array(window.bytes.subarray(cursor.start, cursor.end)),
-  };
+export function flagsPacketType(flags: number): PacketType {
+  if ((flags & 3) === OUTBOUND) return 'outgoing';
+  return receptionTypes[(flags >> RECEPTION_SHIFT) & 7] ?? 'unknown';
+}
+
+/** The sender left the transport checksum to the device. */
+export function flagsChecksumNotReady(flags: number): boolean {
+  return (flags & CHECKSUM_NOT_READY) !== 0;
 }
 
 /** Unix nanoseconds of the frame. */

@@ -52,6 +52,7 @@ export class PcapngCursor implements FrameCursor {
   #source: CaptureInterface | undefined;
   #optionsAt = 0;
   #optionsEnd = 0;
+  #commented = false;
 
   get offset(): number {
     return this.#blocks.offset;
@@ -84,7 +85,7 @@ export class PcapngCursor implements FrameCursor {
 
   /** Comments on the frame. */
   frameComments(window: ByteWindow): string[] {
-    if (this.#optionsAt === this.#optionsEnd) return [];
+    if (!this.#commented) return [];
     const options = readOptions(window.view, this.#blocks.little, this.#optionsAt, this.#optionsEnd) ?? [];
     return options
       .filter(({ code }) => code === COMMENT)
@@ -218,6 +219,7 @@ export class PcapngCursor implements FrameCursor {
     this.packetIdHigh = 0;
     this.packetIdLow = 0;
     this.dropCount = 0;
+    this.#commented = false;
     this.#optionsAt = at;
     this.#optionsEnd = end;
     for (let next = at; next + 4 <= end; ) {
@@ -235,6 +237,7 @@ export class PcapngCursor implements FrameCursor {
         this.packetIdLow = view.getUint32(value + 4 - high, little);
       } else if (code === packetOption.dropCount && length === 8)
         this.dropCount = view.getUint32(value + high, little) * 2 ** 32 + view.getUint32(value + 4 - high, little);
+      else if (code === COMMENT) this.#commented = true;
       next = value + padded(length);
     }
   }

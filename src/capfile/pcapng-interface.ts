@@ -50,6 +50,7 @@ const LONGEST_TEXT = 512;
 /** Unix nanoseconds of a 64-bit tick count; finer ticks are cut to whole nanoseconds. */
 export function clockTimeNs(clock: Clock, high: number, low: number): bigint {
   const ticks = (BigInt(high) << 32n) | BigInt(low);
+  if (clock.base === 10 && clock.exponent === 9 && clock.offsetSeconds === 0n) return ticks;
   const offsetNs = clock.offsetSeconds * 1_000_000_000n;
   if (clock.base === 2) return offsetNs + ((ticks * 1_000_000_000n) >> BigInt(clock.exponent));
   if (clock.exponent <= 9) return offsetNs + ticks * 10n ** BigInt(9 - clock.exponent);

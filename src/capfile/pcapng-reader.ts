@@ -3,8 +3,10 @@ import type { Frame, Place } from '../trace/frame.ts';
 import { ByteWindow } from './byte-window.ts';
 import {
   type CaptureSummary,
-  copyFrame,
   cursorTimeNs,
+  flagsChecksumNotReady,
+  flagsDirection,
+  flagsPacketType,
   frameLinkType,
   type PlaceOptions,
   placeOfInterface,
@@ -21,7 +23,7 @@ export interface FileFrame extends Frame {
   /** Position of its interface in the summary's list. */
   readonly interfaceIndex: number;
   /** `epb_packetid`: in a file that vdiag wrote, the journey. */
-  readonly packetId?: bigint;
+  readonly packetId: bigint | undefined;
   readonly comments: readonly string[];
 }
 
@@ -84,7 +86,7 @@ class FrameMaker {
   *take(window: ByteWindow): Generator<FileFrame> {
     const cursor = this.#cursor;
     while (cursor.next(window)) {
-      const { source, packetIdHigh, packetIdLow } = cursor;
+      const { source, packetIdHigh, packetIdLow, flags } = cursor;
       const linkType = frameLinkType(source.linkType, source.addedHeader);
       if (linkType === undefined) {
         this.#skipped.set(source.linkType, (this.#skipped.get(source.linkType) ?? 0) + 1);
@@ -92,15 +94,23 @@ class FrameMaker {
       }
       if (cursor.timed) this.#lastNs = cursorTimeNs(cursor);
       else this.#untimed++;
-      const frame = copyFrame(cursor, window, this.#placeOf(source), linkType, this.#lastNs);
+      // One literal: objects of one shape, several times faster than spreading a frame into another.
       yield {
-        ...frame,
+        place: this.#placeOf(source),
+        timeNs: this.#lastNs,
+        order: cursor.number - 1,
+        direction: flagsDirection(flags),
+        packetType: flagsPacketType(flags),
+        originalLength: cursor.originalLength,
+        checksumNotReady: flagsChecksumNotReady(flags),
+        linkType,
+        // Not `slice`: a Buffer's shares its memory.
+        bytes: new Uint8Array(window.bytes.subarray(cursor.start, cursor.end)),
         number: cursor.number,
         offset: cursor.offset,
         interfaceIndex: source.index,
-        ...(packetIdHigh === 0 && packetIdLow === 0
-          ? {}
-          : { packetId: (BigInt(packetIdHigh) << 32n) | BigInt(packetIdLow) }),
+        packetId:
+          packetIdHigh === 0 && packetIdLow === 0 ? undefined : (BigInt(packetIdHigh) << 32n) | BigInt(packetIdLow),
         comments: cursor.frameComments(window),
       };
     }

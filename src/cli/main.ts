@@ -23,6 +23,7 @@ export function program(): Command {
     .version(version(), '-V, --version')
     .addHelpText('before', EXAMPLES)
     .showSuggestionAfterError()
+    .showHelpAfterError('  vdiag --help shows how; vdiag COMMAND --help has examples')
     .configureOutput({ outputError: (text, out) => out(text.replace(/^error: /, 'vdiag: ')) })
     .option('--no-color', 'plain text (so does NO_COLOR)');
   for (const sub of [pingTraceCommand(), rulesCommand(), explainCommand(), labCommand()])

@@ -16,7 +16,7 @@ interface Flags {
   readonly pmtudisc?: 'do' | 'want' | 'dont';
   readonly ttl?: number;
   readonly netns?: string;
-  readonly probe: readonly string[];
+  readonly probe?: readonly string[];
   readonly engine: 'packet-ring' | 'cap';
   readonly json?: boolean;
   readonly jsonFile?: string;
@@ -25,14 +25,14 @@ interface Flags {
   readonly quiet?: boolean;
 }
 
-const EXAMPLES = `
-Examples:
+const EXAMPLES = `Examples:
   vdiag ping-trace veth0 1.2.3.102             why does nobody answer?
   vdiag ping-trace eth0 10.9.0.3 --netns web   start in the namespace web
   vdiag ping-trace eth0 10.9.0.3 -s 1400 -M do big packets, not to be fragmented
   vdiag ping-trace eth0 10.9.0.3 --json | jq -r '.findings[0].remedy[0].commands[]'
+`;
 
-Exit status: 0 healthy, 1 a fault was found or no reply came, 2 vdiag could not do it.`;
+const EXIT_STATUS = '\nExit status: 0 healthy, 1 a fault was found or no reply came, 2 vdiag could not do it.';
 
 export function pingTraceCommand(): Command {
   return new Command('ping-trace')
@@ -61,8 +61,7 @@ export function pingTraceCommand(): Command {
     .option(
       '--probe <iface[@netns]>',
       'listen here too; may be given several times',
-      (value: string, all: string[]) => [...all, value],
-      [],
+      (value: string, all: readonly string[] = []) => [...all, value],
     )
     .addOption(
       new Option('--engine <engine>', 'how frames are captured').choices(['packet-ring', 'cap']).default('packet-ring'),
@@ -72,7 +71,8 @@ export function pingTraceCommand(): Command {
     .option('--json-file <file>', 'write the JSON document to this file too')
     .option('-v, --verbose', 'every gate, journey and place in tables')
     .option('-q, --quiet', 'the headline alone')
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('before', EXAMPLES)
+    .addHelpText('after', EXIT_STATUS)
     .action(run);
 }
 
@@ -111,7 +111,7 @@ function optionsOf(name: string, address: string, flags: Flags, signal: AbortSig
     ...(flags.pmtudisc === undefined ? {} : { dontFragment: flags.pmtudisc }),
     ...(flags.ttl === undefined ? {} : { ttl: flags.ttl }),
     ...(flags.netns === undefined ? {} : { netns: flags.netns }),
-    probes: flags.probe,
+    ...(flags.probe === undefined ? {} : { probes: flags.probe }),
     engine: flags.engine,
     signal,
   };

@@ -4,6 +4,8 @@ import { RULES } from '../diagnose/registry.ts';
 import type { Rule } from '../diagnose/rule.ts';
 import { VdiagError } from '../linux/error.ts';
 import { nearestNames } from '../linux/nearest.ts';
+import { prose } from '../report/prose.ts';
+import { detectTerminal } from '../report/terminal.ts';
 import { write } from './output.ts';
 
 export function rulesCommand(): Command {
@@ -46,6 +48,26 @@ function explanation({ id, severity, title, explain }: Rule): string {
     ['how to cure it', explain.cure],
     ['when it is something else', explain.otherwise],
   ];
-  const indented = (text: string) => text.replaceAll(/^/gm, '  ');
-  return `${id} (${severity}): ${title}\n${sections.map(([head, text]) => `\n${head}\n${indented(text)}\n`).join('')}`;
+  const { width } = detectTerminal(process.stdout, process.env);
+  return `${[`${id} (${severity}): ${title}`, ...sections.flatMap(([head, text]) => ['', head, ...reflowed(text, width)])].join('\n')}\n`;
+}
+
+/** Paragraphs are set to the width; indented lines are commands and stay as they are. */
+function reflowed(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let paragraph: string[] = [];
+  const flush = () => {
+    if (paragraph.length > 0) lines.push(...prose(paragraph.join(' '), width, '  '));
+    paragraph = [];
+  };
+  for (const line of text.split('\n')) {
+    if (!line.startsWith(' ')) {
+      paragraph.push(line);
+      continue;
+    }
+    flush();
+    lines.push(`  ${line}`);
+  }
+  flush();
+  return lines;
 }

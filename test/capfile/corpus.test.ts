@@ -10,15 +10,16 @@ import type { CaptureSummary } from '../../src/capfile/frame-cursor.ts';
 import { JsonValue } from '../../src/capfile/json-value.ts';
 import { clockTimeNs } from '../../src/capfile/pcapng-interface.ts';
 import { type FileFrame, readPcapng, readPcapngStream } from '../../src/capfile/pcapng-reader.ts';
+import { problemText } from '../../src/capfile/problem.ts';
 
 const CORPUS = fileURLToPath(new URL('../../../shared/corpus', import.meta.url));
 
 /** Refused on purpose, by tshark and libpcap too: the version of a section, and the packets that stand before it. */
 const REFUSED: ReadonlyMap<string, readonly [string, number]> = new Map([
-  ['gopacket__be__test901.pcapng', ['at 480: pcapng version 2.0 is not known: vdiag reads 1.0', 1]],
-  ['gopacket__le__test901.pcapng', ['at 480: pcapng version 2.0 is not known: vdiag reads 1.0', 1]],
-  ['libpcap__pcapng-invalid-vers-1.pcapng', ['at 0: pcapng version 0.1 is not known: vdiag reads 1.0', 0]],
-  ['libpcap__pcapng-invalid-vers-2.pcapng', ['at 0: pcapng version 1.1 is not known: vdiag reads 1.0', 0]],
+  ['gopacket__be__test901.pcapng', ['at byte 480: pcapng version 2.0 is not known: vdiag reads 1.0', 1]],
+  ['gopacket__le__test901.pcapng', ['at byte 480: pcapng version 2.0 is not known: vdiag reads 1.0', 1]],
+  ['libpcap__pcapng-invalid-vers-1.pcapng', ['at byte 0: pcapng version 0.1 is not known: vdiag reads 1.0', 0]],
+  ['libpcap__pcapng-invalid-vers-2.pcapng', ['at byte 0: pcapng version 1.1 is not known: vdiag reads 1.0', 0]],
 ]);
 
 interface Capture {
@@ -56,7 +57,7 @@ function nameOf({ value, path }: JsonValue): unknown {
 }
 
 function problems({ problems: found }: CaptureSummary): string[] {
-  return found.map(({ offset, message }) => `at ${offset}: ${message}`);
+  return found.map(problemText);
 }
 
 describe.skipIf(!existsSync(CORPUS))('the corpus of captures (skipped where ../shared/corpus is not there)', () => {

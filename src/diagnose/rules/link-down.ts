@@ -15,7 +15,7 @@ loses its addresses.`,
 down, nothing is seen at all, not even on the sender's interface.`,
     confirm: `  ip -br link                 DOWN, or LOWERLAYERDOWN with NO-CARRIER where the other end is down`,
     cure: `  ip link set DEV up
-in the namespace the interface is in. Routes that used it have to be set again; those of its addresses come by themselves.`,
+in the namespace the interface is in. Routes set by hand have to be set again; those of its addresses come back.`,
     otherwise: `A port that is up but whose bridge is down is bridge-down.`,
   },
   evaluate(context) {

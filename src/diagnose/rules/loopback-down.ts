@@ -8,9 +8,10 @@ export const loopbackDown: Rule = {
   explain: {
     what: `A new network namespace has a loopback device, and it is down. What the namespace sends to any of its own addresses,
 not only to 127.0.0.1, goes over lo: so it does not arrive.`,
-    wire: `Nothing on any wire.`,
+    wire: `Nothing on any wire, and nothing on lo: the send itself fails, or the reply goes nowhere.`,
     confirm: `  ip -br link show lo         DOWN`,
-    cure: `  ip link set lo up`,
+    cure: `  ip link set lo up
+in the namespace; its addresses 127.0.0.1 and ::1 come with it.`,
     otherwise: `If lo is up (its state reads UNKNOWN, which is right), it is not this.`,
   },
   evaluate({ situation, topology }) {
