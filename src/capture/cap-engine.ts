@@ -3,6 +3,9 @@
  * network namespace only, stamps frames when JavaScript gets them, knows no direction, counts no losses and makes every
  * interface promiscuous: the coverage says so.
  */
+
+import type { Instruction } from '../linux/bpf.ts';
+import { executeFilter } from '../linux/bpf-machine.ts';
 import { VdiagError } from '../linux/error.ts';
 import { listInterfaces } from '../linux/interfaces.ts';
 import { type NetnsHandle, netnsOfThread } from '../linux/netns.ts';
@@ -18,8 +21,6 @@ import {
   SOCK_RAW,
 } from '../linux/socket.ts';
 import type { Frame, Place } from '../trace/frame.ts';
-import type { Instruction } from './bpf.ts';
-import { executeFilter } from './bpf-machine.ts';
 import type { Capture } from './capture.ts';
 
 /** What vdiag uses of the package's `Cap` class. */

@@ -5,7 +5,7 @@
  *
  * X holds where the current header starts, so one piece of code serves every depth.
  */
-import { BpfAssembler, hardwareTypeOffset, type Instruction } from './bpf.ts';
+import { BpfAssembler, hardwareTypeOffset, type Instruction } from '../linux/bpf.ts';
 
 /** Linux's own default and tcpdump's: no frame is longer, segmentation offload included. */
 export const maxSnapLength = 262144;

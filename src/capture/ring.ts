@@ -3,8 +3,8 @@
  * shared with the kernel. Never promiscuous: on a bridge, what a plain socket sees is what reached the stack.
  */
 import { readFileSync, readlinkSync } from 'node:fs';
+import type { Instruction } from '../linux/bpf.ts';
 import { listInterfaces } from '../linux/interfaces.ts';
-import { libc } from '../linux/libc.ts';
 import { insideNetns, type NetnsHandle } from '../linux/netns.ts';
 import {
   AF_PACKET,
@@ -15,15 +15,13 @@ import {
   mapSocket,
   openSocket,
   realtimeNs,
-  SO_ATTACH_FILTER,
   SOCK_RAW,
-  SOL_SOCKET,
   setIntOption,
   setOption,
   takeSocketError,
 } from '../linux/socket.ts';
+import { attachFilter } from '../linux/socket-filter.ts';
 import type { Frame, Place } from '../trace/frame.ts';
-import { filterBytes, type Instruction } from './bpf.ts';
 import { isBlockReady, readBlock, releaseBlock, ringMemory } from './ring-block.ts';
 
 const SOL_PACKET = 263;
@@ -156,15 +154,6 @@ export function openRing(netns: NetnsHandle, options: RingOptions): PacketRing {
       closeSocket(fd);
     },
   };
-}
-
-/** struct sock_fprog: unsigned short length, then a pointer to the instructions. */
-function attachFilter(fd: number, filter: readonly Instruction[]): void {
-  const instructions = filterBytes(filter);
-  const program = new DataView(new ArrayBuffer(16));
-  program.setUint16(0, filter.length, true);
-  program.setBigUint64(8, BigInt(libc().koffi.address(instructions)), true);
-  setOption(fd, SOL_SOCKET, SO_ATTACH_FILTER, new Uint8Array(program.buffer), 'SO_ATTACH_FILTER');
 }
 
 /** struct tpacket_req3: block size, block count, frame size, frame count, retire time, private bytes, features. */

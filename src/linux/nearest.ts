@@ -32,7 +32,7 @@ export function editDistance(from: string, to: string): number {
  * At most three of the candidates, nearest first, that could have been meant by `name`: a different case, a beginning of
  * each other, or no more than a third of the longer name (and at least one letter) mistyped.
  *
- * @example nearestNames('vth0', ['veth0', 'veth1', 'lo']) // ['veth0', 'veth1']
+ * @example nearestNames('vth0', ['veth0', 'veth1', 'lo']) // ['veth0']
  */
 export function nearestNames(name: string, candidates: Iterable<string>): string[] {
   const wanted = name.toLowerCase();

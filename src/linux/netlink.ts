@@ -6,6 +6,7 @@
  */
 import { closeSync, openSync } from 'node:fs';
 import { endianness } from 'node:os';
+import { VdiagError } from './error.ts';
 import { type CFunction, libc } from './libc.ts';
 import { insideNetns } from './setns.ts';
 import { closeSocket, MSG_DONTWAIT, openSocket, SOCK_RAW, sendTo } from './socket.ts';
@@ -55,14 +56,18 @@ export function namespaceNumbers(
       if (question.wanted.size === 0) return new Map();
       try {
         return insideNetns(question.path, () => numbersHere(open, question.wanted));
-      } catch {
-        return new Map();
+      } catch (cause) {
+        if (cause instanceof VdiagError && unreachable.has(cause.code)) return new Map();
+        throw cause;
       }
     });
   } finally {
     for (const { fd } of open) closeSync(fd);
   }
 }
+
+/** The namespace has gone since it was listed, or may not be entered. */
+const unreachable: ReadonlySet<string> = new Set(['no-such-namespace', 'permission']);
 
 function tryOpen(path: string): number | undefined {
   try {

@@ -3,6 +3,7 @@
  * the source left to the kernel, errors read from the socket's error queue.
  */
 
+import { BpfAssembler } from '../linux/bpf.ts';
 import { errnoName } from '../linux/errno.ts';
 import { VdiagError } from '../linux/error.ts';
 import { listInterfaces } from '../linux/interfaces.ts';
@@ -29,6 +30,7 @@ import {
   socketName,
   takeSocketError,
 } from '../linux/socket.ts';
+import { attachFilter } from '../linux/socket-filter.ts';
 import { probeSequence, TOKEN_LENGTH } from '../trace/run.ts';
 import { decodeEcho, echoData, encodeEcho } from './echo-message.ts';
 import { type IcmpFamily, icmp4, icmp6 } from './icmp-family.ts';
@@ -125,10 +127,12 @@ export function openEchoProbe(netns: NetnsHandle, options: EchoOptions): EchoPro
       throw error;
     }
   };
+  const identifier = ((token[6] ?? 0) << 8) | (token[7] ?? 0);
   const [fd, sourceFd] = insideNetns(netns.path, () => {
     const raw = open(SOCK_RAW, family.protocol, family.socketName);
     try {
       configure(raw, family, mtuDiscovery[dontFragment], ttl);
+      keepOwnReplies(raw, family, identifier);
       return [raw, open(SOCK_DGRAM, 0, 'SOCK_DGRAM')] as const;
     } catch (error) {
       closeSocket(raw);
@@ -138,7 +142,6 @@ export function openEchoProbe(netns: NetnsHandle, options: EchoOptions): EchoPro
 
   const scope = address[0] === 0xfe && ((address[1] ?? 0) & 0xc0) === 0x80 ? interfaceIndex(fd, options.interface) : 0;
   const destination = socketAddress(address, 0, scope);
-  const identifier = ((token[6] ?? 0) << 8) | (token[7] ?? 0);
   const reader = new MessageReader(65536);
   const run = { token, identifier };
   let closed = false;
@@ -240,6 +243,17 @@ function configure(fd: number, family: IcmpFamily, discovery: number, ttl: numbe
   setIntOption(fd, family.level, family.mtuDiscover, discovery, 'IP_MTU_DISCOVER');
   if (family.version === 6) setIntOption(fd, family.level, IPV6_RECVHOPLIMIT, 1, 'IPV6_RECVHOPLIMIT');
   if (ttl !== undefined) setIntOption(fd, family.level, family.hopLimit, ttl, 'IP_TTL');
+}
+
+/** A raw socket gets a copy of every echo reply there is: a flood beside the probe is turned away in the kernel. */
+function keepOwnReplies(fd: number, family: IcmpFamily, identifier: number): void {
+  const program = new BpfAssembler();
+  // IPv4 raw sockets see the IP header (raw(7)), those of ICMPv6 start behind it.
+  if (family.version === 4) program.load('byte', 0).and(0xf).shiftLeft(2).moveToX();
+  else program.setX(0);
+  program.loadAtX('byte', 0).jumpIfEqual(family.echoReply, 'reply').accept(0xffff);
+  program.label('reply').loadAtX('half', 4).jumpIfEqual(identifier, 'own').reject().label('own').accept(0xffff);
+  attachFilter(fd, program.assemble());
 }
 
 function timeOf(message: Message): bigint {

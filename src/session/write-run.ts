@@ -17,6 +17,7 @@ export function writeRun(path: string, { report, recording, frames }: PingTraceR
     comment: finding ? `${finding.rule}: ${finding.title}` : diagnosis.outcome,
     application: `vdiag ${version}`,
     operatingSystem: `Linux ${diagnosis.before.kernel}`,
+    places: diagnosis.coverage.places,
   };
   try {
     const file = openSync(path, 'w');

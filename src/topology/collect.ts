@@ -32,7 +32,7 @@ export async function takeTopology(options: TopologyOptions): Promise<Topology> 
   const gaps = new Set<string>();
   const run = programRunner({ signal: options.signal });
   const others = listNetns().filter((handle) => handle.inode !== options.start.inode);
-  const scans = await scanAll(run, [options.start, ...others], gaps);
+  const { scans, unread } = await scanAll(run, [options.start, ...others]);
   options.signal?.throwIfAborted();
 
   const linked = resolvePeers(scans);
@@ -47,7 +47,7 @@ export async function takeTopology(options: TopologyOptions): Promise<Topology> 
   const connected = linked
     .filter((scan) => steps.has(scan.handle.id))
     .sort((a, b) => (steps.get(a.handle.id) ?? 0) - (steps.get(b.handle.id) ?? 0));
-  noteLostPeers(connected, gaps);
+  noteLostPeers(connected, unread, gaps);
   const namespaces = await Promise.all(
     connected.map(({ handle, links }) =>
       chosen.full.has(handle.id)
@@ -119,16 +119,20 @@ async function scan(run: RunProgram, handle: NetnsHandle): Promise<Scan | Exclud
 }
 
 /** Links of all namespaces, the first one being the start, without which there is nothing to say. */
-async function scanAll(run: RunProgram, handles: readonly NetnsHandle[], gaps: Set<string>): Promise<Scan[]> {
+async function scanAll(
+  run: RunProgram,
+  handles: readonly NetnsHandle[],
+): Promise<{ scans: Scan[]; unread: readonly string[] }> {
   const results = await Promise.all(handles.map((handle) => scan(run, handle)));
   const scans: Scan[] = [];
+  const unread: string[] = [];
   for (const [at, result] of results.entries()) {
     const id = handles[at]?.id ?? '';
     if ('parsed' in result) scans.push(result);
     else if (at === 0) throw startUnreadable(id, result);
-    else gaps.add(`ip addr in ${id}: ${result.reason}, its links are unknown`);
+    else unread.push(`ip addr in ${id}: ${result.reason}, its links are unknown`);
   }
-  return scans;
+  return { scans, unread };
 }
 
 function startUnreadable(id: string, failure: Exclude<Outcome, { kind: 'ok' }>): Error {
@@ -147,12 +151,17 @@ function startUnreadable(id: string, failure: Exclude<Outcome, { kind: 'ok' }>):
   });
 }
 
-/** A link whose other end is in a namespace that cannot be seen from here: the path ends there. */
-function noteLostPeers(scans: readonly LinkedScan[], gaps: Set<string>): void {
-  for (const { handle, links } of scans)
-    for (const link of links)
-      if (link.peer && link.peer.netns === undefined)
-        gaps.add(`the other end of ${link.name} in ${handle.id} is in a namespace that cannot be seen from here`);
+/**
+ * Links whose other end is in a namespace that cannot be seen from here: the path ends there. Only then does it matter which
+ * namespaces could not be read, since one of them may be that one. On a busy machine others come and go all the time.
+ */
+function noteLostPeers(scans: readonly LinkedScan[], unread: readonly string[], gaps: Set<string>): void {
+  const lost = scans.flatMap(({ handle, links }) =>
+    links
+      .filter((link) => link.peer && link.peer.netns === undefined)
+      .map((link) => `the other end of ${link.name} in ${handle.id} is in a namespace that cannot be seen from here`),
+  );
+  for (const line of lost.length > 0 ? [...lost, ...unread] : []) gaps.add(line);
 }
 
 function currentId(start: NetnsHandle, others: readonly NetnsHandle[]): string {

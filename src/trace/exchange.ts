@@ -57,27 +57,28 @@ export function buildExchanges(
 function arpExchanges(journeys: readonly Journey[]): ArpExchange[] {
   const exchanges: (ArpExchange & { replies: Journey[] })[] = [];
   const asked = new Map<string, (ArpExchange & { replies: Journey[] })[]>();
+  // All requests first: a reply may be stamped a little earlier than what it answers.
   for (const journey of journeys) {
     const arp = journey.sightings[0]?.packet.arp;
-    if (!arp || (journey.kind !== 'arp-request' && journey.kind !== 'arp-reply')) continue;
+    // A gratuitous announcement (RFC 5227) asks nobody.
+    if (!arp || journey.kind !== 'arp-request' || arp.senderProtocol === arp.targetProtocol) continue;
     const { senderProtocol, targetProtocol } = arp;
-    if (journey.kind === 'arp-request') {
-      // A gratuitous announcement (RFC 5227) asks nobody.
-      if (senderProtocol === targetProtocol) continue;
-      const exchange = { kind: 'arp' as const, senderProtocol, targetProtocol, request: journey, replies: [] };
-      exchanges.push(exchange);
-      const key = `${senderProtocol} ${targetProtocol}`;
-      asked.set(key, [...(asked.get(key) ?? []), exchange]);
-    } else {
-      const at = startNs(journey);
-      const request = asked
-        .get(`${targetProtocol} ${senderProtocol}`)
-        ?.findLast(
-          (exchange) =>
-            startNs(exchange.request) <= at + CLOCK_SLACK_NS && at - startNs(exchange.request) <= ANSWER_WINDOW_NS,
-        );
-      request?.replies.push(journey);
-    }
+    const exchange = { kind: 'arp' as const, senderProtocol, targetProtocol, request: journey, replies: [] };
+    exchanges.push(exchange);
+    const key = `${senderProtocol} ${targetProtocol}`;
+    asked.set(key, [...(asked.get(key) ?? []), exchange]);
+  }
+  for (const journey of journeys) {
+    const arp = journey.sightings[0]?.packet.arp;
+    if (!arp || journey.kind !== 'arp-reply') continue;
+    const at = startNs(journey);
+    const request = asked
+      .get(`${arp.targetProtocol} ${arp.senderProtocol}`)
+      ?.findLast(
+        (exchange) =>
+          startNs(exchange.request) <= at + CLOCK_SLACK_NS && at - startNs(exchange.request) <= ANSWER_WINDOW_NS,
+      );
+    request?.replies.push(journey);
   }
   return exchanges;
 }

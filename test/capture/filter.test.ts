@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { executeFilter } from '../../src/capture/bpf-machine.ts';
 import { keepAll, probeFilter } from '../../src/capture/filter.ts';
+import { executeFilter } from '../../src/linux/bpf-machine.ts';
 import { droppedFrames, ethernet, icmp, ipv4, keptFrames, otherToken, token } from './frames.ts';
 
 const filter = probeFilter({ token, dataBytes: 56 });

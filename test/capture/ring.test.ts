@@ -1,9 +1,9 @@
 import { accessSync, closeSync, constants, openSync, writeSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { executeFilter } from '../../src/capture/bpf-machine.ts';
 import { keepAll, probeFilter } from '../../src/capture/filter.ts';
 import { openRing, type PacketRing, type RingOptions } from '../../src/capture/ring.ts';
+import { executeFilter } from '../../src/linux/bpf-machine.ts';
 import { libc } from '../../src/linux/libc.ts';
 import { insideNetns } from '../../src/linux/netns.ts';
 import { pollReadable } from '../../src/linux/poll.ts';

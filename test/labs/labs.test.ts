@@ -3,9 +3,10 @@
  * is left behind. One lab alone: npx vitest run test/labs -t NAME
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findIsolation, labEnvironment } from '../../src/lab/isolation.ts';
 import { type Lab, listLabs, type Trace } from '../../src/lab/lab.ts';
@@ -15,6 +16,8 @@ import { complaints, cureCommands, type ReportedOutcome, readOutcome } from '../
 
 const [node = '', main = ''] = vdiagProgram();
 const isolation = findIsolation();
+const schema = new URL('../../schema/vdiag.report.schema.json', import.meta.url);
+const isReport = new Ajv2020({ strict: true, allowUnionTypes: true }).compile(JSON.parse(readFileSync(schema, 'utf8')));
 const TIMEOUT_MS = 90_000;
 /** What a cure set going (a port, a neighbour entry) has that long to settle. */
 const CURE_SETTLE_SECONDS = 0.5;
@@ -77,6 +80,7 @@ async function trace(session: LabSession, lab: Lab, target: Trace): Promise<Repo
   const outcome = readOutcome(result.stdout);
   if (outcome === undefined)
     throw new Error(`vdiag ended with ${result.status} and no report: ${result.stderr.trim()}`);
+  if (!isReport(JSON.parse(result.stdout))) throw new Error(`no vdiag.report/1: ${JSON.stringify(isReport.errors)}`);
   if (result.stderr !== '') throw new Error(`vdiag said on standard error: ${result.stderr.trim()}`);
   return { ...outcome, status: result.status };
 }

@@ -1,9 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BpfAssembler, filterBytes, type Instruction } from '../../src/capture/bpf.ts';
-import { executeFilter } from '../../src/capture/bpf-machine.ts';
-import { droppedFrames, keptFrames } from './frames.ts';
+import { BpfAssembler, filterBytes, type Instruction } from '../../src/linux/bpf.ts';
+import { executeFilter } from '../../src/linux/bpf-machine.ts';
+import { droppedFrames, keptFrames } from '../capture/frames.ts';
 
 describe('the BPF assembler', () => {
   it('assembles what tcpdump compiles for arp', () => {
