@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 /** The command line: one file per command; this one joins them and turns errors into exit status 2. */
 import { Command, CommanderError } from 'commander';
+import { VdiagError } from '../linux/error.ts';
 import { errorText } from '../report/error-text.ts';
 import { version } from '../version.ts';
 import { labCommand } from './lab.ts';
+import { tolerateClosedPipe } from './output.ts';
 import { pingTraceCommand } from './ping-trace.ts';
 import { explainCommand, rulesCommand } from './rules.ts';
 
@@ -23,22 +25,32 @@ export function program(): Command {
     .version(version(), '-V, --version')
     .addHelpText('before', EXAMPLES)
     .showSuggestionAfterError()
-    .showHelpAfterError('  vdiag --help shows how; vdiag COMMAND --help has examples')
-    .configureOutput({ outputError: (text, out) => out(text.replace(/^error: /, 'vdiag: ')) })
+    .configureOutput({ outputError: () => {} })
     .option('--no-color', 'plain text (so does NO_COLOR)');
-  for (const sub of [pingTraceCommand(), rulesCommand(), explainCommand(), labCommand()])
-    command.addCommand(sub.copyInheritedSettings(command));
-  return command.exitOverride();
+  for (const sub of [pingTraceCommand(), rulesCommand(), explainCommand(), labCommand()]) command.addCommand(sub);
+  inherit(command.exitOverride());
+  return command;
 }
 
+/** Errors of every command, also of those inside others, come back here instead of ending the process. */
+function inherit(command: Command): void {
+  for (const sub of command.commands) inherit(sub.copyInheritedSettings(command));
+}
+
+/** commander's own words, in the form of every other error: one line, and the next step. */
+function usageError({ message }: CommanderError): VdiagError {
+  const [what = '', suggestion = '(vdiag --help shows how)'] = message.replace(/^error: /, '').split('\n');
+  return new VdiagError('usage', what, suggestion.replace(/^\((.*)\)$/, '$1'));
+}
+
+tolerateClosedPipe(process.stdout);
+tolerateClosedPipe(process.stderr);
 try {
-  const all = program();
-  for (const sub of all.commands) sub.exitOverride();
-  await all.parseAsync();
+  await program().parseAsync();
 } catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : CANNOT;
-  else {
-    process.stderr.write(errorText(error));
-    process.exitCode = CANNOT;
-  }
+  const help = error instanceof CommanderError && error.exitCode === 0;
+  // Without any argument commander has shown the help: that is an answer, but nothing was done.
+  const shown = error instanceof CommanderError && error.code === 'commander.help';
+  if (!help && !shown) process.stderr.write(errorText(error instanceof CommanderError ? usageError(error) : error));
+  process.exitCode = help ? 0 : CANNOT;
 }

@@ -7,14 +7,18 @@ export function wantsColor(command: Command): boolean {
   return command.optsWithGlobals<{ color?: boolean }>().color !== false;
 }
 
-/** Resolves when the text has been handed over. A reader that went away (`| head`) ends the command quietly. */
+/** Installs what a command needs before it writes: a reader that went away (`| head`) is no error. */
+export function tolerateClosedPipe(stream: NodeJS.WriteStream): void {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
+/** Resolves when the text has been handed over, or when nobody reads any more. */
 export function write(text: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const failed = (error: NodeJS.ErrnoException) => (error.code === 'EPIPE' ? resolve() : reject(error));
-    process.stdout.once('error', failed);
-    process.stdout.write(text, () => {
-      process.stdout.off('error', failed);
-      resolve();
-    });
+    process.stdout.write(text, (error: NodeJS.ErrnoException | null | undefined) =>
+      error && error.code !== 'EPIPE' ? reject(error) : resolve(),
+    );
   });
 }

@@ -24,7 +24,7 @@ export function explainCommand(): Command {
   return new Command('explain')
     .summary('one rule: what it is, how it looks, how to confirm and cure it')
     .argument('<rule>', 'its id, as `vdiag rules` lists it')
-    .addHelpText('after', '\nExample:\n  vdiag explain bridge-port-owns-ip')
+    .addHelpText('before', 'Example:\n  vdiag explain bridge-port-owns-ip\n')
     .action((id: string) => {
       const rule = RULES.find((candidate) => candidate.id === id);
       if (rule) return write(explanation(rule));

@@ -104,7 +104,8 @@ function parseAddressEntry(entry: JsonObject): Address | undefined {
 }
 
 /** Fields of a bridge's info_data that {@link BridgeSettings} holds, and those that only count down. */
-const bridgeFields = /^(stp_state|forward_delay|ageing_time|vlan_filtering|mcast_snooping|group_addr|.*_timer)$/;
+const bridgeFields =
+  /^(stp_state|forward_delay|ageing_time|vlan_filtering|mcast_snooping|group_addr|nf_call_(ip|arp)tables|.*_timer)$/;
 
 function parseBridge(data: JsonObject): BridgeSettings {
   const groupAddress = text(data, 'group_addr');

@@ -135,7 +135,7 @@ describe.skipIf(!mayMakeNamespaces)('network namespaces', () => {
 
   it('number each other, each in its own way', () => {
     // Asking for the links is what makes the kernel hand out the numbers.
-    machine.run('ip -d link; ip -n blue link; ip -n green link');
+    machine.run('(ip -d link; ip -n blue link; ip -n green link) 2>&1');
     const candidates = listNetns();
     const here = candidates[0];
     const paths = [here?.path ?? '', '/run/netns/blue', '/run/netns/green', '/run/netns/gone'];

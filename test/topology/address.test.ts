@@ -50,7 +50,11 @@ describe('addresses', () => {
   );
 
   it('come back from their text', () => {
-    fc.assert(fc.property(address, (own) => expect(parseAddress(formatAddress(own))).toEqual(own)));
+    fc.assert(
+      fc.property(address, (own) => {
+        expect(parseAddress(formatAddress(own))).toEqual(own);
+      }),
+    );
   });
 
   it('are written as a URL writes them', () => {

@@ -20,9 +20,9 @@ describe('documents of a batch', () => {
   it('are read from any text without throwing', () => {
     fc.assert(fc.property(fc.string(), (output) => void [documents(output), document(output)]));
     fc.assert(
-      fc.property(fc.jsonValue(), (value) =>
-        expect(document(JSON.stringify(value))).toEqual(JSON.parse(JSON.stringify(value))),
-      ),
+      fc.property(fc.jsonValue(), (value) => {
+        expect(document(JSON.stringify(value))).toEqual(JSON.parse(JSON.stringify(value)));
+      }),
     );
   });
 });
