@@ -23,14 +23,14 @@ export function lossClaim({ topology, query, example }: Context, situation: Lost
     title: `the ${packet} ${fate(topology, situation)}${refused}`,
     summary:
       situation.undecided.length > 0
-        ? 'something between the two takes it that vdiag does not decide: see the evidence.'
+        ? 'something between the two takes it that vdiag has no rule for or does not decide: see the evidence.'
         : 'no state that vdiag reads explains it: something between the two takes it.',
     where: last ?? query.start,
     confidence: situation.undecided.length > 0 ? 'possible' : 'likely',
     evidence: situation.undecided.flatMap((gate): Evidence[] =>
       gate.facts.map(({ text, look }) => ({
         kind: 'state',
-        text: `not decided: ${text}`,
+        text: gate.verdict === 'stop' ? text : `not decided: ${text}`,
         place: gate.place,
         ...(look === undefined ? {} : { look }),
       })),

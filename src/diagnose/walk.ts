@@ -96,10 +96,14 @@ export function journeysOf(leg: Leg, example: EchoExchange | undefined, exchange
   }
 }
 
-function asked(leg: Leg, exchanges: readonly Exchange[]): ArpExchange[] {
+/** The exchanges in which the leg's asker asked for its target, whichever of its addresses it announced. */
+function asked({ asker, source, destination }: Leg, exchanges: readonly Exchange[]): ArpExchange[] {
   return exchanges.filter(
     (exchange): exchange is ArpExchange =>
-      exchange.kind === 'arp' && exchange.senderProtocol === leg.source && exchange.targetProtocol === leg.destination,
+      exchange.kind === 'arp' &&
+      exchange.targetProtocol === destination &&
+      (exchange.senderProtocol === source ||
+        (asker !== undefined && sightingAt(exchange.request, asker, 'out') !== undefined)),
   );
 }
 

@@ -45,7 +45,7 @@ export function resolve(
   if (entry?.mac !== undefined) return { mac: entry.mac, entry };
 
   const askerAddress = announcedAddress(asker, packetSource, hop.address);
-  trail.begin('arp-request', askerAddress, hop.address);
+  trail.begin('arp-request', askerAddress, hop.address, placeOf(asker));
   const arrivals = transmit(world, asker, { source: asker.link.mac, destination: BROADCAST });
   const answers = arrivals
     .filter(({ reaches }) => reaches === 'stack')
@@ -119,7 +119,7 @@ function answer(world: World, arrival: Arrival, sender: string, target: string):
 
 /** The answer's way back, and whether the entry that waits for it ever learns of it. */
 function reply(world: World, trail: Trail, answerer: Port, asker: Port, askerAddress: string, target: string): void {
-  trail.begin('arp-reply', askerAddress, target);
+  trail.begin('arp-reply', askerAddress, target, placeOf(asker));
   const arrivals = transmit(world, answerer, { source: answerer.link.mac, destination: asker.link.mac }).filter(
     ({ port, reaches }) => reaches === 'stack' && port.namespace.id === asker.namespace.id,
   );

@@ -11,9 +11,19 @@ import { type NextHop, resolve } from './arp.ts';
 import { chooseSource, findRoute, type RouteFound, routeText } from './fib.ts';
 import type { RouteGate } from './gate.ts';
 import { mayRewriteSource } from './hooks.ts';
+import { deviceGate } from './layer2.ts';
 import { sendPacket } from './link.ts';
 import type { Path } from './model.ts';
-import { echoGate, filterGate, forwardingGate, loopbackGate, sourceGate, stackGate, ttlGate } from './stack.ts';
+import {
+  echoGate,
+  filterGate,
+  forwardingGate,
+  loopbackGate,
+  senderGate,
+  sourceGate,
+  stackGate,
+  ttlGate,
+} from './stack.ts';
 import { createTrail, type Trail } from './trail.ts';
 import { createWorld, gateStep, type Port, placeOf, portAt, portNamed, type World } from './world.ts';
 
@@ -94,6 +104,7 @@ function walk(world: World, trail: Trail, start: Port, query: EchoQuery): 'done'
   trail.add(gateStep(filterGate(world, start, 'output')));
   // A socket bound to a device needs no route: the kernel then takes the destination to be on its link.
   if (route) trail.add(gateStep(routeGate(world, start, 'send', source, destination, route)));
+  trail.add(gateStep(deviceGate(world, start)), gateStep(senderGate(world, start, source)));
   const delivered = carry(world, trail, start, nextHop(route, destination), request);
   if (delivered === undefined || delivered === 'leaves') return delivered ?? 'done';
   return answerEcho(world, trail, start, delivered);

@@ -45,9 +45,30 @@ export function findRoute(namespace: Namespace, query: RouteQuery): RouteFound |
     }
     const found = rule.action === 'lookup' ? lookUp(namespace, rule.table ?? 'main', query) : byAction(rule);
     if (found === undefined || found.type === 'throw') continue;
+    uncertain ??= rules.every(isDefault) ? mainInstead(namespace, query, found) : undefined;
     return uncertain === undefined ? found : { ...found, uncertain };
   }
-  return undefined;
+  // The rule that was not decided may know a way.
+  return uncertain === undefined ? undefined : { ...forbidding('unreachable', 'rules', query.destination), uncertain };
+}
+
+function isDefault({ from, to, inputInterface, outputInterface, mark, ...rule }: PolicyRule): boolean {
+  const selectors = [from, to, inputInterface, outputInterface, mark];
+  return (
+    selectors.every((selector) => selector === undefined) &&
+    DEFAULT_RULES.some(({ priority, table }) => rule.priority === priority && rule.table === table)
+  );
+}
+
+/**
+ * Until a namespace is given its first rule, the kernel keeps `local` and `main` in one trie, so that a narrower route of
+ * `main` wins over a wide one of `local`; from then on never again (fib_trie_unmerge). The rules of today do not tell.
+ */
+function mainInstead(namespace: Namespace, query: RouteQuery, found: RouteFound): string | undefined {
+  if (found.route.table !== 'local') return undefined;
+  const main = lookUp(namespace, 'main', query);
+  if (!main || prefixLength(main.route.destination) <= prefixLength(found.route.destination)) return undefined;
+  return `table main has the narrower ${main.route.destination}`;
 }
 
 function ruleMatches(rule: PolicyRule, query: RouteQuery): boolean {
@@ -56,23 +77,27 @@ function ruleMatches(rule: PolicyRule, query: RouteQuery): boolean {
   // What the namespace sends itself comes "in" by lo.
   if (rule.inputInterface !== undefined && rule.inputInterface !== (query.inputInterface ?? 'lo')) return false;
   if (rule.outputInterface !== undefined && rule.outputInterface !== query.outputInterface) return false;
-  if (rule.mark !== undefined && ((query.mark ?? 0) & (rule.markMask ?? 0xffffffff)) !== rule.mark) return false;
+  if (rule.mark !== undefined && ((query.mark ?? 0) ^ rule.mark) & (rule.markMask ?? 0xffffffff)) return false;
   return true;
 }
 
 function byAction(rule: PolicyRule): RouteFound | undefined {
   if (!['unreachable', 'prohibit', 'blackhole'].includes(rule.action)) return undefined;
+  return forbidding(rule.action, `rule ${rule.priority}`, rule.to ?? '0.0.0.0/0');
+}
+
+function forbidding(type: string, table: string, destination: string): RouteFound {
   const route: Route = {
     family: 4,
-    table: `rule ${rule.priority}`,
-    type: rule.action,
-    destination: rule.to ?? '0.0.0.0/0',
+    table,
+    type,
+    destination,
     metric: 0,
     scope: 'global',
     protocol: 'rule',
     nextHops: [],
   };
-  return { route, type: rule.action };
+  return { route, type };
 }
 
 function lookUp(namespace: Namespace, table: string, query: RouteQuery): RouteFound | undefined {
@@ -84,7 +109,8 @@ function lookUp(namespace: Namespace, table: string, query: RouteQuery): RouteFo
       (hop) =>
         !hop.flags.includes('dead') && (query.outputInterface === undefined || hop.device === query.outputInterface),
     );
-    if (hops.length === 0 && (route.nextHops.length > 0 || query.outputInterface !== undefined)) continue;
+    // What forbids has no next hop: it counts for a bound socket as well (fib_table_lookup).
+    if (hops.length === 0 && route.nextHops.length > 0) continue;
     if (best && !narrower(route, best)) continue;
     best = route;
     bestHops = hops;

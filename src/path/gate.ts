@@ -35,6 +35,11 @@ export interface LoopbackGate extends Decided {
   readonly purpose: 'send' | 'reply';
 }
 
+/** What is sent needs a source address: one of the device, or of another device of the namespace (inet_select_addr). */
+export interface SenderGate extends Decided {
+  readonly kind: 'sender';
+}
+
 /** The routing decision (net/ipv4/fib_frontend.c, route.c). `place` is the sending or receiving interface. */
 export interface RouteGate extends Decided {
   readonly kind: 'route';
@@ -159,6 +164,7 @@ export interface UnmodelledGate extends Decided {
 export type Gate =
   | DeviceGate
   | LoopbackGate
+  | SenderGate
   | RouteGate
   | PortStateGate
   | PortFlagGate

@@ -72,6 +72,11 @@ function receive(walk: Walk, port: Port, steps: readonly Step[]): Arrival[] {
   const { world, frame } = walk;
   const master = masterOf(port.namespace, port.link);
   if (master?.kind === 'bridge') return bridgeInput(walk, port, { namespace: port.namespace, link: master }, steps);
+  // A bond or team takes what its members receive.
+  if (master?.kind === 'bond' || master?.kind === 'team') {
+    const bond = { namespace: port.namespace, link: master };
+    return receive(walk, bond, [...steps, gateStep(unmodelled(world, bond)), placeStep(bond, 'in')]);
+  }
   const broadcast = frame.destination === BROADCAST;
   const children = childrenOf(world, port)
     .filter((child) => broadcast || child.link.mac === frame.destination)
@@ -148,6 +153,12 @@ function arrival(port: Port, steps: readonly Step[], accepted: boolean): Arrival
 
 function outside(port: Port, steps: readonly Step[]): Arrival {
   return { ...arrival(port, steps, false), reaches: 'outside' };
+}
+
+function unmodelled(world: World, port: Port): Gate {
+  const place = placeOf(port);
+  const text = `${placeName(world.topology, place)} is a ${port.link.kind}, which the model does not decide`;
+  return { kind: 'unmodelled', place, verdict: 'unknown', what: port.link.kind, facts: [{ text }] };
 }
 
 /** IFF_UP, and a carrier where the device has one. */

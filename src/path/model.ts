@@ -13,6 +13,8 @@ export interface Leg {
   /** Echo: IP source and destination. ARP: sender and target protocol address of the *request*. */
   readonly source: string;
   readonly destination: string;
+  /** ARP: the interface that asks. */
+  readonly asker?: Place;
   readonly steps: readonly Step[];
 }
 

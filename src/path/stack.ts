@@ -9,6 +9,7 @@ import type {
   ForwardingGate,
   Gate,
   LoopbackGate,
+  SenderGate,
   SourceGate,
   StackGate,
   TtlGate,
@@ -131,6 +132,25 @@ export function echoGate(world: World, port: Port): EchoGate {
       {
         text: `icmp_echo_ignore_all is ${ignored ?? 'unknown'} where ${placeName(topology, place)} is`,
         look: commandIn(topology, place.netns, ['sysctl', 'net.ipv4.icmp_echo_ignore_all']),
+      },
+    ],
+  };
+}
+
+export function senderGate(world: World, port: Port, source: string): SenderGate {
+  const { topology } = world;
+  const place = placeOf(port);
+  const none = source === '0.0.0.0';
+  return {
+    kind: 'sender',
+    place,
+    verdict: none ? 'stop' : 'pass',
+    facts: [
+      {
+        text: none
+          ? `${placeName(topology, place)} has no IPv4 address, and no other interface beside it lends one`
+          : `the source address is ${source}`,
+        look: commandIn(topology, place.netns, ['ip', '-4', 'addr', 'show']),
       },
     ],
   };

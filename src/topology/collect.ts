@@ -32,8 +32,7 @@ export async function takeTopology(options: TopologyOptions): Promise<Topology> 
   const gaps = new Set<string>();
   const run = programRunner({ signal: options.signal });
   const others = listNetns().filter((handle) => handle.inode !== options.start.inode);
-  const { scans, unread } = await scanAll(run, [options.start, ...others]);
-  options.signal?.throwIfAborted();
+  const { scans, unread } = await scanAll(run, [options.start, ...others], options.signal);
 
   const linked = resolvePeers(scans);
   const steps = connectedTo(options.start.id, linked);
@@ -122,8 +121,10 @@ async function scan(run: RunProgram, handle: NetnsHandle): Promise<Scan | Exclud
 async function scanAll(
   run: RunProgram,
   handles: readonly NetnsHandle[],
+  signal: AbortSignal | undefined,
 ): Promise<{ scans: Scan[]; unread: readonly string[] }> {
   const results = await Promise.all(handles.map((handle) => scan(run, handle)));
+  signal?.throwIfAborted();
   const scans: Scan[] = [];
   const unread: string[] = [];
   for (const [at, result] of results.entries()) {

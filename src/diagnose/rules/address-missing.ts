@@ -24,6 +24,14 @@ address asked for is a router's, it is gateway-unreachable.`,
     const { situation, topology } = context;
     if (situation.kind !== 'stopped') return undefined;
     const { gate } = situation;
+    if (gate.kind === 'sender') {
+      const name = placeName(topology, gate.place);
+      return {
+        title: `${name} has no IPv4 address to send from`,
+        summary: `a packet needs a source address that the answer can go to. ${name} has none: it was never set, or it was lost when the interface was moved to another namespace.`,
+        where: gate.place,
+      };
+    }
     if (gate.kind !== 'owner' || gate.gateway || gate.assumedOnLink || gate.elsewhere.length > 0) return undefined;
     const asker = placeName(topology, gate.asker);
     const cure = intendedOwner(context, gate);
