@@ -20,6 +20,7 @@ import { reversePathFilter } from './rules/reverse-path-filter.ts';
 import { routeMissing } from './rules/route-missing.ts';
 import { routeReturnMissing } from './rules/route-return-missing.ts';
 import { sourceIsLocal } from './rules/source-is-local.ts';
+import { ttlExpired } from './rules/ttl-expired.ts';
 
 export const RULES: readonly Rule[] = [
   loopbackDown,
@@ -35,6 +36,7 @@ export const RULES: readonly Rule[] = [
   gatewayUnreachable,
   addressMissing,
   forwardingOff,
+  ttlExpired,
   echoIgnored,
   requestLost,
   replyLost,

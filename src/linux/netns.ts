@@ -16,13 +16,15 @@ export interface NetnsHandle {
   readonly names: string[];
   /** Opens it, also for `nsenter --net=PATH`: its name where it has one, else a process, a mount or an open file. */
   readonly path: string;
-  /** Processes that live in it, this one left out, lowest first, at most 8. */
+  /** Processes that live in it, this one and passers-by left out, lowest first, at most 8. */
   readonly pids: number[];
 }
 
 /** Where iproute2 keeps names; some systems have no /var/run link to /run. */
 const nameDirectories = ['/run/netns', '/var/run/netns'];
 const maxPids = 8;
+/** Processes looked at to find those that stay. */
+const maxCandidates = 24;
 /** Open files looked at per process: more would make one huge server slow down every listing. */
 const maxFiles = 4096;
 
@@ -65,7 +67,9 @@ export function listNetns(): NetnsHandle[] {
     if (inode !== undefined) entry(inode).pids.push(pid);
   }
   for (const mount of namespaceMounts()) entry(mount.inode).mounts.push(mount.path);
+  // Its own files are left out: they may be closed, or another file, a moment later.
   for (const pid of processes) {
+    if (pid === process.pid) continue;
     for (const file of list(`/proc/${pid}/fd`).slice(0, maxFiles)) {
       const path = `/proc/${pid}/fd/${file}`;
       const inode = netnsInode(readLink(path));
@@ -129,14 +133,44 @@ function handleOf(inode: number, seen: Found, current: boolean): NetnsHandle | u
   // A file may be called net:[1]: it would pass for another namespace, so it never becomes an id.
   const names = [...seen.names].sort();
   const id = names.find((name) => netnsInode(name) === undefined) ?? `net:[${inode}]`;
-  const pid = seen.pids[0];
+  const pids = seen.pids
+    .slice(0, maxCandidates)
+    .filter((pid) => stays(pid, inode))
+    .slice(0, maxPids);
   const path =
     seen.paths.find((candidate) => candidate.endsWith(`/${id}`)) ??
-    (pid === undefined ? undefined : `/proc/${pid}/ns/net`) ??
+    // No other process is as sure to be here until the end as this one.
+    (current ? `/proc/${process.pid}/ns/net` : undefined) ??
+    (pids.length > 0 ? `/proc/${oldest(pids)}/ns/net` : undefined) ??
     seen.mounts.find((mount) => inodeOf(mount) === inode) ??
-    seen.files[0] ??
-    (current ? '/proc/self/ns/net' : undefined);
-  return path === undefined ? undefined : { id, inode, names, path, pids: seen.pids.slice(0, maxPids) };
+    seen.files.find((file) => netnsInode(readLink(file)) === inode);
+  return path === undefined ? undefined : { id, inode, names, path, pids };
+}
+
+/**
+ * Does the process live there? A program that looks into namespaces, as this one does, moves its first thread for a moment
+ * and leaves the others at home.
+ */
+function stays(pid: number, inode: number): boolean {
+  const last = list(`/proc/${pid}/task`).at(-1);
+  return (
+    netnsInode(readLink(`/proc/${pid}/task/${last}/ns/net`)) === inode &&
+    netnsInode(readLink(`/proc/${pid}/ns/net`)) === inode
+  );
+}
+
+/** The process that began first: what was just started may just as soon be gone, and numbers start over. */
+function oldest(pids: readonly number[]): number | undefined {
+  const began = (pid: number): number => {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+      // Field 22, starttime; the program's name, field 2, may hold spaces and parentheses (proc_pid_stat(5)).
+      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
+    } catch {
+      return Number.POSITIVE_INFINITY;
+    }
+  };
+  return pids.map((pid) => ({ pid, began: began(pid) })).sort((a, b) => a.began - b.began || a.pid - b.pid)[0]?.pid;
 }
 
 /** Namespaces mounted on files, as Docker keeps them: field 4 is `net:[INODE]` and the type is nsfs (proc_pid_mountinfo(5)). */

@@ -43,15 +43,19 @@ export function netnsOfThread(): { inode: number } {
  * A child process spawned by the action starts in that namespace, and /proc/sys/net read by it shows that namespace.
  * Nothing is switched when the thread is there already.
  *
- * @param path a file that opens a network namespace: `/run/netns/blue`, `/proc/1234/ns/net`
+ * @param at a file that opens a network namespace (`/run/netns/blue`, `/proc/1234/ns/net`), or better a handle: then the
+ * inode is compared too, since a process may have ended or moved, and its number be another's
  * @throws VdiagError `no-such-namespace` when the path is gone or opens something else, `permission` without CAP_SYS_ADMIN
  */
-export function insideNetns<T>(path: string, action: () => T): T {
+export function insideNetns<T>(at: string | { readonly path: string; readonly inode: number }, action: () => T): T {
+  const path = typeof at === 'string' ? at : at.path;
   const target = openNamespace(path);
   try {
     const there = fstatSync(target);
     const here = statSync(ownPath);
     if (there.dev !== here.dev) throw notANamespace(path);
+    if (typeof at !== 'string' && there.ino !== at.inode)
+      throw new VdiagError('no-such-namespace', `${path} is another network namespace now`, 'run it again');
     if (there.ino === here.ino) return synchronous(action);
     return switched(target, path, action);
   } finally {

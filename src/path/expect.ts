@@ -6,7 +6,7 @@
 import type { Topology } from '../topology/model.ts';
 import { commandIn, placeName } from '../topology/naming.ts';
 import { ownersOf } from '../topology/query.ts';
-import type { Place } from '../trace/frame.ts';
+import { type Place, placeKey } from '../trace/frame.ts';
 import { type NextHop, resolve } from './arp.ts';
 import { chooseSource, findRoute, type RouteFound, routeText } from './fib.ts';
 import type { RouteGate } from './gate.ts';
@@ -149,7 +149,8 @@ function carry(world: World, trail: Trail, from: Port, hop: NextHop, packet: Pac
   let sender = from;
   let next = hop;
   let carried = packet;
-  for (let routers = 0; routers <= MAX_ROUTERS; routers++) {
+  const passed = new Set<string>();
+  while (passed.size <= MAX_ROUTERS) {
     const resolved = resolve(world, trail, sender, carried.source, next);
     if (!resolved) return undefined;
     trail.begin(carried.kind, carried.source, carried.destination);
@@ -157,8 +158,11 @@ function carry(world: World, trail: Trail, from: Port, hop: NextHop, packet: Pac
     if (!arrival) return undefined;
     if (arrival.reaches === 'outside') return 'leaves';
     if (arrival.reaches === 'nobody') return undefined;
-    const taken = input(world, trail, arrival.port, carried);
-    if (taken === undefined) return undefined;
+    const at = placeKey(placeOf(arrival.port));
+    const circle = passed.has(at);
+    passed.add(at);
+    const taken = input(world, trail, arrival.port, carried, circle);
+    if (taken === undefined || circle) return undefined;
     if (taken === 'local') return { port: arrival.port, packet: carried };
     sender = taken.out;
     next = taken.hop;
@@ -177,6 +181,7 @@ function input(
   trail: Trail,
   port: Port,
   packet: Packet,
+  circle: boolean,
 ): 'local' | { out: Port; hop: NextHop } | undefined {
   const { namespace, link } = port;
   const { source, destination } = packet;
@@ -197,7 +202,7 @@ function input(
     gateStep(forwardingGate(world, port, destination)),
     gateStep(routeGate(world, port, 'forward', source, destination, route)),
     gateStep(validation),
-    gateStep(ttlGate(world, port, packet.ttl)),
+    gateStep(ttlGate(world, port, packet.ttl, circle)),
     gateStep(filterGate(world, port, 'forward')),
   );
   const out = portNamed(namespace, route?.device);

@@ -143,7 +143,10 @@ export function isLocal(namespace: Namespace, address: string): boolean {
  */
 export function chooseSource(namespace: Namespace, device: string, nextHop: string): string | undefined {
   const own = addresses(namespace, device);
-  const covering = own.find(({ address, prefixLength: length }) => prefixContains(`${address}/${length}`, nextHop));
+  // Of a point-to-point address the prefix is the other end's (inet_ifa_match).
+  const covering = own.find(({ address, peer, prefixLength: length }) =>
+    prefixContains(`${peer ?? address}/${length}`, nextHop),
+  );
   if (covering ?? own[0]) return (covering ?? own[0])?.address;
   for (const link of namespace.links) {
     const other = addresses(namespace, link.name).find(({ scope }) => scope === 'global');

@@ -142,6 +142,8 @@ export interface ForwardingGate extends Decided {
 export interface TtlGate extends Decided {
   readonly kind: 'ttl';
   readonly ttl: number;
+  /** The packet has come to this interface before: routers send it in a circle. */
+  readonly circle: boolean;
 }
 
 /** icmp_echo_ignore_all (net/ipv4/icmp.c icmp_echo). */

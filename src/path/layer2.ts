@@ -3,7 +3,7 @@
  * Gates that stop are recorded and walked past, so that what lies behind them is known too.
  */
 import { commandIn, placeName } from '../topology/naming.ts';
-import { hasCarrier, isUp, masterOf, peerOf, portsOf } from '../topology/query.ts';
+import { hasCarrier, isUp, lowerOf, masterOf, peerOf, portsOf } from '../topology/query.ts';
 import type { Place } from '../trace/frame.ts';
 import type { DeviceGate, Gate } from './gate.ts';
 import type { Step } from './model.ts';
@@ -123,14 +123,19 @@ function forward(walk: Walk, bridge: Port, ingress: Port | undefined, steps: rea
   return arrivals.length > 0 ? arrivals : [{ ...arrival(bridge, steps, false), reaches: 'nobody' }];
 }
 
-/** A macvlan sends to its siblings inside the driver, and by the lower device to everybody else (drivers/net/macvlan.c). */
+/**
+ * A macvlan in bridge mode sends to its siblings of that mode inside the driver, and by the lower device to everybody else
+ * (macvlan_queue_xmit, drivers/net/macvlan.c).
+ */
 function sendMacvlan(walk: Walk, port: Port, steps: readonly Step[]): Arrival[] {
   const { world, frame } = walk;
-  const lower = peerOf(world.topology, port.namespace.id, port.link);
+  const lower = lowerOf(world.topology, port.link);
   if (!lower) return [outside(port, steps)];
   const broadcast = frame.destination === BROADCAST;
+  const bridges = ({ data }: Port['link']) => data.mode === undefined || data.mode === 'bridge';
   const siblings = childrenOf(world, lower)
     .filter(({ namespace, link }) => namespace.id !== port.namespace.id || link.index !== port.link.index)
+    .filter(({ link }) => bridges(port.link) && bridges(link))
     .filter(({ link }) => broadcast || link.mac === frame.destination)
     .map((sibling) => arrival(sibling, [...steps, placeStep(sibling, 'in')], true));
   if (!broadcast && siblings.length > 0) return siblings;

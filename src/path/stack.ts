@@ -110,13 +110,20 @@ export function forwardingGate(world: World, port: Port, destination: string): F
   };
 }
 
-export function ttlGate(world: World, port: Port, ttl: number): TtlGate {
+export function ttlGate(world: World, port: Port, ttl: number, circle: boolean): TtlGate {
+  const place = placeOf(port);
+  const name = placeName(world.topology, place);
   return {
     kind: 'ttl',
-    place: placeOf(port),
+    place,
     ttl,
-    verdict: ttl <= 1 ? 'stop' : 'pass',
-    facts: [{ text: `the time to live is ${ttl} when it comes to ${placeName(world.topology, placeOf(port))}` }],
+    circle,
+    verdict: ttl <= 1 || circle ? 'stop' : 'pass',
+    facts: [
+      {
+        text: circle ? `the packet has come to ${name} before` : `the time to live is ${ttl} when it comes to ${name}`,
+      },
+    ],
   };
 }
 

@@ -2,6 +2,7 @@
 import { release } from 'node:os';
 import { VdiagError } from '../linux/error.ts';
 import { listNetns, type NetnsHandle, netnsOfThread } from '../linux/netns.ts';
+import { pinNetns } from '../linux/pin.ts';
 import { realtimeNs } from '../linux/socket.ts';
 import { readInFull as chooseFull, connectedTo, type LinkedScan, resolvePeers, type Scan } from './discover.ts';
 import type { Link, Namespace, Topology } from './model.ts';
@@ -29,11 +30,32 @@ export interface TopologyOptions {
  */
 export async function takeTopology(options: TopologyOptions): Promise<Topology> {
   const takenNs = String(realtimeNs());
+  const others = listNetns().filter((handle) => handle.inode !== options.start.inode);
+  const handles = [options.start, ...others];
+  const pinned = pinNetns(handles);
+  try {
+    const state = await readConnected(options, pinned.handles);
+    return {
+      schema: 'vdiag.topology/1',
+      takenNs,
+      kernel: release(),
+      home: options.home?.id ?? currentId(handles),
+      start: options.start.id,
+      namespaces: withPaths(state.namespaces, handles),
+      gaps: state.gaps,
+    };
+  } finally {
+    pinned.release();
+  }
+}
+
+async function readConnected(
+  options: TopologyOptions,
+  handles: readonly NetnsHandle[],
+): Promise<{ namespaces: Namespace[]; gaps: string[] }> {
   const gaps = new Set<string>();
   const run = programRunner({ signal: options.signal });
-  const others = listNetns().filter((handle) => handle.inode !== options.start.inode);
-  const { scans, unread } = await scanAll(run, [options.start, ...others], options.signal);
-
+  const { scans, unread } = await scanAll(run, handles, options.signal);
   const linked = resolvePeers(scans);
   const steps = connectedTo(options.start.id, linked);
   const chosen = chooseFull(linked, steps, {
@@ -55,15 +77,13 @@ export async function takeTopology(options: TopologyOptions): Promise<Topology> 
     ),
   );
   options.signal?.throwIfAborted();
-  return {
-    schema: 'vdiag.topology/1',
-    takenNs,
-    kernel: release(),
-    home: options.home?.id ?? currentId(options.start, others),
-    start: options.start.id,
-    namespaces,
-    gaps: [...gaps],
-  };
+  return { namespaces, gaps: [...gaps] };
+}
+
+/** Namespaces with the paths by which they were found, instead of the files that were held open to read them. */
+function withPaths(namespaces: readonly Namespace[], handles: readonly NetnsHandle[]): Namespace[] {
+  const paths = new Map(handles.map(({ id, path }) => [id, path]));
+  return namespaces.map((namespace) => ({ ...namespace, path: paths.get(namespace.id) ?? namespace.path }));
 }
 
 /**
@@ -72,27 +92,42 @@ export async function takeTopology(options: TopologyOptions): Promise<Topology> 
  */
 export async function retakeTopology(before: Topology, signal?: AbortSignal): Promise<Topology> {
   const takenNs = String(realtimeNs());
+  const now = new Map(listNetns().map((handle) => [handle.inode, handle]));
+  const found = before.namespaces.flatMap((namespace) => handleFor(namespace, now) ?? []);
+  const pinned = pinNetns(found);
+  try {
+    const state = await readAgain(before, new Map(pinned.handles.map((handle) => [handle.id, handle])), signal);
+    return { ...before, takenNs, namespaces: withPaths(state.namespaces, found), gaps: state.gaps };
+  } finally {
+    pinned.release();
+  }
+}
+
+async function readAgain(
+  before: Topology,
+  handles: ReadonlyMap<string, NetnsHandle>,
+  signal: AbortSignal | undefined,
+): Promise<{ namespaces: Namespace[]; gaps: string[] }> {
   const gaps = new Set<string>();
   const run = programRunner({ signal });
-  const now = new Map(listNetns().map((handle) => [handle.inode, handle]));
-  const known = before.namespaces.map((namespace) => ({ namespace, handle: handleFor(namespace, now) }));
   // All are read at once; the links that settle the peers are waited for inside.
-  const scans = known.map(({ namespace, handle }) =>
-    namespace.detail === 'full' && handle ? scan(run, handle) : undefined,
-  );
+  const scans = before.namespaces.map((namespace) => {
+    const handle = namespace.detail === 'full' ? handles.get(namespace.id) : undefined;
+    return handle && scan(run, handle);
+  });
   const linked = Promise.all(scans).then((done) => {
-    const found = done.flatMap((result) => (result && 'parsed' in result ? [result] : []));
-    const onlyLinks = known.flatMap(({ namespace, handle }) =>
-      handle && !found.some((result) => result.handle.id === namespace.id) ? [{ handle, parsed: [] }] : [],
-    );
-    return new Map(resolvePeers([...found, ...onlyLinks]).map((result) => [result.handle.id, result]));
+    const read = done.flatMap((result) => (result && 'parsed' in result ? [result] : []));
+    const others = [...handles.values()].filter(({ id }) => !read.some((result) => result.handle.id === id));
+    const known = [...read, ...others.map((handle) => ({ handle, parsed: [] }))];
+    return new Map(resolvePeers(known).map((result) => [result.handle.id, result.links]));
   });
   const namespaces = await Promise.all(
-    known.map(async ({ namespace, handle }, at) => {
-      if (!handle) gaps.add(`namespace ${namespace.id} has vanished: its state is the one before the probe`);
+    before.namespaces.map(async (namespace, at) => {
+      const handle = handles.get(namespace.id);
       const scanned = scans[at];
+      if (!handle) gaps.add(`namespace ${namespace.id} has vanished: its state is the one before the probe`);
       if (!handle || !scanned) return namespace;
-      const links: Promise<readonly Link[]> = linked.then((all) => all.get(namespace.id)?.links ?? namespace.links);
+      const links: Promise<readonly Link[]> = linked.then((all) => all.get(namespace.id) ?? namespace.links);
       const [full, result] = await Promise.all([
         readInFull(run, handle, links, namespace.links, (gap) => gaps.add(gap)),
         scanned,
@@ -103,7 +138,7 @@ export async function retakeTopology(before: Topology, signal?: AbortSignal): Pr
     }),
   );
   signal?.throwIfAborted();
-  return { ...before, takenNs, namespaces, gaps: [...gaps] };
+  return { namespaces, gaps: [...gaps] };
 }
 
 function handleFor(namespace: Namespace, now: ReadonlyMap<number, NetnsHandle>): NetnsHandle | undefined {
@@ -140,7 +175,7 @@ function startUnreadable(id: string, failure: Exclude<Outcome, { kind: 'ok' }>):
   const install = 'apt-get install iproute2';
   if (failure.cause instanceof VdiagError) return failure.cause;
   if (failure.kind === 'missing')
-    return new VdiagError('missing-program', 'the program ip (iproute2) is not installed', install);
+    return new VdiagError('missing-program', `the program ip (iproute2) is ${failure.reason}`, install);
   if (/no JSON|unknown|unrecognized|invalid option|usage|busybox/i.test(failure.reason))
     return new VdiagError(
       'missing-program',
@@ -165,7 +200,7 @@ function noteLostPeers(scans: readonly LinkedScan[], unread: readonly string[], 
   for (const line of lost.length > 0 ? [...lost, ...unread] : []) gaps.add(line);
 }
 
-function currentId(start: NetnsHandle, others: readonly NetnsHandle[]): string {
+function currentId(handles: readonly NetnsHandle[]): string {
   const { inode } = netnsOfThread();
-  return [start, ...others].find((handle) => handle.inode === inode)?.id ?? `net:[${inode}]`;
+  return handles.find((handle) => handle.inode === inode)?.id ?? `net:[${inode}]`;
 }

@@ -1,6 +1,6 @@
 /** Running iproute2, nftables and iptables inside a namespace, a few at once, and reading the JSON they print. */
 import { execFile } from 'node:child_process';
-import { insideNetns, type NetnsHandle, netnsOfThread } from '../linux/netns.ts';
+import { insideNetns, type NetnsHandle } from '../linux/netns.ts';
 import { document, documents } from './json.ts';
 
 /** Output beyond this is not believed: a routing table of a full BGP feed has about this size. */
@@ -73,10 +73,12 @@ function start(
       ...(options.signal && { signal: options.signal }),
     };
     try {
-      inside(at, () => {
+      insideNetns(at, () => {
         const child = execFile(program, words, settings, (error, stdout, stderr) => {
           if (!error) resolve({ kind: 'ok', stdout });
           else if (error.code === 'ENOENT') resolve({ kind: 'missing', reason: 'not installed' });
+          // Also where it is nowhere, but a directory of PATH is closed to this user (execvp(3)).
+          else if (error.code === 'EACCES') resolve({ kind: 'missing', reason: 'not installed or not executable' });
           else resolve({ kind: 'failed', reason: reasonOf(error, stderr), cause: error });
         });
         // A program that ends before it has read everything is no error of ours.
@@ -86,14 +88,6 @@ function start(
     } catch (cause) {
       resolve({ kind: 'vanished', reason: cause instanceof Error ? cause.message : String(cause), cause });
     }
-  });
-}
-
-/** Paths outlive namespaces: the number of a process may be another one's by now. */
-export function inside<T>(at: NetnsHandle, action: () => T): T {
-  return insideNetns(at.path, () => {
-    if (netnsOfThread().inode !== at.inode) throw new Error(`${at.path} is another namespace now`);
-    return action();
   });
 }
 

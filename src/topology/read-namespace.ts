@@ -1,6 +1,6 @@
 /** Everything the kernel says about one namespace, for the model. */
 import { existsSync, readFileSync } from 'node:fs';
-import type { NetnsHandle } from '../linux/netns.ts';
+import { insideNetns, type NetnsHandle } from '../linux/netns.ts';
 import { field, isObject } from './json.ts';
 import type { FdbEntry, Filters, Link, Namespace, Neighbour, PolicyRule, Route } from './model.ts';
 import { parseFdb } from './parse-fdb.ts';
@@ -8,7 +8,7 @@ import { type ParsedLink, parseLinks, parseVlans } from './parse-links.ts';
 import { parseNeighbours } from './parse-neighbours.ts';
 import { parseRoutes } from './parse-routes.ts';
 import { parseRules } from './parse-rules.ts';
-import { type Answer, ask, inside, type Outcome, type RunProgram, readJson } from './program.ts';
+import { type Answer, ask, type Outcome, type RunProgram, readJson } from './program.ts';
 import { readSysctls, type Sysctls } from './sysctls.ts';
 
 /** Takes down what could not be read: "nft: not installed, filter rules of newns unknown". */
@@ -141,7 +141,7 @@ async function readLegacy(run: RunProgram, at: NetnsHandle, gap: NoteGap): Promi
 
 function tableNames(at: NetnsHandle, file: string): string {
   try {
-    return inside(at, () => readFileSync(`/proc/thread-self/net/${file}`, 'latin1')).trim();
+    return insideNetns(at, () => readFileSync(`/proc/thread-self/net/${file}`, 'latin1')).trim();
   } catch {
     return '';
   }
@@ -149,7 +149,7 @@ function tableNames(at: NetnsHandle, file: string): string {
 
 function readSettings(at: NetnsHandle, links: readonly Link[], gap: NoteGap): Sysctls {
   try {
-    return inside(at, () => readSysctls(links.map((link) => link.name)));
+    return insideNetns(at, () => readSysctls(links.map((link) => link.name)));
   } catch (cause) {
     gap(`sysctls of ${at.id}: ${cause instanceof Error ? cause.message : String(cause)}`);
     return { namespace: {}, links: new Map() };

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { namespaceNumbers } from '../../src/linux/netlink.ts';
 import { insideNetns, listNetns, netnsOfThread, resolveNetns } from '../../src/linux/netns.ts';
+import { pinNetns } from '../../src/linux/pin.ts';
 import { mayMakeNamespaces, type OwnMachine, ownMachine } from './own-machine.ts';
 
 const inodeAt = (path: string) => Number(/\d+/.exec(readlinkSync(path))?.[0]);
@@ -92,6 +93,39 @@ describe.skipIf(!mayMakeNamespaces)('network namespaces', () => {
       }),
     ).toThrow(RangeError);
     expect(netnsOfThread().inode).toBe(here);
+  });
+
+  it('are entered by a handle only while it means the same one', () => {
+    const blue = resolveNetns('blue');
+    expect(insideNetns(blue, () => netnsOfThread().inode)).toBe(blue.inode);
+    const moved = { path: '/run/netns/green', inode: blue.inode };
+    expect(() => insideNetns(moved, () => 0)).toThrow('/run/netns/green is another network namespace now');
+  });
+
+  it('can be held open, so that no name is needed any more', () => {
+    machine.run('ip netns add brief');
+    const pinned = pinNetns([resolveNetns('brief'), { ...resolveNetns('blue'), path: '/run/netns/green' }]);
+    machine.run('ip netns del brief');
+    const [brief, mistaken] = pinned.handles;
+    expect(insideNetns(brief ?? '', () => netnsOfThread().inode)).toBe(brief?.inode);
+    expect(mistaken?.path).toBe('/run/netns/green');
+    pinned.release();
+    expect(() => insideNetns(brief ?? '', () => 0)).toThrow(expect.objectContaining({ code: 'no-such-namespace' }));
+  });
+
+  it('are not where a process only passes by', async () => {
+    // A program of several threads whose first thread has gone into blue, as vdiag itself does for a moment.
+    const visitor = machine.start(process.execPath, [
+      '-e',
+      `const library = require('koffi').load(null);
+       const fd = require('fs').openSync('/run/netns/blue', 'r');
+       library.func('int setns(int fd, int type)')(fd, 0x40000000);
+       console.log('in'); setTimeout(() => {}, 20000);`,
+    ]);
+    await new Promise((resolve) => visitor.stdout?.once('data', resolve));
+    const blue = resolveNetns('blue');
+    expect(inodeAt(`/proc/${visitor.pid}/ns/net`)).toBe(blue.inode);
+    expect(blue.pids).toEqual([]);
   });
 
   it('are entered from inside another', () => {

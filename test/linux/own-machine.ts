@@ -16,6 +16,8 @@ const MS_REC_PRIVATE = 0x4000 | 0x40000;
 export interface OwnMachine {
   /** Runs a shell script in it and returns its output. */
   run(script: string): string;
+  /** Starts a program in it, ended by `close`. */
+  start(program: string, words: readonly string[]): ChildProcess;
   /** A process in a network namespace that has no name: it lives as long as the process does, a minute at most. */
   unnamedNetns(): Promise<number>;
   /** Ends what was started and goes back. */
@@ -38,6 +40,11 @@ export function ownMachine(script = ''): OwnMachine {
   const children: ChildProcess[] = [];
   const machine: OwnMachine = {
     run: (text) => execFileSync('sh', ['-ec', text], { encoding: 'utf8', timeout: 30_000 }),
+    start(program, words) {
+      const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+      children.push(child);
+      return child;
+    },
     async unnamedNetns() {
       const own = readlinkSync('/proc/thread-self/ns/net');
       const child = spawn('unshare', ['-n', 'sleep', '60'], { stdio: 'ignore' });

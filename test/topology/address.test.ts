@@ -18,7 +18,7 @@ import {
 const v6 = fc.bigInt(0n, (1n << 128n) - 1n);
 /** Addresses with runs of zeros, where the short forms are decided. */
 const sparseV6 = fc
-  .array(fc.constantFrom(0n, 0n, 1n, 0xffffn, 0xabcn), { minLength: 8, maxLength: 8 })
+  .array(fc.constantFrom<bigint[]>(0n, 0n, 1n, 0xffffn, 0xabcn), { minLength: 8, maxLength: 8 })
   .map((groups) => groups.reduce((value, group) => (value << 16n) | group, 0n));
 const address: fc.Arbitrary<IpAddress> = fc.oneof(
   fc.record({ family: fc.constant<4>(4), value: fc.bigInt(0n, (1n << 32n) - 1n) }),

@@ -32,7 +32,7 @@ address asked for is a router's, it is gateway-unreachable.`,
         where: gate.place,
       };
     }
-    if (gate.kind !== 'owner' || gate.gateway || gate.assumedOnLink || gate.elsewhere.length > 0) return undefined;
+    if (gate.kind !== 'owner' || gate.gateway || gate.assumedOnLink) return undefined;
     const asker = placeName(topology, gate.asker);
     const cure = intendedOwner(context, gate);
     const beyond = gate.outside.length > 0;
@@ -40,11 +40,18 @@ address asked for is a router's, it is gateway-unreachable.`,
       title: beyond
         ? `nobody answers for ${gate.target} beyond ${gate.outside.map((place) => placeName(topology, place)).join(', ')}`
         : `nobody on the segment of ${asker} has ${gate.target}`,
-      summary: `${asker} asks who has ${gate.target}. ${
+      summary: [
+        `${asker} asks who has ${gate.target}.`,
         beyond
           ? 'The request leaves this machine, and no reply comes back: the host is absent, down or filtered.'
-          : `The request reaches ${list(gate.reached.map((place) => placeName(topology, place)))}, and none of them has the address; no other namespace connected to it has it either.`
-      }${cure ? ` ${placeName(topology, cure.at)} has no address at all: it should probably have this one.` : ''}`,
+          : `The request reaches ${list(gate.reached.map((place) => placeName(topology, place)))}, and none of them has the address.`,
+        gate.elsewhere.length > 0
+          ? `${list(gate.elsewhere.map((place) => placeName(topology, place)))} has it, on another segment, where the request does not come.`
+          : '',
+        cure ? `${placeName(topology, cure.at)} has no address at all: it should probably have this one.` : '',
+      ]
+        .filter((sentence) => sentence !== '')
+        .join(' '),
       where: cure?.at ?? gate.asker,
       ...(cure === undefined ? {} : { cure: cure.cure }),
     };

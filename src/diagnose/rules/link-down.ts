@@ -1,6 +1,5 @@
-import type { Gate } from '../../path/gate.ts';
 import { placeName } from '../../topology/naming.ts';
-import { addressesOf, isUp, namespaceOf } from '../../topology/query.ts';
+import { downLinkBehind } from '../lost-routes.ts';
 import type { Claim, Context, Rule } from '../rule.ts';
 
 export const linkDown: Rule = {
@@ -22,7 +21,7 @@ in the namespace the interface is in. Routes set by hand have to be set again; t
     const { situation, topology } = context;
     if (situation.kind !== 'stopped') return undefined;
     const { gate } = situation;
-    if (gate.kind !== 'device') return routesWentWithIt(context, gate);
+    if (gate.kind !== 'device') return routesWentWithIt(context);
     const name = placeName(topology, gate.place);
     if (gate.state === 'no-carrier')
       return {
@@ -39,21 +38,17 @@ in the namespace the interface is in. Routes set by hand have to be set again; t
   },
 };
 
-/** The routes of a device vanish with it: a missing route may be a device that is down. */
-function routesWentWithIt(context: Context, gate: Gate): Claim | undefined {
-  const { topology } = context;
-  const missing = (gate.kind === 'route' && gate.route === undefined) || (gate.kind === 'owner' && gate.assumedOnLink);
-  if (!missing) return undefined;
-  for (const link of namespaceOf(topology, gate.place.netns)?.links ?? []) {
-    const at = { netns: gate.place.netns, name: link.name };
-    if (isUp(link) || addressesOf(link, 4).length === 0 || !context.passes([{ kind: 'link-up', at }])) continue;
-    const name = placeName(topology, at);
-    return {
-      title: `${name} is down, and its routes went with it`,
-      summary: `the packet should leave by ${name}, whose address covers the way. That interface is administratively down, so its routes are gone too: there is no way left.`,
-      where: at,
-      cure: { why: `set ${name} up; the routes of its addresses come with it`, changes: [{ kind: 'link-up', at }] },
-    };
-  }
-  return undefined;
+function routesWentWithIt(context: Context): Claim | undefined {
+  const down = downLinkBehind(context);
+  if (!down || down.link.kind === 'bridge') return undefined;
+  const name = placeName(context.topology, down.at);
+  return {
+    title: `${name} is down, and its routes went with it`,
+    summary: `the packet should leave by ${name}, whose address covers the way. That interface is administratively down, so its routes are gone too.`,
+    where: down.at,
+    cure: {
+      why: `set ${name} up; the routes of its addresses come with it`,
+      changes: [{ kind: 'link-up', at: down.at }],
+    },
+  };
 }
