@@ -2,6 +2,7 @@
  * The companion of a recorded run: all that the diagnosis needs beside the frames. `NAME.pcapng` has the frames,
  * `NAME.recording.json` has this; together they give the same findings as the live run, without a kernel.
  */
+import { assertTopology } from '../topology/file.ts';
 import type { NetnsId, Topology } from '../topology/model.ts';
 import type { Coverage, Place, ProbeResult } from '../trace/frame.ts';
 import { type RunIdentity, TOKEN_LENGTH } from '../trace/run.ts';
@@ -150,29 +151,7 @@ function readCoverage(coverage: JsonValue): Coverage {
   };
 }
 
-/** The topology as it stands, once the lists that everything walks are there. */
-function readTopology(topology: JsonValue): Topology {
-  const { value, path } = topology;
-  return isTopology(value, path) ? value : topology.fail('a topology');
-}
-
-function isTopology(value: unknown, path: string): value is Topology {
-  const topology = new JsonValue(value, path);
-  topology.field('schema').word('vdiag.topology/1');
-  for (const name of ['takenNs', 'kernel', 'home', 'start']) topology.field(name).text();
-  for (const gap of topology.field('gaps').items()) gap.text();
-  for (const namespace of topology.field('namespaces').items()) {
-    for (const name of ['id', 'path']) namespace.field(name).text();
-    namespace.field('inode').count();
-    namespace.field('detail').word('full', 'links');
-    for (const name of ['names', 'pids', 'routes', 'rules', 'neighbours', 'fdb']) namespace.field(name).items();
-    for (const name of ['sysctls', 'filters']) namespace.field(name).object();
-    for (const link of namespace.field('links').items()) {
-      for (const name of ['name', 'kind', 'mac', 'operstate']) link.field(name).text();
-      for (const name of ['index', 'mtu']) link.field(name).count();
-      for (const name of ['flags', 'addresses']) link.field(name).items();
-      for (const name of ['ipv4', 'ipv6', 'data']) link.field(name).object();
-    }
-  }
-  return true;
+function readTopology({ value, path }: JsonValue): Topology {
+  assertTopology(value, path);
+  return value;
 }

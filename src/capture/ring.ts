@@ -76,7 +76,7 @@ export interface PacketRing {
  */
 export function openRing(netns: NetnsHandle, options: RingOptions): PacketRing {
   const { blockSizeBytes = 1 << 17, blockCount = 64, retireMs = 8 } = options;
-  const opened = insideNetns(netns.path, () => {
+  const opened = insideNetns(netns, () => {
     // Protocol 0: nothing is seen before the filter stands.
     const fd = openSocket('AF_PACKET', AF_PACKET, SOCK_RAW, 0);
     try {

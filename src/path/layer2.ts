@@ -124,20 +124,22 @@ function forward(walk: Walk, bridge: Port, ingress: Port | undefined, steps: rea
 }
 
 /**
- * A macvlan in bridge mode sends to its siblings of that mode inside the driver, and by the lower device to everybody else
- * (macvlan_queue_xmit, drivers/net/macvlan.c).
+ * A macvlan in bridge mode sends to its siblings of that mode inside the driver, and by the lower device to everybody else.
+ * What is for one sibling passes the lower device's taps on its way, as if it came in there (macvlan_queue_xmit,
+ * drivers/net/macvlan.c).
  */
 function sendMacvlan(walk: Walk, port: Port, steps: readonly Step[]): Arrival[] {
   const { world, frame } = walk;
   const lower = lowerOf(world.topology, port.link);
   if (!lower) return [outside(port, steps)];
   const broadcast = frame.destination === BROADCAST;
+  const passing = broadcast ? [] : [gateStep(deviceGate(world, lower)), placeStep(lower, 'in')];
   const bridges = ({ data }: Port['link']) => data.mode === undefined || data.mode === 'bridge';
   const siblings = childrenOf(world, lower)
     .filter(({ namespace, link }) => namespace.id !== port.namespace.id || link.index !== port.link.index)
     .filter(({ link }) => bridges(port.link) && bridges(link))
     .filter(({ link }) => broadcast || link.mac === frame.destination)
-    .map((sibling) => arrival(sibling, [...steps, placeStep(sibling, 'in')], true));
+    .map((sibling) => arrival(sibling, [...steps, ...passing, placeStep(sibling, 'in')], true));
   if (!broadcast && siblings.length > 0) return siblings;
   return [...siblings, ...send(walk, lower, steps)];
 }

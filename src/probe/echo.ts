@@ -128,7 +128,7 @@ export function openEchoProbe(netns: NetnsHandle, options: EchoOptions): EchoPro
     }
   };
   const identifier = ((token[6] ?? 0) << 8) | (token[7] ?? 0);
-  const [fd, sourceFd] = insideNetns(netns.path, () => {
+  const [fd, sourceFd] = insideNetns(netns, () => {
     const raw = open(SOCK_RAW, family.protocol, family.socketName);
     try {
       configure(raw, family, mtuDiscovery[dontFragment], ttl);
@@ -192,7 +192,7 @@ export function openEchoProbe(netns: NetnsHandle, options: EchoOptions): EchoPro
     source() {
       // What an earlier connect chose would stay: AF_UNSPEC undoes it, and the binding too (__udp_disconnect).
       connectSocket(sourceFd, new Uint8Array(16));
-      insideNetns(netns.path, () => bindToDevice(sourceFd, options.interface, netns));
+      insideNetns(netns, () => bindToDevice(sourceFd, options.interface, netns));
       if (connectSocket(sourceFd, socketAddress(address, sourcePort, scope)).errno !== 0) return undefined;
       const source = socketAddressText(socketName(sourceFd));
       return source === '0.0.0.0' || source === '::' ? undefined : source;
