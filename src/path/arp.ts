@@ -1,5 +1,5 @@
 /** Address resolution: who is asked, who answers, and whether the answer reaches the stack that waits (net/ipv4/arp.c). */
-import type { Neighbour } from '../topology/model.ts';
+import type { Address, Link, Namespace, Neighbour } from '../topology/model.ts';
 import { commandIn, interfaceSysctl, placeName } from '../topology/naming.ts';
 import { prefixContains } from '../topology/prefix.ts';
 import { ipv4Setting, ownersOf } from '../topology/query.ts';
@@ -71,11 +71,8 @@ export function resolve(
  */
 function announcedAddress({ namespace, link }: Port, packetSource: string, target: string): string {
   const announce = ipv4Setting(namespace, link, 'arp_announce') ?? 0;
-  const sameSubnet = namespace.links.some(({ addresses }) =>
-    addresses.some(
-      ({ address, prefixLength }) => address === packetSource && prefixContains(`${address}/${prefixLength}`, target),
-    ),
-  );
+  // inet_addr_onlink: one address of the device whose prefix covers both.
+  const sameSubnet = link.addresses.some((own) => covers(own, packetSource) && covers(own, target));
   const usable = isLocal(namespace, packetSource) && (announce === 0 || (announce === 1 && sameSubnet));
   return usable ? packetSource : (chooseSource(namespace, link.name, target) ?? packetSource);
 }
@@ -106,7 +103,10 @@ function answer(world: World, arrival: Arrival, sender: string, target: string):
       route?.type === 'unicast' &&
       route.device !== link.name &&
       (published || ipv4Setting(namespace, link, 'proxy_arp') === 1);
-    return proxies ? { ...silent, as: 'proxy' } : silent;
+    if (!proxies) return silent;
+    // Who asks is validated before anything else, for a proxy as for the owner.
+    const gate = sourceGate(world, port, 'arp', sender, target);
+    return { arrival, as: 'proxy', gates: [gate], stops: arrival.stops + Number(gate.verdict === 'stop') };
   }
   const gates: Gate[] = [
     noArpGate(world, port),
@@ -234,17 +234,9 @@ function arpSettingsGate(world: World, port: Port, sender: string, target: strin
       'unknown',
       `arp_ignore and arp_filter of ${placeName(topology, place)} could not be read`,
     );
-  const ownHere = link.addresses.filter(({ family, address }) => family === 4 && address === target);
-  const ignored =
-    ignore === 8 ||
-    ((ignore === 1 || ignore === 2) && ownHere.length === 0) ||
-    (ignore === 3 && ownHere.some(({ scope }) => scope === 'host'));
-  if (ignored)
-    return decided(
-      'arp_ignore',
-      'stop',
-      `arp_ignore is ${ignore} at ${placeName(topology, place)}, and ${target} is not an address of ${link.name}`,
-    );
+  const refusal = ignoreReason(namespace, link, ignore, sender, target);
+  if (refusal !== undefined)
+    return decided('arp_ignore', 'stop', `arp_ignore is ${ignore} at ${placeName(topology, place)}${refusal}`);
   if (filter === 1) {
     const back = findRoute(namespace, { destination: sender, source: target });
     if (back?.device !== link.name)
@@ -255,4 +247,27 @@ function arpSettingsGate(world: World, port: Port, sender: string, target: strin
       );
   }
   return decided('nothing', 'pass', `${placeName(topology, place)} answers for ${target}`);
+}
+
+/** arp_ignore() and inet_confirm_addr(): what of the request the setting does not like; undefined when it is answered. */
+function ignoreReason(
+  namespace: Namespace,
+  link: Link,
+  ignore: number,
+  sender: string,
+  target: string,
+): string | undefined {
+  const here = link.addresses.some(({ address }) => address === target);
+  if (ignore === 8) return '';
+  if ((ignore === 1 || ignore === 2) && !here) return `, and ${target} is not an address of ${link.name}`;
+  if (ignore === 2 && sender !== '0.0.0.0' && !link.addresses.some((own) => covers(own, target) && covers(own, sender)))
+    return `, and ${sender} is in no subnet of ${link.name}`;
+  const anywhere = namespace.links.flatMap(({ addresses }) => addresses).filter(({ address }) => address === target);
+  if (ignore === 3 && anywhere.every(({ scope }) => scope === 'host')) return `, and ${target} has scope host`;
+  return undefined;
+}
+
+/** inet_ifa_match: of a point-to-point address the prefix is the other end's. */
+function covers({ family, address, peer, prefixLength }: Address, other: string): boolean {
+  return family === 4 && prefixContains(`${peer ?? address}/${prefixLength}`, other);
 }

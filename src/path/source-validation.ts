@@ -34,7 +34,8 @@ export function validateSource(namespace: Namespace, link: Link, source: string,
   if (local && acceptLocal === 0) return { verdict: 'stop', reason: 'local-source', ...found };
   if (rpFilter === 0) return { verdict: 'pass', ...found };
   if (!back) return { verdict: 'stop', reason: 'no-return-route', ...found };
-  if (back.type !== 'unicast' && back.type !== 'local') return { verdict: 'stop', reason: 'invalid-source', ...found };
+  if (back.type !== 'unicast' && back.type !== 'local')
+    return { verdict: back.uncertain ? 'unknown' : 'stop', reason: 'invalid-source', ...found };
   if (usesDevice(back, link)) return { verdict: 'pass', ...found };
   // Loose mode asks only that a route exists, but a device without any address trusts nobody (no_addr: last_resort).
   const strict = rpFilter === 1 || addressesOf(link, 4).length === 0;

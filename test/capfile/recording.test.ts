@@ -143,10 +143,10 @@ describe('a recording that is damaged names the field', () => {
     ['probes.1.replies.0.ttl', 1.5, 'probes[1].replies[0].ttl is not a whole number'],
     ['coverage.engine', null, 'coverage.engine is not "packet-ring" or "cap" or "file"'],
     ['coverage.lost.0', 5, 'coverage.lost[0] is not an object'],
-    ['before', undefined, 'before is missing'],
-    ['before.namespaces.0.links.0.addresses', undefined, 'before.namespaces[0].links[0].addresses is missing'],
-    ['after.namespaces.1.sysctls', [], 'after.namespaces[1].sysctls is not an object'],
-    ['after.schema', 'x', 'after.schema is not "vdiag.topology/1"'],
+    ['before', undefined, 'before should be an object'],
+    ['before.namespaces.0.links.0.addresses', undefined, 'before.namespaces[0].links[0].addresses should be a list'],
+    ['after.namespaces.1.sysctls', [], 'after.namespaces[1].sysctls should be an object'],
+    ['after.schema', 'x', 'after.schema should be vdiag.topology/1'],
   ])('%s: %j', (path, value, message) => {
     expect(messageOf(changed(path, value))).toBe(message);
   });
