@@ -113,6 +113,8 @@ function walk(world: World, trail: Trail, start: Port, query: EchoQuery): 'done'
 /** icmp_echo, and the reply's own way back to the socket. */
 function answerEcho(world: World, trail: Trail, start: Port, { port, packet }: Delivered): 'done' | 'leaves' {
   trail.add(gateStep(echoGate(world, port)));
+  // Its routes were not read: that there are none says nothing.
+  if (port.namespace.detail === 'links') return 'done';
   const reply = turned(packet);
   const route = findRoute(port.namespace, { destination: reply.destination, source: reply.source });
   if (route?.type === 'local') {

@@ -134,7 +134,7 @@ describe.skipIf(!mayMakeNamespaces)('source validation is the kernel’s', () =>
     const ping = `ping -c 1 -W 0.1 -I ${source} 10.9.0.3 >/dev/null || true`;
     const entry = near.run(`ip neigh flush dev eth0 nud all; ${ping}; ip -j neigh show 10.9.0.3 dev eth0`);
     const before = echoesIn();
-    const mac = far.run('cat /sys/class/net/eth0/address').trim();
+    const mac = /([0-9a-f]{2}:){5}[0-9a-f]{2}/.exec(far.run('ip -br link show dev eth0'))?.[0];
     near.run(`ip neigh replace 10.9.0.3 lladdr ${mac} dev eth0 nud permanent; ${ping}`);
     return { answered: entry.includes('lladdr'), accepted: echoesIn() > before };
   };
