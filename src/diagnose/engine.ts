@@ -5,15 +5,16 @@
 import { type EchoQuery, expectPath } from '../path/expect.ts';
 import { type Gate, gateKey } from '../path/gate.ts';
 import type { Leg, Path } from '../path/model.ts';
-import { applyChanges, type Change, changeCommand } from '../topology/change.ts';
+import { applyChanges, changeCommand } from '../topology/change.ts';
 import type { Topology } from '../topology/model.ts';
 import { netnsArgument, shellWord } from '../topology/naming.ts';
 import { type EchoExchange, type Exchange, isAnswered } from '../trace/exchange.ts';
-import type { Coverage } from '../trace/frame.ts';
+import { type Coverage, placeKey } from '../trace/frame.ts';
 import { confidenceOf, evidenceFor } from './evidence.ts';
 import type { Diagnosis, Finding, Outcome } from './finding.ts';
 import { RULES } from './registry.ts';
 import type { Claim, Context, Rule } from './rule.ts';
+import { NO_TRIAL, trial } from './trial.ts';
 import { follow, gatesBetween, isCovered, type Progress, type Walked } from './walk.ts';
 
 export interface DiagnosisInput {
@@ -29,17 +30,18 @@ export interface DiagnosisInput {
 const MAX_CAUSES = 8;
 
 export function diagnose(input: DiagnosisInput): Diagnosis {
-  const { before, query, exchanges, coverage, rules = RULES } = input;
-  const path = expectPath(before, query);
+  const { before, exchanges, coverage, rules = RULES } = input;
   const echoes = exchanges.filter((exchange): exchange is EchoExchange => exchange.kind === 'echo');
   const unanswered = echoes.find((exchange) => !isAnswered(exchange));
   const example = unanswered ?? echoes[0];
-  const progress = follow(path, example, exchanges);
+  const query = { ...input.query, ...seenOf(example) };
+  const path = expectPath(before, query);
+  const progress = follow(path, example, exchanges, before);
   const shared = { query, topology: before, path, exchanges, coverage, ...optional({ after: input.after, example }) };
 
-  const causes = unanswered ? causesOf(input, shared, progress, rules) : [];
+  const causes = unanswered ? causesOf({ ...input, query }, shared, progress, rules) : [];
   const overall = rules.flatMap((rule) => {
-    const context: Context = { ...shared, situation: { kind: 'overall' }, passes: () => false };
+    const context: Context = { ...shared, situation: { kind: 'overall' }, ...NO_TRIAL };
     const claim = rule.evaluate(context);
     return claim ? [findingOf(rule, claim, context)] : [];
   });
@@ -56,7 +58,23 @@ export function diagnose(input: DiagnosisInput): Diagnosis {
   };
 }
 
-type Shared = Omit<Context, 'situation' | 'passes'>;
+/** What the sightings decide of the path: which next hops were taken, and what the request's source became. */
+function seenOf(example: EchoExchange | undefined): Pick<EchoQuery, 'arrivedFrom' | 'leftBy'> {
+  if (!example) return {};
+  const journeys = [
+    ...(example.request ? [example.request] : []),
+    ...example.replies,
+    ...example.resolutions.map(({ request }) => request),
+  ];
+  const left = journeys.flatMap(({ sightings }) => sightings).filter(({ frame }) => frame.direction === 'out');
+  const arrivedFrom = example.request?.sightings.at(-1)?.packet.ip?.source;
+  return {
+    leftBy: new Set(left.map(({ frame }) => placeKey(frame.place))),
+    ...(arrivedFrom === undefined ? {} : { arrivedFrom }),
+  };
+}
+
+type Shared = Omit<Context, 'situation' | 'passes' | 'best'>;
 
 function causesOf(input: DiagnosisInput, shared: Shared, progress: Progress, rules: readonly Rule[]): Finding[] {
   const { query, before, coverage } = input;
@@ -76,14 +94,14 @@ function causesOf(input: DiagnosisInput, shared: Shared, progress: Progress, rul
     const context: Context = {
       ...shared,
       situation: { kind: 'stopped', gate: stop.gate, blocks: 'now', ...around },
-      passes: passesWith(before, query, stop.gate, overruled),
+      ...trial(before, query, stop.gate, overruled),
     };
     const answer = firstClaim(rules, context);
     if (answer) {
       const undecided = between.slice(0, between.indexOf(stop)).some(({ gate }) => gate.verdict === 'unknown');
       const confidence = confidenceOf(context, progress, stop.gate, undecided);
       const finding = findingOf(answer.rule, { confidence, ...answer.claim }, context, progress);
-      return [finding, ...nextCauses(input, shared, rules, overruled, stop.gate, answer.claim)];
+      return [finding, ...nextCauses(input, shared, rules, overruled, stop.gate, answer)];
     }
   }
   const undecided = between.filter(({ gate }) => gate.verdict !== 'pass').map(({ gate }) => gate);
@@ -91,7 +109,7 @@ function causesOf(input: DiagnosisInput, shared: Shared, progress: Progress, rul
   const context: Context = {
     ...shared,
     situation: { kind: 'lost', covered, undecided, ...around, leg: lostLeg(last, missing) ?? leg },
-    passes: () => false,
+    ...NO_TRIAL,
   };
   const answer = firstClaim(rules, context);
   return answer ? [findingOf(answer.rule, answer.claim, context, progress)] : [];
@@ -122,62 +140,39 @@ function nextCauses(
   rules: readonly Rule[],
   overruled: ReadonlySet<string>,
   first: Gate,
-  firstClaimed: Claim,
+  firstClaimed: { readonly rule: Rule; readonly claim: Claim },
 ): Finding[] {
   const findings: Finding[] = [];
-  const known = new Set([...overruled, gateKey(first)]);
+  // One gate may have several causes, one behind the other; one rule names it once.
+  const named = new Set([`${firstClaimed.rule.id} ${gateKey(first)}`]);
   let topology = input.before;
   let query = input.query;
-  let claimed = firstClaimed;
+  let claimed = firstClaimed.claim;
   while (findings.length < MAX_CAUSES && claimed.cure) {
     topology = applyChanges(topology, claimed.cure.changes);
     query = { ...query, start: claimed.cure.start ?? query.start };
     const path = expectPath(topology, query);
     const stopped = path.legs
       .flatMap((leg) => leg.steps.map((step) => ({ leg, step })))
-      .find(({ step }) => step.kind === 'gate' && step.gate.verdict === 'stop' && !known.has(gateKey(step.gate)));
+      .find(({ step }) => step.kind === 'gate' && step.gate.verdict === 'stop' && !overruled.has(gateKey(step.gate)));
     if (stopped?.step.kind !== 'gate') break;
     const { gate } = stopped.step;
-    known.add(gateKey(gate));
     const context: Context = {
       ...shared,
       topology,
       query,
       path,
       situation: { kind: 'stopped', gate, blocks: 'next', leg: stopped.leg },
-      passes: passesWith(topology, query, gate, overruled),
+      ...trial(topology, query, gate, overruled),
     };
     const answer = firstClaim(rules, context);
-    if (!answer) break;
+    const name = answer && `${answer.rule.id} ${gateKey(gate)}`;
+    if (!answer || !name || named.has(name)) break;
+    named.add(name);
     findings.push(findingOf(answer.rule, { confidence: 'likely', ...answer.claim }, context));
     claimed = answer.claim;
   }
   return findings;
-}
-
-/** Would the packet get past this gate, and be stopped by no other before it, if the changes were made? */
-function passesWith(
-  topology: Topology,
-  query: EchoQuery,
-  gate: Gate,
-  overruled: ReadonlySet<string>,
-): Context['passes'] {
-  return (changes: readonly Change[], changed: EchoQuery = query) => {
-    const before = countBefore(expectPath(topology, query), gate, overruled);
-    const after = expectPath(applyChanges(topology, changes), changed);
-    const stopped = after.legs
-      .flatMap(({ steps }) => steps)
-      .findIndex((step) => step.kind === 'gate' && step.gate.verdict === 'stop' && !overruled.has(gateKey(step.gate)));
-    return after.legs.length > 0 && (stopped === -1 || stopped > before);
-  };
-}
-
-function countBefore(path: Path, gate: Gate, overruled: ReadonlySet<string>): number {
-  return path.legs
-    .flatMap(({ steps }) => steps)
-    .findIndex(
-      (step) => step.kind === 'gate' && !overruled.has(gateKey(step.gate)) && gateKey(step.gate) === gateKey(gate),
-    );
 }
 
 function firstClaim(rules: readonly Rule[], context: Context): { rule: Rule; claim: Claim } | undefined {

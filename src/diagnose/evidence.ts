@@ -6,6 +6,7 @@ import type { Leg, LegKind, Step } from '../path/model.ts';
 import { commandIn, placeName } from '../topology/naming.ts';
 import { type Place, placeKey } from '../trace/frame.ts';
 import type { Sighting } from '../trace/sighting.ts';
+import { icmpName } from '../wire/icmp-name.ts';
 import type { Confidence, Evidence } from './finding.ts';
 import type { Context } from './rule.ts';
 import { isCovered, journeysOf, type Progress } from './walk.ts';
@@ -105,7 +106,7 @@ function probe({ example, query, topology }: Context): Evidence[] {
   return [
     {
       kind: 'probe',
-      text: `probe ${example.sequence} from ${placeName(topology, query.start)}: ${who} ${error.errno}`,
+      text: `probe ${example.sequence} from ${placeName(topology, query.start)}: ${who} ${error.icmp ? icmpName(4, error.icmp.type, error.icmp.code) : error.errno}`,
       place: query.start,
     },
   ];

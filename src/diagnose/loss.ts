@@ -1,5 +1,6 @@
 /** A packet that vanished between two places, where no gate explains it. */
 import { placeName } from '../topology/naming.ts';
+import { ownersOf } from '../topology/query.ts';
 import type { Place } from '../trace/frame.ts';
 import { packetName } from './evidence.ts';
 import type { Evidence } from './finding.ts';
@@ -16,15 +17,15 @@ export function lossPlaces({ last, missing }: Lost): { last?: Place; missing?: P
 
 export function lossClaim({ topology, query, example }: Context, situation: Lost): Claim {
   const { last } = lossPlaces(situation);
-  const packet = packetName(situation.leg.kind);
   const error = example?.probe?.error;
+  const packet = error?.at === 'send' && !last ? 'echo request' : packetName(situation.leg.kind);
   const refused = !last && error?.at === 'send' ? `: the kernel refused to send it (${error.errno})` : '';
   return {
     title: `the ${packet} ${fate(topology, situation)}${refused}`,
     summary:
       situation.undecided.length > 0
-        ? 'something between the two takes it that vdiag has no rule for or does not decide: see the evidence.'
-        : 'no state that vdiag reads explains it: something between the two takes it.',
+        ? `${takes(situation)} that vdiag has no rule for or does not decide: see the evidence.`
+        : `no state that vdiag reads explains it: ${takes(situation)}.`,
     where: last ?? query.start,
     confidence: situation.undecided.length > 0 ? 'possible' : 'likely',
     evidence: situation.undecided.flatMap((gate): Evidence[] =>
@@ -46,7 +47,21 @@ function fate(topology: Context['topology'], situation: Lost): string {
   if (situation.missing?.kind === 'socket') return `came to ${at} and never to the probing socket`;
   if (missing && situation.leg.steps.some((step) => step === situation.missing))
     return `was last sighted at ${at} and never came to ${placeName(topology, missing)}`;
-  return situation.leg.kind === 'arp-request' || (missing?.netns === last.netns && missing.name === last.name)
+  if (situation.last?.kind === 'place' && situation.last.direction === 'out')
+    return `left by ${at} and came nowhere else`;
+  const arrived = isLocalTo(topology, last.netns, situation.leg.destination);
+  return arrived || situation.leg.kind === 'arp-request'
     ? `came to ${at} and was not answered`
     : `came to ${at} and was not passed on`;
+}
+
+function isLocalTo(topology: Context['topology'], netns: string, address: string): boolean {
+  return ownersOf(topology, address).some(({ namespace }) => namespace.id === netns);
+}
+
+function takes(situation: Lost): string {
+  const { last, missing } = lossPlaces(situation);
+  return last && missing && (last.name !== missing.name || last.netns !== missing.netns)
+    ? 'something between the two takes it'
+    : 'something there takes it';
 }

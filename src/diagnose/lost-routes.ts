@@ -1,8 +1,10 @@
 /** The routes of a device vanish when it goes down: a route that is missing, or a wider one in its place, may have that cause. */
-import type { Link } from '../topology/model.ts';
+import { applyChanges, type Change } from '../topology/change.ts';
+import type { Link, Topology } from '../topology/model.ts';
 import { prefixContains, prefixLength } from '../topology/prefix.ts';
-import { addressesOf, isUp, namespaceOf } from '../topology/query.ts';
+import { addressesOf, isUp, linkOf, namespaceOf } from '../topology/query.ts';
 import type { Place } from '../trace/frame.ts';
+import { routersAmong, segmentOf } from './routers.ts';
 import type { Context } from './rule.ts';
 
 export interface DownLink {
@@ -32,6 +34,39 @@ export function downLinkBehind(context: Context): DownLink | undefined {
         if (covers && !isUp(link) && context.passes([{ kind: 'link-up', at }])) return { at, link };
       }
     }
+  return downUplink(context);
+}
+
+/** No route at all, and a device that is down behind which a router leads there: its routes were deleted with it. */
+function downUplink(context: Context): DownLink | undefined {
+  const { situation, topology, query } = context;
+  if (situation.kind !== 'stopped') return undefined;
+  const { gate } = situation;
+  const routeless =
+    (gate.kind === 'route' && gate.route === undefined) || (gate.kind === 'owner' && gate.assumedOnLink);
+  const namespace = namespaceOf(topology, gate.place.netns);
+  if (!routeless || !namespace) return undefined;
+  const destination = gate.kind === 'route' ? gate.destination : query.destination;
+  const by = (link: Link, up: Topology) =>
+    routersAmong(up, namespace.id, segmentOf(up, { namespace: namespaceOf(up, namespace.id) ?? namespace, link }))
+      .flatMap((router) => addressesOf(router.link, 4).map(({ address }) => address))
+      .map(
+        (gateway): Change => ({ kind: 'route-add', netns: namespace.id, destination: `${destination}/32`, gateway }),
+      );
+  const links = namespace.links.filter(
+    ({ kind, addresses }) => kind !== 'loopback' && addresses.some(({ family }) => family === 4),
+  );
+  // A router behind a device that is up is nearer at hand: then only the route is missing.
+  if (links.filter(isUp).some((link) => by(link, topology).some((change) => context.passes([change]))))
+    return undefined;
+  for (const link of links) {
+    if (isUp(link)) continue;
+    const at = { netns: namespace.id, name: link.name };
+    const raise: Change = { kind: 'link-up', at };
+    const up = applyChanges(topology, [raise]);
+    const raised = linkOf(up, at);
+    if (raised && by(raised, up).some((change) => context.passes([raise, change]))) return { at, link };
+  }
   return undefined;
 }
 

@@ -51,6 +51,8 @@ export interface Context {
   readonly coverage: Coverage;
   /** True when the model's packet is no longer stopped where it is now once the changes are made. */
   passes(changes: readonly Change[], query?: EchoQuery): boolean;
+  /** Of several cures the one after which fewest gates stop the packet; the first of equals; undefined when none helps. */
+  best(attempts: readonly (readonly Change[])[]): readonly Change[] | undefined;
 }
 
 export interface Cure {

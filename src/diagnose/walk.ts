@@ -1,6 +1,7 @@
 /** Holds what was sighted against the path: how far did the packet come, and where should it have come next? */
 import type { Gate } from '../path/gate.ts';
 import type { Leg, Path, Step } from '../path/model.ts';
+import type { Topology } from '../topology/model.ts';
 import type { ArpExchange, EchoExchange, Exchange } from '../trace/exchange.ts';
 import { type Coverage, type Place, placeKey } from '../trace/frame.ts';
 import { type Journey, sightingAt } from '../trace/journey.ts';
@@ -29,7 +30,12 @@ export interface Progress {
  * A leg counts as made when its end was sighted, or when any later leg of the echo itself was: what comes after proves what came before.
  * ARP legs are only asked about once everything before them is made, since others ask for the same addresses too.
  */
-export function follow(path: Path, example: EchoExchange | undefined, exchanges: readonly Exchange[]): Progress {
+export function follow(
+  path: Path,
+  example: EchoExchange | undefined,
+  exchanges: readonly Exchange[],
+  before: Topology,
+): Progress {
   const legs = path.legs.map((leg) => sighted(leg, example, exchanges));
   const lastEcho = legs.findLastIndex((steps, index) => isEcho(path.legs[index]) && steps.some(isSeen));
   const flat: Omit<Walked, 'made'>[] = [];
@@ -43,8 +49,19 @@ export function follow(path: Path, example: EchoExchange | undefined, exchanges:
     connected = legIndex < lastEcho || (connected && endSeen(legs[legIndex] ?? []));
   }
   const steps = flat.map((walked, index) => ({ ...walked, made: index <= reached }));
-  const missing = steps.findIndex(({ step }, index) => index > reached && step.kind !== 'gate');
+  const missing = steps.findIndex(
+    ({ step, leg }, index) => index > reached && step.kind !== 'gate' && !isAskedAlready(leg, before),
+  );
   return { steps, reached, ...(missing === -1 ? {} : { missing }) };
+}
+
+/** The kernel had asked before the capture began, and asks no more for a while: that no request was sighted says nothing. */
+function isAskedAlready({ kind, asker, destination }: Leg, { namespaces }: Topology): boolean {
+  if (kind !== 'arp-request' || !asker) return false;
+  const entries = namespaces.find(({ id }) => id === asker.netns)?.neighbours ?? [];
+  return entries.some(
+    ({ address, device, state }) => address === destination && device === asker.name && state === 'INCOMPLETE',
+  );
 }
 
 interface Seen {

@@ -177,17 +177,24 @@ function nobodyAnswers(
 /** The steps of several arrivals of one flooded frame, each once. */
 function merged(arrivals: readonly Arrival[]): Step[] {
   const seen = new Set<string>();
-  return arrivals
-    .flatMap(({ steps }) => steps)
-    .filter((step) => {
-      const key =
-        step.kind === 'gate'
-          ? `${step.gate.kind} ${step.gate.place.netns}/${step.gate.place.name} ${'direction' in step.gate ? step.gate.direction : ''}`
-          : `${step.kind} ${step.place.netns}/${step.place.name} ${step.kind === 'place' ? step.direction : ''}`;
-      if (seen.has(key)) return false;
-      seen.add(key);
-      return true;
-    });
+  return (
+    arrivals
+      // Of a namespace off the path only links and addresses are known, and nobody listens there.
+      .flatMap(({ steps, port }) =>
+        port.namespace.detail === 'full'
+          ? steps
+          : steps.filter((step) => step.kind !== 'place' || step.place.netns !== port.namespace.id),
+      )
+      .filter((step) => {
+        const key =
+          step.kind === 'gate'
+            ? `${step.gate.kind} ${step.gate.place.netns}/${step.gate.place.name} ${'direction' in step.gate ? step.gate.direction : ''}`
+            : `${step.kind} ${step.place.netns}/${step.place.name} ${step.kind === 'place' ? step.direction : ''}`;
+        if (seen.has(key)) return false;
+        seen.add(key);
+        return true;
+      })
+  );
 }
 
 function noArpGate(world: World, port: Port): ArpAnswerGate {

@@ -59,12 +59,24 @@ function send(walk: Walk, port: Port, before: readonly Step[]): Arrival[] {
       return receive(next, peer, steps);
     }
     case 'bridge':
-      return forward(next, port, undefined, [...ready, placeStep(port, 'out')]);
+      return sendBridge(next, port, ready);
     case 'macvlan':
-      return sendMacvlan(next, port, [...ready, placeStep(port, 'out')]);
+      return sendMacvlan(next, port, ready);
     default:
       return [outside(port, [...ready, placeStep(port, 'out')])];
   }
+}
+
+/** A bridge none of whose ports is running has no carrier: like a veth's, its own queue then drops the frame unseen. */
+function sendBridge(walk: Walk, bridge: Port, ready: readonly Step[]): Arrival[] {
+  const sent = placeStep(bridge, 'out');
+  if (hasCarrier(bridge.link)) return forward(walk, bridge, undefined, [...ready, sent]);
+  if (portsOf(bridge.namespace, bridge.link).length === 0)
+    return forward(walk, bridge, undefined, [...ready, gateStep(portlessGate(walk.world, bridge)), sent]);
+  return forward(walk, bridge, undefined, ready).map((arrival) => {
+    const first = arrival.steps.findIndex((step, index) => index >= ready.length && step.kind === 'place');
+    return { ...arrival, steps: arrival.steps.toSpliced(first === -1 ? arrival.steps.length : first, 0, sent) };
+  });
 }
 
 /** A frame has come in by a device: to its bridge, to the macvlans on it, or to its own stack. */
@@ -128,10 +140,12 @@ function forward(walk: Walk, bridge: Port, ingress: Port | undefined, steps: rea
  * What is for one sibling passes the lower device's taps on its way, as if it came in there (macvlan_queue_xmit,
  * drivers/net/macvlan.c).
  */
-function sendMacvlan(walk: Walk, port: Port, steps: readonly Step[]): Arrival[] {
+function sendMacvlan(walk: Walk, port: Port, ready: readonly Step[]): Arrival[] {
   const { world, frame } = walk;
   const lower = lowerOf(world.topology, port.link);
-  if (!lower) return [outside(port, steps)];
+  if (!lower) return [outside(port, [...ready, placeStep(port, 'out')])];
+  // A macvlan has the carrier of its lower device.
+  const steps = [...ready, gateStep(deviceGate(world, lower)), placeStep(port, 'out')];
   const broadcast = frame.destination === BROADCAST;
   const passing = broadcast ? [] : [gateStep(deviceGate(world, lower)), placeStep(lower, 'in')];
   const bridges = ({ data }: Port['link']) => data.mode === undefined || data.mode === 'bridge';
@@ -160,6 +174,13 @@ function arrival(port: Port, steps: readonly Step[], accepted: boolean): Arrival
 
 function outside(port: Port, steps: readonly Step[]): Arrival {
   return { ...arrival(port, steps, false), reaches: 'outside' };
+}
+
+function portlessGate({ topology }: World, bridge: Port): DeviceGate {
+  const place = placeOf(bridge);
+  const look = commandIn(topology, place.netns, ['bridge', 'link']);
+  const text = `${placeName(topology, place)} has no port, and so no carrier`;
+  return { kind: 'device', place, verdict: 'stop', state: 'no-carrier', facts: [{ text, look }] };
 }
 
 function unmodelled(world: World, port: Port): Gate {

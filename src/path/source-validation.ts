@@ -21,14 +21,26 @@ export interface SourceVerdict {
   readonly back?: RouteFound;
 }
 
-export function validateSource(namespace: Namespace, link: Link, source: string, destination: string): SourceVerdict {
+/** @param outDevice where a packet to somebody else would leave; absent for what the namespace takes itself, and for ARP */
+export function validateSource(
+  namespace: Namespace,
+  link: Link,
+  source: string,
+  destination: string,
+  outDevice?: string,
+): SourceVerdict {
   const rpFilter = ipv4Setting(namespace, link, 'rp_filter');
   const acceptLocal = ipv4Setting(namespace, link, 'accept_local');
   const settings = { rpFilter, acceptLocal };
   if (rpFilter === undefined || acceptLocal === undefined) return { verdict: 'unknown', ...settings };
   // An address probe (RFC 5227) has no source to validate.
   if (source === '0.0.0.0') return { verdict: 'pass', ...settings };
-  const back = findRoute(namespace, { destination: source, source: destination, inputInterface: link.name });
+  // The reverse lookup pretends that the answer comes in by the device the packet would leave by, or from this namespace.
+  const back = findRoute(namespace, {
+    destination: source,
+    source: destination,
+    ...(outDevice === undefined ? {} : { inputInterface: outDevice }),
+  });
   const found = back ? { ...settings, back } : settings;
   const local = isLocal(namespace, source);
   if (local && acceptLocal === 0) return { verdict: 'stop', reason: 'local-source', ...found };

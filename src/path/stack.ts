@@ -24,11 +24,12 @@ export function sourceGate(
   protocol: 'arp' | 'ip',
   source: string,
   destination: string,
+  outDevice?: string,
 ): SourceGate {
   const { topology } = world;
   const { namespace, link } = port;
   const place = placeOf(port);
-  const result = validateSource(namespace, link, source, destination);
+  const result = validateSource(namespace, link, source, destination, outDevice);
   const name = placeName(topology, place);
   const show = (setting: string) =>
     commandIn(topology, place.netns, [

@@ -100,6 +100,7 @@ export async function recordPingTrace(options: PingTraceOptions): Promise<PingTr
       ...(options.count === undefined ? {} : { count: options.count }),
       intervalMs: options.intervalMs ?? 200,
       waitMs: options.waitMs ?? 1000,
+      asking: before.namespaces.some(({ neighbours }) => neighbours.some(({ state }) => state === 'INCOMPLETE')),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
     await capture.drain();

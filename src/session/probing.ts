@@ -12,10 +12,14 @@ export interface Pacing {
   readonly count?: number;
   readonly intervalMs: number;
   readonly waitMs: number;
+  /** The kernel was asking for a neighbour when the run began: it may not ask again before it has given up. */
+  readonly asking: boolean;
   readonly signal?: AbortSignal;
 }
 
 const DEFAULT_COUNT = 3;
+/** Sent one by one when the first ones only waited for a neighbour that was asked for before. */
+const FURTHER_PROBES = 2;
 /** The longest sleep, so that an interrupt and the clock are noticed. */
 const TICK_MS = 50;
 /** The kernel repeats an ARP request after this time (neigh retrans_time_ms), give or take a timer tick. */
@@ -37,13 +41,19 @@ export async function runProbes(
   ledger: Ledger,
   pacing: Pacing,
 ): Promise<ProbeResult[]> {
-  const pace = { count: pacing.count ?? DEFAULT_COUNT, intervalMs: pacing.intervalMs, timeoutMs: pacing.waitMs };
+  let further = pacing.asking && pacing.count === undefined ? FURTHER_PROBES : 0;
+  let pace = { count: pacing.count ?? DEFAULT_COUNT, intervalMs: pacing.intervalMs, timeoutMs: pacing.waitMs };
   const sent: Sent[] = [];
   const sentMs: number[] = [];
   while (pacing.signal?.aborted !== true) {
     const settled = new Set(sent.filter(isSettled).map(({ sequence }) => sequence));
     const step = nextStep(pace, sentMs, settled, performance.now());
-    if (step.kind === 'done') break;
+    if (step.kind === 'done') {
+      if (further === 0 || sent.some(({ replies }) => replies.length > 0) || askedSince(sent, ledger).size > 0) break;
+      further--;
+      pace = { ...pace, count: pace.count + 1 };
+      continue;
+    }
     if (step.kind === 'send') {
       sentMs.push(performance.now());
       sent.push(send(probe, step.sequence));
@@ -90,12 +100,17 @@ function isCertain(sent: readonly Sent[], ledger: Ledger): boolean {
   const settledNs = nowNs - BigInt(ARP_SETTLED_MS) * 1_000_000n;
   const first = sent[0];
   if (!first || nowNs - first.sentNs < BigInt(ARP_RETRY_MS) * 1_000_000n) return false;
+  return [...askedSince(sent, ledger).values()].some(([, again]) => again !== undefined && startNs(again) < settledNs);
+}
+
+/** The ARP requests since the first probe, by who asks for whom. */
+function askedSince([first]: readonly Sent[], ledger: Ledger): Map<string, Journey[]> {
   const asked = new Map<string, Journey[]>();
-  for (const journey of ledger.journeys(nowNs)) {
+  for (const journey of ledger.journeys(realtimeNs())) {
     const arp = journey.sightings[0]?.packet.arp;
-    if (journey.kind !== 'arp-request' || !arp || startNs(journey) < first.sentNs) continue;
+    if (journey.kind !== 'arp-request' || !arp || !first || startNs(journey) < first.sentNs) continue;
     const key = `${arp.senderProtocol} ${arp.targetProtocol}`;
     asked.set(key, [...(asked.get(key) ?? []), journey]);
   }
-  return [...asked.values()].some(([, again]) => again !== undefined && startNs(again) < settledNs);
+  return asked;
 }

@@ -32,7 +32,16 @@ export type Change =
       readonly destination: string;
       readonly gateway?: string;
       readonly device?: string;
+      /** The gateway is taken to be on the device's link, whatever its addresses say. */
+      readonly onLink?: boolean;
+      /** `main` when absent. */
+      readonly table?: string;
+      readonly metric?: number;
+      readonly source?: string;
     };
+
+/** A change that sets a route. */
+export type RouteChange = Extract<Change, { kind: 'route-add' | 'route-replace' }>;
 
 /** The command line that makes the change, runnable as root in the starting namespace. */
 export function changeCommand(topology: Topology, change: Change): string {
@@ -71,6 +80,10 @@ export function changeCommand(topology: Topology, change: Change): string {
         ...['ip', 'route', change.kind === 'route-add' ? 'add' : 'replace', destination],
         ...(change.gateway === undefined ? [] : ['via', change.gateway]),
         ...(change.device === undefined ? [] : ['dev', change.device]),
+        ...(change.onLink ? ['onlink'] : []),
+        ...(change.source === undefined ? [] : ['src', change.source]),
+        ...(change.metric ? ['metric', String(change.metric)] : []),
+        ...(change.table === undefined || change.table === 'main' ? [] : ['table', change.table]),
       );
     }
     default:
@@ -130,7 +143,10 @@ function applyChange(topology: Topology, change: Change): Topology {
         routes: [
           ...namespace.routes.filter(
             ({ destination, table, family }) =>
-              change.kind === 'route-add' || destination !== change.destination || table !== 'main' || family !== 4,
+              change.kind === 'route-add' ||
+              destination !== change.destination ||
+              table !== (change.table ?? 'main') ||
+              family !== 4,
           ),
           routeFor(namespace, change),
         ],
@@ -245,21 +261,22 @@ function setNamespaceSysctl(namespace: Namespace, setting: string, value: number
   };
 }
 
-function routeFor(namespace: Namespace, change: Extract<Change, { kind: 'route-add' | 'route-replace' }>): Route {
+function routeFor(namespace: Namespace, change: RouteChange): Route {
   const { destination, gateway, device } = change;
   return {
     family: 4,
-    table: 'main',
+    table: change.table ?? 'main',
     type: 'unicast',
     destination,
-    metric: 0,
+    metric: change.metric ?? 0,
+    ...(change.source === undefined ? {} : { source: change.source }),
     scope: gateway === undefined ? 'link' : 'global',
     protocol: 'boot',
     nextHops: [
       {
         ...(gateway === undefined ? {} : { gateway }),
         device: device ?? deviceTowards(namespace, gateway) ?? '',
-        flags: [],
+        flags: change.onLink ? ['onlink'] : [],
       },
     ],
   };

@@ -228,6 +228,16 @@ describe('the own address', () => {
   });
 });
 
+it('a rule for a source address matches the reply, not the request, whose source the route has yet to choose', () => {
+  const rules = [
+    { priority: 0, table: 'local' },
+    { priority: 9, from: '10.9.0.0/24', action: 'blackhole' },
+    { priority: 32766, table: 'main' },
+  ];
+  expect(path(reference({ c1: { rules } }), 'eth0@c1', '10.9.0.3').end).toBe('delivered');
+  expect(stops(path(reference({ c2: { rules } }), 'eth0@c1', '10.9.0.3'))[0]).toBe('route at eth0@c2');
+});
+
 it('a packet that leaves this machine is not followed', () => {
   const alone = topology({ home: { links: { eth0: { addresses: ['10.9.0.2/24'] } } } });
   expect(path(alone, 'eth0', '10.9.0.3').end).toBe('unknown');

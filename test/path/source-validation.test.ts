@@ -76,6 +76,8 @@ const BACK = {
   'by another device': 'ip route add 10.9.0.2/32 dev eth1',
   missing: 'ip route del 10.9.0.0/24',
   blackhole: 'ip route add blackhole 10.9.0.2/32',
+  'another by a rule for what comes in there': 'ip rule add pref 9 iif eth0 lookup 100',
+  'another by a rule for what is sent': 'ip rule add pref 9 iif lo to 10.9.0.2 lookup 100',
   'by a device, and the one it came in by has no address':
     'ip addr del 10.9.0.3/24 dev eth0; ip route add 10.9.0.2/32 dev eth1',
   'by the same device, which has no address': 'ip addr del 10.9.0.3/24 dev eth0; ip route add 10.9.0.0/24 dev eth0',
@@ -144,6 +146,7 @@ describe.skipIf(!mayMakeNamespaces)('source validation is the kernel’s', () =>
       far.run(`
         sysctl -qw net.ipv4.conf.all.rp_filter=${rp[0]} net.ipv4.conf.eth0.rp_filter=${rp[1]}
         sysctl -qw net.ipv4.conf.all.accept_local=${accept[0]} net.ipv4.conf.eth0.accept_local=${accept[1]}
+        ip rule del pref 9 2>/dev/null || true; ip route replace 10.9.0.2/32 dev eth1 table 100
         ip route flush table main proto boot
         ip addr flush dev eth0; ip addr add 10.9.0.3/24 dev eth0
         ${back}`);

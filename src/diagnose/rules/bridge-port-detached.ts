@@ -9,6 +9,9 @@ import type { Context, Rule } from '../rule.ts';
 /** Gates that a packet meets in a stack it should never have come to. */
 const BEHIND: ReadonlySet<string> = new Set(['owner', 'source', 'arp-answer', 'forwarding', 'route']);
 
+/** Attachments tried on the model, on a host with very many loose ends. */
+const MAX_ATTEMPTS = 64;
+
 export const bridgePortDetached: Rule = {
   id: 'bridge-port-detached',
   severity: 'fault',
@@ -28,27 +31,36 @@ restarting a bridge (deleting and making it anew) detaches all its ports.`,
     if (situation.kind !== 'stopped') return undefined;
     const { gate } = situation;
     // Whatever the packet met behind a detached end (nobody home, a validation that fails), the detachment comes first.
-    if (!BEHIND.has(gate.kind)) return undefined;
-    for (const { namespace, link } of suspects(context)) {
-      const at: Place = { netns: namespace.id, name: link.name };
-      const current = masterOf(namespace, link);
-      const bridge = bridgesFor(context, namespace, current).find((candidate) =>
-        context.passes([{ kind: 'enslave', at, bridge: candidate.name } satisfies Change]),
-      );
-      if (!bridge) continue;
-      const name = placeName(topology, at);
-      return {
-        title: current
-          ? `${name} is a port of ${current.name}, and its network is on ${bridge.name}`
-          : `${name} is in no bridge: what comes out there reaches nobody`,
-        summary: `${name} is the host end of a veth pair${inNetns(topology, namespace.id)}. ${
-          current ? `It is enslaved to ${current.name}` : 'It has no master, no address and no route'
-        }, so it is cut off from ${bridge.name}, where the other side is.`,
-        where: at,
-        cure: { why: `make ${name} a port of ${bridge.name}`, changes: [{ kind: 'enslave', at, bridge: bridge.name }] },
-      };
-    }
-    return undefined;
+    const alone =
+      gate.kind === 'device' && linkOf(topology, gate.place)?.kind === 'bridge' && gate.state === 'no-carrier';
+    if (!BEHIND.has(gate.kind) && !alone) return undefined;
+    const attempts = suspects(context).flatMap(({ namespace, link }) =>
+      bridgesFor(context, namespace, masterOf(namespace, link)).map((bridge) => ({
+        namespace,
+        link,
+        bridge,
+        changes: [
+          { kind: 'enslave', at: { netns: namespace.id, name: link.name }, bridge: bridge.name } satisfies Change,
+        ],
+      })),
+    );
+    const best = context.best(attempts.slice(0, MAX_ATTEMPTS).map(({ changes }) => changes));
+    const found = attempts.find(({ changes }) => changes === best);
+    if (!found) return undefined;
+    const { namespace, link, bridge, changes } = found;
+    const at: Place = { netns: namespace.id, name: link.name };
+    const name = placeName(topology, at);
+    const current = masterOf(namespace, link);
+    return {
+      title: current
+        ? `${name} is a port of ${current.name}, and its network is on ${bridge.name}`
+        : `${name} is in no bridge: what comes out there reaches nobody`,
+      summary: `${name} is one end of a veth pair${inNetns(topology, namespace.id)}. ${
+        current ? `It is enslaved to ${current.name}` : 'It has no master, no address and no route'
+      }, so it is cut off from ${bridge.name}, where the other side is.`,
+      where: at,
+      cure: { why: `make ${name} a port of ${bridge.name}`, changes },
+    };
   },
 };
 
@@ -62,6 +74,10 @@ function suspects({ situation, topology, path, query }: Context): { namespace: N
   places.push(gate.place, query.start);
   if (gate.kind === 'owner') places.push(...gate.reached, ...gate.elsewhere);
   const around = new Map<string, { namespace: Namespace; link: Link }>();
+  // A trunk between two bridges may hang loose where no packet comes: any loose end beside a bridge on the path.
+  const bridged = places.filter((place) => linkOf(topology, place)?.kind === 'bridge').map(({ netns }) => netns);
+  for (const { id, links } of topology.namespaces)
+    if (bridged.includes(id)) places.push(...links.filter(isLoose).map(({ name }) => ({ netns: id, name })));
   for (const place of places) {
     const namespace = namespaceOf(topology, place.netns);
     const link = linkOf(topology, place);
@@ -71,9 +87,13 @@ function suspects({ situation, topology, path, query }: Context): { namespace: N
     if (peer) around.set(placeKey({ netns: peer.namespace.id, name: peer.link.name }), peer);
   }
   const ends = [...around.values()].filter(({ link }) => link.kind === 'veth' && addressesOf(link, 4).length === 0);
-  const loose = ends.filter(({ namespace, link }) => link.master === undefined && !isRouted(namespace, link));
+  const loose = ends.filter(({ namespace, link }) => isLoose(link) && !isRouted(namespace, link));
   const elsewhere = ends.filter(({ link }) => link.master !== undefined);
   return [...loose, ...elsewhere];
+}
+
+function isLoose({ kind, master }: Link): boolean {
+  return kind === 'veth' && master === undefined;
 }
 
 function isRouted(namespace: Namespace, link: Link): boolean {

@@ -1,5 +1,5 @@
 import type { Gate } from '../../path/gate.ts';
-import type { Change } from '../../topology/change.ts';
+import type { Change, RouteChange } from '../../topology/change.ts';
 import type { Link, Namespace } from '../../topology/model.ts';
 import { inNetns, placeName } from '../../topology/naming.ts';
 import { linkOf, masterOf, namespaceOf } from '../../topology/query.ts';
@@ -73,11 +73,10 @@ function cures(context: Context, { cure: proposed }: Claim): boolean {
 function claim(context: Context, wait: Wait, namespace: Namespace, port: Link, bridge: Link): Claim {
   const { topology } = context;
   const name = placeName(topology, wait.at);
-  const own = port.addresses.filter(({ family }) => family === 4);
-  const held = own.filter(({ address }) => address === wait.address);
-  const moved = held.length > 0 ? held : own;
+  // All of them: one that stays would keep its network's route on the port.
+  const moved = port.addresses.filter(({ family }) => family === 4);
   const packet = wait.for === 'neighbour' ? 'the ARP reply' : 'the echo reply';
-  const address = moved[0]?.address;
+  const address = moved.find((held) => held.address === wait.address)?.address ?? moved[0]?.address;
   return {
     title: address
       ? `${name} is a port of ${bridge.name} and holds ${address}: replies go up into ${bridge.name}, never to the stack behind ${port.name}`
@@ -108,25 +107,16 @@ function cure(
   const { netns } = wait.at;
   const at = { netns, name: port.name };
   const to = { netns, name: bridge.name };
-  const changes: Change[] = moved.flatMap(({ address, prefixLength }): Change[] => [
-    { kind: 'address-del', at, address, prefixLength },
-    ...(bridge.addresses.some((have) => have.address === address)
-      ? []
-      : [{ kind: 'address-add', at: to, address, prefixLength } as const]),
-  ]);
-  // With its last address the port loses the routes that were set by hand: they follow to the bridge.
-  for (const route of namespace.routes) {
-    const hop = route.nextHops[0];
-    if (route.family !== 4 || route.table !== 'main' || route.protocol === 'kernel' || hop?.device !== port.name)
-      continue;
-    changes.push({
-      kind: 'route-replace',
-      netns,
-      destination: route.destination,
-      ...(hop.gateway === undefined ? {} : { gateway: hop.gateway }),
-      device: bridge.name,
-    });
-  }
+  const changes: Change[] = [
+    // Secondary ones first: with its primary a secondary address is gone too.
+    ...moved
+      .toReversed()
+      .map(({ address, prefixLength }): Change => ({ kind: 'address-del', at, address, prefixLength })),
+    ...moved
+      .filter(({ address }) => !bridge.addresses.some((have) => have.address === address))
+      .map(({ address, prefixLength }): Change => ({ kind: 'address-add', at: to, address, prefixLength })),
+    ...movedRoutes(namespace, port, bridge),
+  ];
   const starts = query.start.netns === netns && query.start.name === port.name;
   return {
     why:
@@ -136,4 +126,28 @@ function cure(
     changes,
     ...(starts ? { start: to } : {}),
   };
+}
+
+/** With its last address the port loses the routes that were set by hand: they follow to the bridge, those on the link first. */
+function movedRoutes(namespace: Namespace, port: Link, bridge: Link): Change[] {
+  return namespace.routes
+    .filter(({ family, table, protocol }) => family === 4 && table !== 'local' && protocol !== 'kernel')
+    .flatMap(({ destination, table, metric, source, nextHops: [hop] }): RouteChange[] =>
+      hop?.device === port.name
+        ? [
+            {
+              kind: 'route-replace',
+              netns: namespace.id,
+              destination,
+              device: bridge.name,
+              table,
+              metric,
+              ...(source === undefined ? {} : { source }),
+              ...(hop.gateway === undefined ? {} : { gateway: hop.gateway }),
+              ...(hop.flags.includes('onlink') ? { onLink: true } : {}),
+            },
+          ]
+        : [],
+    )
+    .sort((a, b) => Number(a.gateway !== undefined) - Number(b.gateway !== undefined));
 }

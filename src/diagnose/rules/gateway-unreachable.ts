@@ -4,7 +4,7 @@ import { netnsName, placeName } from '../../topology/naming.ts';
 import { addressesOf } from '../../topology/query.ts';
 import { routersAmong } from '../routers.ts';
 import type { Context, Cure, Rule } from '../rule.ts';
-import { coveringPrefix } from '../segment.ts';
+import { coveringPrefix, isOnLink } from '../segment.ts';
 
 export const gatewayUnreachable: Rule = {
   id: 'gateway-unreachable',
@@ -55,18 +55,24 @@ function rightGateway(context: Context, gate: OwnerGate): Cure | undefined {
   if (!route) return undefined;
   const addresses = routersAmong(topology, gate.asker.netns, gate.reached)
     .flatMap(({ link }) => addressesOf(link, 4).map(({ address }) => address))
-    .filter((address) => coveringPrefix(topology, gate.asker, address) !== undefined);
-  for (const gateway of addresses) {
-    const change: Change = {
+    .filter((address) => address !== gate.target);
+  const attempts = addresses.map((gateway): Change[] => [
+    {
       kind: 'route-replace',
       netns: gate.asker.netns,
       destination: route.route.destination,
       gateway,
-    };
-    if (context.passes([change]))
-      return { why: `the router of this segment has ${gateway}, not ${gate.target}`, changes: [change] };
-  }
-  return undefined;
+      table: route.route.table,
+      metric: route.route.metric,
+      // Outside the asker's own prefixes only a route marked so may go there.
+      ...(isOnLink(topology, gate.asker, gateway) ? {} : { device: gate.asker.name, onLink: true }),
+    },
+  ]);
+  const changes = context.best(attempts);
+  const [change] = changes ?? [];
+  return change?.kind === 'route-replace' && changes
+    ? { why: `the router of this segment has ${change.gateway}, not ${gate.target}`, changes }
+    : undefined;
 }
 
 /** A router on the segment that has no address there. */

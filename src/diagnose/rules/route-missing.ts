@@ -1,12 +1,12 @@
 import type { Change } from '../../topology/change.ts';
 import type { NetnsId } from '../../topology/model.ts';
 import { netnsName, placeName } from '../../topology/naming.ts';
-import { prefixAround, prefixContains } from '../../topology/prefix.ts';
-import { addressesOf, linkOf, namespaceOf, ownersOf } from '../../topology/query.ts';
+import { prefixAround } from '../../topology/prefix.ts';
+import { addressesOf, namespaceOf, ownersOf } from '../../topology/query.ts';
 import type { Place } from '../../trace/frame.ts';
 import { routersAmong, segmentOf } from '../routers.ts';
 import type { Context, Cure, Rule } from '../rule.ts';
-import { coveringPrefix } from '../segment.ts';
+import { isOnLink } from '../segment.ts';
 
 export const routeMissing: Rule = {
   id: 'route-missing',
@@ -53,37 +53,42 @@ where GATEWAY is the router's address on the same segment: for a container, usua
 /** A default route by a router of the segment, if the model's packet then gets on. */
 function defaultRoute(context: Context, asker: Place, reached: readonly Place[]): Cure | undefined {
   const { topology } = context;
-  const own = linkOf(topology, asker);
   const namespace = namespaceOf(topology, asker.netns);
-  if (!own || !namespace) return undefined;
-  const covered = (address: string) =>
-    addressesOf(own, 4).some((mine) => prefixContains(`${mine.address}/${mine.prefixLength}`, address));
+  if (!namespace) return undefined;
   const gateways = routersAmong(topology, asker.netns, reached)
     .flatMap(({ link }) => addressesOf(link, 4).map(({ address }) => address))
-    .filter(covered);
-  for (const gateway of gateways) {
-    const change: Change = { kind: 'route-add', netns: asker.netns, destination: '0.0.0.0/0', gateway };
-    if (context.passes([change])) return { why: `${gateway} is the router of this segment`, changes: [change] };
-  }
-  return undefined;
+    .filter((address) => isOnLink(topology, asker, address));
+  // Where there is a default route already, only the target's own network is missing.
+  const hasDefault = namespace.routes.some(
+    ({ family, table, destination }) => family === 4 && table === 'main' && destination === '0.0.0.0/0',
+  );
+  const destination = hasDefault ? networkOf(context) : '0.0.0.0/0';
+  const attempts = gateways.map((gateway): Change[] => [
+    { kind: 'route-add', netns: asker.netns, destination, gateway },
+  ]);
+  const changes = context.best(attempts);
+  return changes && { why: 'the router of this segment leads there', changes };
 }
 
 /** At a router: a route to the target's network by another router it shares a segment with, if the packet then gets on. */
 function routeOnwards(context: Context, netns: NetnsId): Cure | undefined {
-  const { topology, query } = context;
+  const { topology } = context;
   const namespace = namespaceOf(topology, netns);
-  const length = ownersOf(topology, query.destination)[0]?.address.prefixLength ?? 32;
-  const destination = prefixAround(query.destination, length);
+  const destination = networkOf(context);
+  const attempts: Change[][] = [];
   for (const link of namespace?.links ?? []) {
     if (!namespace || link.kind === 'loopback' || addressesOf(link, 4).length === 0) continue;
     const place = { netns, name: link.name };
     const gateways = routersAmong(topology, netns, segmentOf(topology, { namespace, link }))
       .flatMap((router) => addressesOf(router.link, 4).map(({ address }) => address))
-      .filter((address) => coveringPrefix(topology, place, address) !== undefined);
-    for (const gateway of gateways) {
-      const change: Change = { kind: 'route-add', netns, destination, gateway };
-      if (context.passes([change])) return { why: `${gateway} leads there`, changes: [change] };
-    }
+      .filter((address) => isOnLink(topology, place, address));
+    for (const gateway of gateways) attempts.push([{ kind: 'route-add', netns, destination, gateway }]);
   }
-  return undefined;
+  const changes = context.best(attempts);
+  return changes && { why: 'a router it shares a segment with leads there', changes };
+}
+
+/** The target's network, as its owner's interface has it; the address alone where that is not known. */
+function networkOf({ topology, query }: Context): string {
+  return prefixAround(query.destination, ownersOf(topology, query.destination)[0]?.address.prefixLength ?? 32);
 }

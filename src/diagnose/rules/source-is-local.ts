@@ -30,7 +30,7 @@ The price: on that interface a forged packet with this machine's own address is 
     otherwise: `If the source address is not one of this namespace, it is reverse-path-filter or route-return-missing.`,
   },
   evaluate(context) {
-    const { situation, topology } = context;
+    const { situation, topology, query } = context;
     if (situation.kind !== 'stopped' || situation.gate.kind !== 'source') return undefined;
     const { gate } = situation;
     if (gate.result.reason !== 'local-source') return undefined;
@@ -49,7 +49,7 @@ The price: on that interface a forged packet with this machine's own address is 
         gate.protocol === 'arp' ? ', silently' : ''
       }. Put the two ends into different namespaces, or let ${at} accept it.`,
       where: gate.place,
-      ...(holder && sentElsewhere(situation.leg, gate.place)
+      ...(holder && sentElsewhere(situation.leg, gate.place) && holder.address.address !== query.destination
         ? { cure: takeAway(topology, gate.place.netns, holder.link.name, holder.address) }
         : relaxed),
     };
