@@ -5,9 +5,11 @@
 import { type EchoQuery, expectPath } from '../path/expect.ts';
 import { type Gate, gateKey } from '../path/gate.ts';
 import type { Leg, Path } from '../path/model.ts';
-import { applyChanges, changeCommand } from '../topology/change.ts';
+import { applyChanges } from '../topology/apply-changes.ts';
+import { changeCommand } from '../topology/change.ts';
 import type { Topology } from '../topology/model.ts';
-import { netnsArgument, shellWord } from '../topology/naming.ts';
+import { commandIn, netnsArgument, shellWord } from '../topology/naming.ts';
+import { linkOf, ownersOf } from '../topology/query.ts';
 import { type EchoExchange, type Exchange, isAnswered } from '../trace/exchange.ts';
 import { type Coverage, placeKey } from '../trace/frame.ts';
 import { confidenceOf, evidenceFor } from './evidence.ts';
@@ -34,7 +36,7 @@ export function diagnose(input: DiagnosisInput): Diagnosis {
   const echoes = exchanges.filter((exchange): exchange is EchoExchange => exchange.kind === 'echo');
   const unanswered = echoes.find((exchange) => !isAnswered(exchange));
   const example = unanswered ?? echoes[0];
-  const query = { ...input.query, ...seenOf(example) };
+  const query = { ...input.query, ...seenOf(example, before, input.query.destination) };
   const path = expectPath(before, query);
   const progress = follow(path, example, exchanges, before);
   const shared = { query, topology: before, path, exchanges, coverage, ...optional({ after: input.after, example }) };
@@ -59,7 +61,11 @@ export function diagnose(input: DiagnosisInput): Diagnosis {
 }
 
 /** What the sightings decide of the path: which next hops were taken, and what the request's source became. */
-function seenOf(example: EchoExchange | undefined): Pick<EchoQuery, 'arrivedFrom' | 'leftBy'> {
+function seenOf(
+  example: EchoExchange | undefined,
+  topology: Topology,
+  destination: string,
+): Pick<EchoQuery, 'arrivedFrom' | 'leftBy'> {
   if (!example) return {};
   const journeys = [
     ...(example.request ? [example.request] : []),
@@ -67,7 +73,10 @@ function seenOf(example: EchoExchange | undefined): Pick<EchoQuery, 'arrivedFrom
     ...example.resolutions.map(({ request }) => request),
   ];
   const left = journeys.flatMap(({ sightings }) => sightings).filter(({ frame }) => frame.direction === 'out');
-  const arrivedFrom = example.request?.sightings.at(-1)?.packet.ip?.source;
+  // Only at the target is every rewriting done.
+  const targets = new Set(ownersOf(topology, destination).map(({ namespace }) => namespace.id));
+  const last = example.request?.sightings.findLast(({ frame }) => targets.has(frame.place.netns));
+  const arrivedFrom = last?.packet.ip?.source;
   return {
     leftBy: new Set(left.map(({ frame }) => placeKey(frame.place))),
     ...(arrivedFrom === undefined ? {} : { arrivedFrom }),
@@ -210,6 +219,9 @@ function findingOf(rule: Rule, claim: Claim, context: Context, progress?: Progre
 
 /** The command that traces again, from the namespace vdiag was started in. */
 function verifyCommand(topology: Topology, { start, destination }: EchoQuery): string {
+  const own = linkOf(topology, start)?.addresses.some(({ address }) => address === destination);
+  // vdiag refuses to trace to an interface's own address: ping shows it.
+  if (own) return commandIn(topology, start.netns, ['ping', '-c', '3', destination]);
   const words = ['vdiag', 'ping-trace', start.name, destination];
   if (start.netns !== topology.home) words.push('--netns', netnsArgument(topology, start.netns));
   return words.map(shellWord).join(' ');

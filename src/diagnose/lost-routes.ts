@@ -1,5 +1,6 @@
 /** The routes of a device vanish when it goes down: a route that is missing, or a wider one in its place, may have that cause. */
-import { applyChanges, type Change } from '../topology/change.ts';
+import { applyChanges } from '../topology/apply-changes.ts';
+import type { Change } from '../topology/change.ts';
 import type { Link, Topology } from '../topology/model.ts';
 import { prefixContains, prefixLength } from '../topology/prefix.ts';
 import { addressesOf, isUp, linkOf, namespaceOf } from '../topology/query.ts';

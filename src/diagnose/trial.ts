@@ -2,7 +2,8 @@
 import { type EchoQuery, expectPath } from '../path/expect.ts';
 import { type Gate, gateKey } from '../path/gate.ts';
 import type { Path } from '../path/model.ts';
-import { applyChanges, type Change } from '../topology/change.ts';
+import { applyChanges } from '../topology/apply-changes.ts';
+import type { Change } from '../topology/change.ts';
 import type { Topology } from '../topology/model.ts';
 import type { Context } from './rule.ts';
 

@@ -72,8 +72,9 @@ function nameIcmp(icmp: Icmp, ip: Ipv4 | Ipv6, run: RunIdentity | undefined): Na
       return { kind, identity: `${kind} ${ip.source} ${ip.destination} ${identifier} ${wireSequence}` };
     }
     case 'icmp-error': {
+      // A router may quote eight bytes of ICMP only (RFC 792): then the identifier is all there is to know the probe by.
       const quoted = icmp.quoted ? namePacket(icmp.quoted, run) : undefined;
-      const sequence = quoted?.sequence ?? quotedProbe(icmp.quoted, run);
+      const sequence = quoted?.sequence;
       const about = sequence === undefined ? (quoted?.identity ?? 'nothing') : `probe ${sequence}`;
       return {
         kind,
@@ -87,13 +88,6 @@ function nameIcmp(icmp: Icmp, ip: Ipv4 | Ipv6, run: RunIdentity | undefined): Na
     default:
       return { kind: 'other', identity: 'other' };
   }
-}
-
-/** A router may quote eight bytes of ICMP only (RFC 792): the identifier is all there is to know the probe by. */
-function quotedProbe(quoted: Packet | undefined, run: RunIdentity | undefined): number | undefined {
-  const icmp = quoted?.icmp;
-  if (!run || !icmp || icmp.identifier !== run.identifier || (icmp.data?.length ?? 0) > 0) return undefined;
-  return icmpKind(icmp) === 'echo-request' || icmpKind(icmp) === 'echo-reply' ? icmp.sequence : undefined;
 }
 
 function icmpKind(icmp: Icmp): SightingKind {
