@@ -10,15 +10,16 @@ export function wantsColor(command: Command): boolean {
 /** Installs what a command needs before it writes: a reader that went away (`| head`) is no error. */
 export function tolerateClosedPipe(stream: NodeJS.WriteStream): void {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    if (error.code === 'EPIPE' || stream === process.stderr) return;
+    process.stderr.write(`vdiag: cannot write the output: ${error.message}\n  make room, or write somewhere else\n`);
+    process.exitCode = 2;
   });
 }
 
 /** Resolves when the text has been handed over, or when nobody reads any more. */
 export function write(text: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    process.stdout.write(text, (error: NodeJS.ErrnoException | null | undefined) =>
-      error && error.code !== 'EPIPE' ? reject(error) : resolve(),
-    );
+  return new Promise((resolve) => {
+    // What went wrong is said by the handler of `tolerateClosedPipe`.
+    process.stdout.write(text, () => resolve());
   });
 }

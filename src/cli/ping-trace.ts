@@ -1,6 +1,7 @@
 /** vdiag ping-trace */
 import { writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { VdiagError } from '../linux/error.ts';
 import { reportJson } from '../report/json.ts';
 import { detectTerminal } from '../report/terminal.ts';
 import { reportText } from '../report/text.ts';
@@ -93,7 +94,17 @@ async function run(name: string, address: string, flags: Flags, command: Command
         ? json()
         : reportText(report, terminal, { verbose: flags.verbose === true, quiet: flags.quiet === true }),
     );
-    process.exitCode = report.diagnosis.outcome === 'healthy' ? 0 : 1;
+    process.exitCode ??= report.diagnosis.outcome === 'healthy' ? 0 : 1;
+  } catch (error) {
+    if (!interrupted.signal.aborted || error instanceof VdiagError) throw error;
+    throw new VdiagError(
+      'interrupted',
+      'interrupted before the first probe was sent',
+      'run it again and let it go on',
+      {
+        cause: error,
+      },
+    );
   } finally {
     process.off('SIGINT', stop);
     process.off('SIGTERM', stop);

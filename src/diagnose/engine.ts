@@ -4,20 +4,21 @@
  */
 import { type EchoQuery, expectPath } from '../path/expect.ts';
 import { type Gate, gateKey } from '../path/gate.ts';
-import type { Leg, Path } from '../path/model.ts';
+import type { Leg, Path, Step } from '../path/model.ts';
 import { applyChanges } from '../topology/apply-changes.ts';
 import { changeCommand } from '../topology/change.ts';
 import type { Topology } from '../topology/model.ts';
-import { commandIn, netnsArgument, shellWord } from '../topology/naming.ts';
+import { commandIn, netnsArgument, placeName, shellWord } from '../topology/naming.ts';
 import { linkOf, ownersOf } from '../topology/query.ts';
 import { type EchoExchange, type Exchange, isAnswered } from '../trace/exchange.ts';
 import { type Coverage, placeKey } from '../trace/frame.ts';
+import type { Sighting } from '../trace/sighting.ts';
 import { confidenceOf, evidenceFor } from './evidence.ts';
 import type { Diagnosis, Finding, Outcome } from './finding.ts';
 import { RULES } from './registry.ts';
-import type { Claim, Context, Rule } from './rule.ts';
+import type { Claim, Context, Rule, Situation } from './rule.ts';
 import { NO_TRIAL, trial } from './trial.ts';
-import { follow, gatesBetween, isCovered, type Progress, type Walked } from './walk.ts';
+import { follow, gatesBetween, isCovered, journeysOf, type Progress, strayed, type Walked } from './walk.ts';
 
 export interface DiagnosisInput {
   readonly query: EchoQuery;
@@ -87,8 +88,10 @@ type Shared = Omit<Context, 'situation' | 'passes' | 'best'>;
 
 function causesOf(input: DiagnosisInput, shared: Shared, progress: Progress, rules: readonly Rule[]): Finding[] {
   const { query, before, coverage } = input;
+  const stray = strayed(progress, shared.example);
+  if (stray) return lostElsewhere(shared, rules, stray);
   const between = gatesBetween(progress);
-  const stop = between.find(({ gate }) => stops(gate, progress));
+  const stop = between.find(({ gate, leg }) => stops(gate, progress, leg, shared));
   const last = progress.steps[progress.reached];
   const missing = progress.missing === undefined ? undefined : progress.steps[progress.missing];
   const leg = stop?.leg ?? missing?.leg ?? last?.leg ?? shared.path.legs[0];
@@ -114,7 +117,7 @@ function causesOf(input: DiagnosisInput, shared: Shared, progress: Progress, rul
     }
   }
   const undecided = between.filter(({ gate }) => gate.verdict !== 'pass').map(({ gate }) => gate);
-  const covered = isAbsenceProven(coverage, shared.path, missing);
+  const covered = isAbsenceProven(coverage, shared.path, missing) && !undecided.some(leavesMachine);
   const context: Context = {
     ...shared,
     situation: { kind: 'lost', covered, undecided, ...around, leg: lostLeg(last, missing) ?? leg },
@@ -124,10 +127,35 @@ function causesOf(input: DiagnosisInput, shared: Shared, progress: Progress, rul
   return answer ? [findingOf(answer.rule, answer.claim, context, progress)] : [];
 }
 
+/** Whether somebody answers is left to devices whose other end cannot be listened to from here. */
+function leavesMachine(gate: Gate): boolean {
+  return gate.kind === 'owner' && gate.outside.length > 0;
+}
+
 /** The place where it should have come next was listened to; the probing socket always is. */
 function isAbsenceProven(coverage: Coverage, path: Path, missing: Walked | undefined): boolean {
   if (missing === undefined) return path.end !== 'leaves';
   return missing.step.kind !== 'place' || isCovered(coverage, missing.step.place);
+}
+
+/** The packet went where the model does not follow: sightings alone say where it was last. */
+function lostElsewhere(shared: Shared, rules: readonly Rule[], { frame, kind }: Sighting): Finding[] {
+  const legKind = kind === 'echo-reply' ? 'echo-reply' : 'echo-request';
+  const { source, destination } = shared.example ?? { source: '', destination: shared.query.destination };
+  const leg: Leg = { kind: legKind, source, destination, steps: [] };
+  const last: Step = { kind: 'place', place: frame.place, direction: 'in' };
+  const situation: Situation = { kind: 'lost', covered: true, undecided: [], leg, last };
+  const context: Context = { ...shared, situation, ...NO_TRIAL };
+  const answer = firstClaim(rules, context);
+  const evidence = {
+    kind: 'sighting' as const,
+    text: `the packet was last sighted at ${placeName(shared.topology, frame.place)}, which is not on the way the routes and tables name`,
+    place: frame.place,
+    timeNs: frame.timeNs,
+  };
+  return answer
+    ? [findingOf(answer.rule, { ...answer.claim, confidence: 'possible', evidence: [evidence] }, context)]
+    : [];
 }
 
 /** Whose loss it is: the packet that was sighted last, unless it had arrived and another one waited for it. */
@@ -137,9 +165,13 @@ function lostLeg(last: Walked | undefined, missing: Walked | undefined): Leg | u
 }
 
 /** A gate that stops; also one that is left to others outside this machine, when nobody was sighted answering. */
-function stops(gate: Gate, progress: Progress): boolean {
+function stops(gate: Gate, progress: Progress, leg: Leg, { exchanges, topology }: Shared): boolean {
+  // Whatever the model knows of owners: an answer was sighted.
+  if (gate.kind === 'owner' && journeysOf({ ...leg, kind: 'arp-reply' }, undefined, exchanges).length > 0) return false;
   if (gate.verdict === 'stop') return true;
-  return gate.kind === 'owner' && gate.verdict === 'unknown' && progress.missing === undefined;
+  // The other end of a veth is on this machine: in a namespace that may not be entered, and nobody knows what is there.
+  const hidden = gate.kind === 'owner' && gate.outside.some((place) => linkOf(topology, place)?.kind === 'veth');
+  return gate.kind === 'owner' && gate.verdict === 'unknown' && progress.missing === undefined && !hidden;
 }
 
 /** Makes the cures on the model, one after the other, and names what would stop the packet then. */
@@ -224,6 +256,8 @@ function verifyCommand(topology: Topology, { start, destination }: EchoQuery): s
   if (own) return commandIn(topology, start.netns, ['ping', '-c', '3', destination]);
   const words = ['vdiag', 'ping-trace', start.name, destination];
   if (start.netns !== topology.home) words.push('--netns', netnsArgument(topology, start.netns));
+  // A name that looks like an option is none behind two dashes.
+  if (start.name.startsWith('-')) words.push('--', ...words.splice(2, 2));
   return words.map(shellWord).join(' ');
 }
 

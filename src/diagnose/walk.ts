@@ -124,6 +124,19 @@ function asked({ asker, source, destination }: Leg, exchanges: readonly Exchange
   );
 }
 
+/**
+ * The last sighting of the lost echo at a place that is not on the path, behind all that are: it went another way than the model's.
+ * A copy that a bridge flooded to somebody else is none.
+ */
+export function strayed({ steps, reached }: Progress, example: EchoExchange | undefined): Sighting | undefined {
+  const onPath = new Set(steps.flatMap(({ step }) => (step.kind === 'place' ? [placeKey(step.place)] : [])));
+  const last = steps[reached]?.sighting?.frame.timeNs ?? 0n;
+  const journey = example?.replies[0] ?? example?.request;
+  return journey?.sightings.findLast(
+    ({ frame }) => frame.packetType === 'host' && frame.timeNs > last && !onPath.has(placeKey(frame.place)),
+  );
+}
+
 /** Gates between the last step that was made and the first that should have been and was not. */
 export function gatesBetween({ steps, reached, missing }: Progress): { gate: Gate; leg: Leg; legIndex: number }[] {
   return steps

@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'missing-package'
   | 'unreadable'
   | 'lab'
+  | 'interrupted'
   | 'system-call';
 
 export class VdiagError extends Error {

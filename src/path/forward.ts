@@ -7,7 +7,7 @@ import { type NextHop, resolve } from './arp.ts';
 import type { EchoQuery } from './expect.ts';
 import { findRoute, type RouteFound, routeText } from './fib.ts';
 import type { RouteGate, UnmodelledGate } from './gate.ts';
-import { mayRewriteSource } from './hooks.ts';
+import { mayRewriteDestination, mayRewriteSource } from './hooks.ts';
 import { sendPacket } from './link.ts';
 import { filterGate, forwardingGate, sourceGate, ttlGate } from './stack.ts';
 import type { Trail } from './trail.ts';
@@ -97,6 +97,10 @@ function input(
       : undefined;
   }
   trail.add(gateStep(filterGate(world, port, 'prerouting')));
+  if (packet.kind === 'echo-request' && mayRewriteDestination(namespace, destination)) {
+    trail.add(gateStep(rewritten(world, port, destination)));
+    return undefined;
+  }
   const route = pickHop(namespace, findRoute(namespace, { destination, source, inputInterface: link.name }), query);
   if (route?.type === 'local') {
     trail.add(gateStep(sourceGate(world, port, 'ip', source, destination)), gateStep(filterGate(world, port, 'input')));
@@ -183,6 +187,22 @@ function unread(world: World, port: Port): UnmodelledGate {
     what: 'namespace',
     facts: [
       { text: `the routes and settings of the namespace ${placeName(world.topology, place)} is in were not read` },
+    ],
+  };
+}
+
+function rewritten(world: World, port: Port, destination: string): UnmodelledGate {
+  const place = placeOf(port);
+  return {
+    kind: 'unmodelled',
+    place,
+    verdict: 'unknown',
+    what: 'destination NAT',
+    facts: [
+      {
+        text: `a rule where ${placeName(world.topology, place)} is may send packets for ${destination} somewhere else`,
+        look: commandIn(world.topology, place.netns, ['nft', 'list', 'ruleset']),
+      },
     ],
   };
 }

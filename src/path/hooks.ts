@@ -1,5 +1,6 @@
 /** Which netfilter hooks have anything to say, from the ruleset as `nft -j` lists it (libnftables-json(5)). */
 import type { Namespace } from '../topology/model.ts';
+import { prefixContains } from '../topology/prefix.ts';
 import type { FilterGate } from './gate.ts';
 
 /** The names iptables gives to the chains at the hooks. */
@@ -34,6 +35,31 @@ export function mayRewriteSource(namespace: Namespace): boolean {
       /"(masquerade|snat)":|"(MASQUERADE|SNAT)"/.test(JSON.stringify(member(entry, 'rule') ?? null)),
     ) ?? false
   );
+}
+
+/** True when a rule may send a packet for this address somewhere else: dnat or redirect, not for TCP or UDP alone, and not for others. */
+export function mayRewriteDestination({ filters }: Namespace, destination: string): boolean {
+  const legacy = filters.iptablesLegacy?.split('\n') ?? [];
+  if (legacy.some((line) => /-j (DNAT|REDIRECT)\b/.test(line) && !/-p (tcp|udp|sctp)\b/.test(line))) return true;
+  return (filters.nftables ?? []).some((entry) => {
+    const rule = member(entry, 'rule');
+    const text = JSON.stringify(rule ?? null);
+    if (!/"(dnat|redirect)":|"(DNAT|REDIRECT)"/.test(text) || /"(tcp|udp|sctp)"/.test(text)) return false;
+    const expressions = member(rule, 'expr');
+    return !(Array.isArray(expressions) && expressions.some((expression) => isForAnother(expression, destination)));
+  });
+}
+
+/** `ip daddr` that does not cover the destination. */
+function isForAnother(expression: unknown, destination: string): boolean {
+  const match = member(expression, 'match');
+  const payload = member(member(match, 'left'), 'payload');
+  if (member(match, 'op') !== '==' || member(payload, 'field') !== 'daddr') return false;
+  const right = member(match, 'right');
+  const prefix = member(right, 'prefix');
+  const wanted =
+    typeof right === 'string' ? right : `${String(member(prefix, 'addr'))}/${String(member(prefix, 'len'))}`;
+  return /^[0-9.]+(\/[0-9]+)?$/.test(wanted) && !prefixContains(wanted, destination);
 }
 
 function chainAt(entry: unknown, hook: string): { table: string; name: string; drops: boolean }[] {

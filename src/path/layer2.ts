@@ -89,11 +89,14 @@ function receive(walk: Walk, port: Port, steps: readonly Step[]): Arrival[] {
     const bond = { namespace: port.namespace, link: master };
     return receive(walk, bond, [...steps, gateStep(unmodelled(world, bond)), placeStep(bond, 'in')]);
   }
-  const broadcast = frame.destination === BROADCAST;
+  return handUp(walk, port, steps, frame.destination === BROADCAST || frame.destination === port.link.mac);
+}
+
+/** To the device's own stack, and to the macvlans on it. */
+function handUp({ world, frame }: Walk, port: Port, steps: readonly Step[], accepted: boolean): Arrival[] {
   const children = childrenOf(world, port)
-    .filter((child) => broadcast || child.link.mac === frame.destination)
+    .filter((child) => frame.destination === BROADCAST || child.link.mac === frame.destination)
     .map((child) => arrival(child, [...steps, placeStep(child, 'in')], true));
-  const accepted = broadcast || frame.destination === port.link.mac;
   return [arrival(port, steps, accepted), ...children];
 }
 
@@ -109,7 +112,7 @@ function bridgeInput(walk: Walk, port: Port, bridge: Port, before: readonly Step
 function forward(walk: Walk, bridge: Port, ingress: Port | undefined, steps: readonly Step[]): Arrival[] {
   const { world, frame } = walk;
   const arrivals: Arrival[] = [];
-  const up = () => arrivals.push(arrival(bridge, [...steps, placeStep(bridge, 'in')], true));
+  const up = () => arrivals.push(...handUp(walk, bridge, [...steps, placeStep(bridge, 'in')], true));
   const ports = portsOf(bridge.namespace, bridge.link).map((link) => ({ namespace: bridge.namespace, link }));
   const out = (egress: Port) => {
     if (egress.link.name === ingress?.link.name && egress.link.port?.hairpin !== true) return;

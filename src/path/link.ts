@@ -42,8 +42,10 @@ export function sendPacket(
   );
   const owner = owners[0];
   if (!owner) {
-    const leaving = arrivals.find(({ reaches }) => reaches === 'outside');
-    if (leaving) return follow(trail, leaving);
+    // A router's address need be on no interface (169.254.1.1): what counts is that the router has the hardware address.
+    const router = hop.gateway ? taken[0] : undefined;
+    const onwards = router ?? arrivals.find(({ reaches }) => reaches === 'outside');
+    if (onwards) return follow(trail, onwards);
     const lost = taken[0] ?? arrivals[0];
     trail.add(...(lost?.steps ?? []), gateStep(neighbourGate(world, from, entry, undefined, 'stop')));
     return undefined;

@@ -103,7 +103,7 @@ function healthyHeadline(writer: Writer): string[] {
   const answer =
     probes.sent === 0
       ? `nothing stops ${safe(target.interface)} ${glyphs.arrow} ${safe(target.address)}`
-      : `${safe(target.address)} answers ${safe(target.interface)}: ${probes.received} of ${probes.sent}${rtt}`;
+      : `${safe(target.address)} answers ${safe(target.interface)}: ${probes.received} of ${probes.sent}${probes.duplicates > 0 ? `, ${probes.duplicates} duplicates` : ''}${rtt}`;
   const whole = path === '' ? answer : `${answer}, ${path}`;
   if (displayWidth(`${glyphs.healthy} ${whole}`) <= terminal.width || path === '')
     return signed(writer, 'good', glyphs.healthy, whole);

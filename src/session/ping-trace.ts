@@ -76,6 +76,7 @@ export async function recordPingTrace(options: PingTraceOptions): Promise<PingTr
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
   const link = startLink(before, start, options.interface);
+  refuseBroadcast(link, options.address);
   refuseOwnAddress(before, link, options.address);
 
   const token = new Uint8Array(randomBytes(TOKEN_LENGTH));
@@ -176,14 +177,40 @@ function startLink(topology: Topology, start: NetnsHandle, name: string): Link {
   throw new VdiagError('no-such-interface', `no such interface: ${name}`, hint);
 }
 
+/** The last address of a network is everybody's (RFC 919); networks of two have none (RFC 3021). */
+function refuseBroadcast(link: Link, address: string): void {
+  const target = parseAddress(address)?.value;
+  for (const { family, address: own, prefixLength } of link.addresses) {
+    const parsed = parseAddress(own);
+    if (family !== 4 || !parsed || prefixLength >= 31) continue;
+    const hosts = (1n << BigInt(32 - prefixLength)) - 1n;
+    if (target === (parsed.value | hosts))
+      throw new VdiagError(
+        'not-an-address',
+        `${address} is the broadcast address of ${link.name}'s network`,
+        'give the address of one host',
+      );
+  }
+}
+
 /** An interface's own address answers over lo, and nothing of it is to be seen on the interface. */
 function refuseOwnAddress(topology: Topology, link: Link, address: string): void {
-  if (link.kind === 'loopback' || !link.addresses.some((own) => own.address === address)) return;
-  const lo = namespaceOf(topology, topology.start)?.links.find(({ kind }) => kind === 'loopback');
+  const namespace = namespaceOf(topology, topology.start);
+  const lo = namespace?.links.find(({ kind }) => kind === 'loopback');
+  const own = (candidate: Link) => candidate.addresses.some((held) => held.address === address);
+  // A socket bound to lo gets nothing that is addressed to another interface's address.
+  const others = link.kind === 'loopback' && !own(link) && namespace?.links.some(own);
+  if (link.kind !== 'loopback' && address.startsWith('127.'))
+    throw new VdiagError(
+      'own-address',
+      `${address} is a loopback address: it never leaves by ${link.name}`,
+      `vdiag ping-trace ${lo?.name ?? 'lo'} ${address}`,
+    );
+  if (!others && (link.kind === 'loopback' || !own(link))) return;
   if (lo && isUp(lo))
     throw new VdiagError(
       'own-address',
-      `${address} is ${link.name}'s own address: it answers over ${lo.name}, whatever the network is like`,
+      `${address} is an address of this namespace: it answers over ${lo.name}, whatever the network is like`,
       'trace to it from another namespace or machine',
     );
 }

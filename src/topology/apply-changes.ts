@@ -122,7 +122,7 @@ function addAddress(
 }
 
 /** The kernel's own routes for an address: local, and the prefix it is in (fib_add_ifaddr). */
-function withRoutes(namespace: Namespace, device: string, { address, prefixLength }: Address): Namespace {
+function withRoutes(namespace: Namespace, device: string, { address, prefixLength, peer }: Address): Namespace {
   const route = (table: string, type: string, destination: string): Route => ({
     family: 4,
     table,
@@ -138,7 +138,7 @@ function withRoutes(namespace: Namespace, device: string, { address, prefixLengt
   const link = namespace.links.find(({ name }) => name === device);
   // Of a device that is down only the address itself is local; on lo the whole prefix is.
   if (prefixLength < 32 && link?.flags.includes('UP')) {
-    const around = prefixAround(address, prefixLength);
+    const around = prefixAround(peer ?? address, prefixLength);
     wanted.push(link.kind === 'loopback' ? route('local', 'local', around) : route('main', 'unicast', around));
   }
   const missing = wanted.filter(

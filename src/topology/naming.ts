@@ -16,6 +16,7 @@ export function netnsName(topology: Topology, id: NetnsId): string {
   const namespace = topology.namespaces.find((candidate) => candidate.id === id);
   const name = namespace?.names[0];
   if (name !== undefined) return name;
+  if (id === topology.home) return 'this namespace';
   const pid = namespace?.pids[0];
   return pid === undefined ? id : `pid ${pid}`;
 }

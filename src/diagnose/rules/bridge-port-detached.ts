@@ -106,15 +106,13 @@ function isRouted(namespace: Namespace, link: Link): boolean {
  * Bridges the end could belong to. A port is only suspected of being in the wrong bridge
  * when another bridge has the network's address and its own has none of it: two networks may use the same addresses.
  */
-function bridgesFor({ topology, query }: Context, namespace: Namespace, current: Link | undefined): Link[] {
+function bridgesFor({ situation }: Context, namespace: Namespace, current: Link | undefined): Link[] {
   const bridges = namespace.links.filter(({ kind, index }) => kind === 'bridge' && index !== current?.index);
   if (!current) return bridges;
-  const source = linkOf(topology, query.start)?.addresses.find(({ family }) => family === 4);
+  // Only an address that is asked for on the link can be missing from it for that reason.
+  if (situation.kind !== 'stopped' || situation.gate.kind !== 'owner') return [];
+  const { target } = situation.gate;
   const hasNetwork = (bridge: Link) =>
-    addressesOf(bridge, 4).some(
-      ({ address, prefixLength }) =>
-        prefixContains(`${address}/${prefixLength}`, query.destination) ||
-        (source !== undefined && prefixContains(`${address}/${prefixLength}`, source.address)),
-    );
+    addressesOf(bridge, 4).some(({ address, prefixLength }) => prefixContains(`${address}/${prefixLength}`, target));
   return hasNetwork(current) ? [] : bridges.filter(hasNetwork);
 }

@@ -28,6 +28,13 @@ where GATEWAY is the router's address on the same segment: for a container, usua
     if (situation.kind !== 'stopped') return undefined;
     const { gate, leg } = situation;
     if (gate.kind === 'owner' && gate.assumedOnLink) {
+      const here = gate.elsewhere.find(({ netns }) => netns === gate.asker.netns);
+      if (here)
+        return {
+          title: `${gate.target} is this namespace's own address, on ${placeName(topology, here)}: no route by ${gate.asker.name} leads there`,
+          summary: `a socket bound to ${gate.asker.name} looks for ${gate.target} on that interface's link, and asks ARP for it there. Unbound, it would answer over lo: ping it without -I.`,
+          where: gate.asker,
+        };
       const who = netnsName(topology, gate.asker.netns);
       const cure = defaultRoute(context, gate.asker, gate.reached);
       return {

@@ -1,10 +1,11 @@
 import type { Step } from '../../path/model.ts';
 import type { Change } from '../../topology/change.ts';
 import { netnsName, placeName } from '../../topology/naming.ts';
-import { prefixAround, prefixContains } from '../../topology/prefix.ts';
+import { prefixAround } from '../../topology/prefix.ts';
 import { addressesOf, linkOf, ownersOf } from '../../topology/query.ts';
 import type { Place } from '../../trace/frame.ts';
 import type { Context, Cure, Rule } from '../rule.ts';
+import { isOnLink } from '../segment.ts';
 
 export const routeReturnMissing: Rule = {
   id: 'route-return-missing',
@@ -63,14 +64,11 @@ function routeBack(context: Context, at: Place, sender: string): Cure | undefine
   const arriving = path.legs.findLast((leg) => leg.kind === 'echo-request' && leg.steps.some(isArrival));
   const from = arriving?.steps.find((step) => step.kind === 'place');
   const by = arriving?.steps.findLast(isArrival);
-  const own = by?.kind === 'place' ? linkOf(topology, by.place) : undefined;
   const router = from?.kind === 'place' ? linkOf(topology, from.place) : undefined;
   const gateway =
-    own &&
-    router &&
-    addressesOf(router, 4).find(({ address }) =>
-      addressesOf(own, 4).some((mine) => prefixContains(`${mine.address}/${mine.prefixLength}`, address)),
-    )?.address;
+    by?.kind === 'place' && router
+      ? addressesOf(router, 4).find(({ address }) => isOnLink(topology, by.place, address))?.address
+      : undefined;
   const direct = from?.kind === 'place' && from.place.netns === query.start.netns;
   const change: Change | undefined =
     gateway !== undefined && gateway !== sender
