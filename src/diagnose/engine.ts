@@ -88,10 +88,11 @@ type Shared = Omit<Context, 'situation' | 'passes' | 'best'>;
 
 function causesOf(input: DiagnosisInput, shared: Shared, progress: Progress, rules: readonly Rule[]): Finding[] {
   const { query, before, coverage } = input;
-  const stray = strayed(progress, shared.example);
-  if (stray) return lostElsewhere(shared, rules, stray);
   const between = gatesBetween(progress);
   const stop = between.find(({ gate, leg }) => stops(gate, progress, leg, shared));
+  // A wrong neighbour entry sends the packet elsewhere: then that is no surprise.
+  const stray = stop?.gate.kind === 'neighbour' ? undefined : strayed(progress, shared.example);
+  if (stray) return lostElsewhere(shared, rules, stray);
   const last = progress.steps[progress.reached];
   const missing = progress.missing === undefined ? undefined : progress.steps[progress.missing];
   const leg = stop?.leg ?? missing?.leg ?? last?.leg ?? shared.path.legs[0];

@@ -110,7 +110,7 @@ function bridgesFor({ situation }: Context, namespace: Namespace, current: Link 
   const bridges = namespace.links.filter(({ kind, index }) => kind === 'bridge' && index !== current?.index);
   if (!current) return bridges;
   // Only an address that is asked for on the link can be missing from it for that reason.
-  if (situation.kind !== 'stopped' || situation.gate.kind !== 'owner') return [];
+  if (situation.kind !== 'stopped' || situation.gate.kind !== 'owner' || situation.gate.assumedOnLink) return [];
   const { target } = situation.gate;
   const hasNetwork = (bridge: Link) =>
     addressesOf(bridge, 4).some(({ address, prefixLength }) => prefixContains(`${address}/${prefixLength}`, target));
