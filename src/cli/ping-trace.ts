@@ -67,6 +67,7 @@ export function pingTraceCommand(): Command {
     .addOption(
       new Option('--engine <engine>', 'how frames are captured').choices(['packet-ring', 'cap']).default('packet-ring'),
     )
+    .option('--no-drops', 'leave kernel drop events out (this version reads none)')
     .option('--json', 'one JSON document on standard output')
     .option('-w, --write <file.pcapng>', 'write what was captured, for Wireshark and for later')
     .option('--json-file <file>', 'write the JSON document to this file too')
