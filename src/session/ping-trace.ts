@@ -6,7 +6,8 @@ import { type Capture, openCapture } from '../capture/capture.ts';
 import { probeExpression, probeFilter } from '../capture/filter.ts';
 import { diagnose } from '../diagnose/engine.ts';
 import { VdiagError } from '../linux/error.ts';
-import { listNetns, type NetnsHandle, netnsOfThread, resolveNetns } from '../linux/netns.ts';
+import { listInterfaces } from '../linux/interfaces.ts';
+import { insideNetns, listNetns, type NetnsHandle, netnsOfThread, resolveNetns } from '../linux/netns.ts';
 import { openEchoProbe } from '../probe/echo.ts';
 import type { Report } from '../report/report.ts';
 import { isIpAddress, isMulticast, parseAddress } from '../topology/address.ts';
@@ -224,12 +225,11 @@ function listened(topology: Topology, handles: readonly NetnsHandle[], options: 
     const name = at < 0 ? probe : probe.slice(0, at);
     const inode = netns?.inode ?? namespaceOf(topology, topology.start)?.inode;
     const known = topology.namespaces.find((namespace) => namespace.inode === inode);
-    if (known && !known.links.some((link) => link.name === name))
-      throw new VdiagError(
-        'no-such-interface',
-        `no such interface: ${probe}`,
-        `there is ${known.links.map((link) => link.name).join(', ')}`,
-      );
+    // A namespace that is not connected was not read.
+    const names =
+      known?.links.map((link) => link.name) ?? (netns ? [...insideNetns(netns, listInterfaces).values()] : []);
+    if (!names.includes(name))
+      throw new VdiagError('no-such-interface', `no such interface: ${probe}`, `there is ${names.join(', ')}`);
     if (inode !== undefined && !wanted.includes(inode)) wanted.push(inode);
   }
   return wanted.flatMap((inode) => handles.find((handle) => handle.inode === inode) ?? []);

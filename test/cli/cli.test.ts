@@ -70,6 +70,11 @@ describe('what vdiag cannot do', () => {
     ['an unknown namespace', ['ping-trace', 'lo', '127.0.0.1', '--netns', 'nowhere-at-all'], 'nowhere-at-all'],
     ['an unknown command', ['ping-trac'], "unknown command 'ping-trac'"],
     ['an unknown option', ['ping-trace', 'lo', '127.0.0.1', '--nets', 'x'], "unknown option '--nets'"],
+    [
+      'a further place that is not there',
+      ['ping-trace', 'lo', '127.0.0.1', '--probe', 'nope7'],
+      'no such interface: nope7',
+    ],
     ['a count of zero', ['ping-trace', 'lo', '127.0.0.1', '-c', '0'], '1 to 65535'],
     ['half a count', ['ping-trace', 'lo', '127.0.0.1', '-c', '1.5'], '1 to 65535'],
     ['a size that no packet holds', ['ping-trace', 'lo', '127.0.0.1', '-s', '70000'], '0 to 65507'],
