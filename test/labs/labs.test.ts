@@ -20,7 +20,7 @@ const schema = new URL('../../schema/vdiag.report.schema.json', import.meta.url)
 const isReport = new Ajv2020({ strict: true, allowUnionTypes: true }).compile(JSON.parse(readFileSync(schema, 'utf8')));
 const TIMEOUT_MS = 90_000;
 /** What a cure set going (a port, a neighbour entry) has that long to settle. */
-const CURE_SETTLE_SECONDS = 0.5;
+const CURE_SETTLE_SECONDS = 1.5;
 
 describe.skipIf(typeof isolation === 'string')(`labs${typeof isolation === 'string' ? `: ${isolation}` : ''}`, () => {
   let before: unknown;
