@@ -4,7 +4,7 @@ import { expectPath } from '../path/expect.ts';
 import { type Gate, gateKey } from '../path/gate.ts';
 import type { Leg, LegKind, Step } from '../path/model.ts';
 import { commandIn, placeName } from '../topology/naming.ts';
-import { type Place, placeKey } from '../trace/frame.ts';
+import type { Place } from '../trace/frame.ts';
 import type { Sighting } from '../trace/sighting.ts';
 import { icmpName } from '../wire/icmp-name.ts';
 import type { Confidence, Evidence } from './finding.ts';
@@ -160,9 +160,4 @@ function isWatched({ coverage }: Context, missing: Step | undefined, gatePlace: 
   return (
     isCovered(coverage, place) && !coverage.lost.some(({ netns, frames }) => netns === gatePlace.netns && frames > 0)
   );
-}
-
-/** True when two places are the same interface. */
-export function isSamePlace(a: Place, b: Place): boolean {
-  return placeKey(a) === placeKey(b);
 }

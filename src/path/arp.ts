@@ -6,7 +6,7 @@ import { ipv4Setting, ownersOf } from '../topology/query.ts';
 import { chooseSource, findRoute, isLocal, routeText } from './fib.ts';
 import type { ArpAnswerGate, Gate } from './gate.ts';
 import { type Arrival, BROADCAST, transmit } from './layer2.ts';
-import type { Step } from './model.ts';
+import { type Step, stepKey } from './model.ts';
 import { sourceGate, stackGate } from './stack.ts';
 import type { Trail } from './trail.ts';
 import { gateStep, learnNeighbour, type Port, placeOf, usableNeighbour, type World } from './world.ts';
@@ -186,10 +186,7 @@ function merged(arrivals: readonly Arrival[]): Step[] {
           : steps.filter((step) => step.kind !== 'place' || step.place.netns !== port.namespace.id),
       )
       .filter((step) => {
-        const key =
-          step.kind === 'gate'
-            ? `${step.gate.kind} ${step.gate.place.netns}/${step.gate.place.name} ${'direction' in step.gate ? step.gate.direction : ''}`
-            : `${step.kind} ${step.place.netns}/${step.place.name} ${step.kind === 'place' ? step.direction : ''}`;
+        const key = stepKey(step);
         if (seen.has(key)) return false;
         seen.add(key);
         return true;

@@ -5,7 +5,7 @@ import type { NextHop, Resolved } from './arp.ts';
 import { isLocal } from './fib.ts';
 import type { NeighbourGate } from './gate.ts';
 import { type Arrival, BROADCAST, transmit } from './layer2.ts';
-import type { Step } from './model.ts';
+import { type Step, stepKey } from './model.ts';
 import type { Trail } from './trail.ts';
 import { gateStep, type Port, placeOf, type World } from './world.ts';
 
@@ -78,18 +78,11 @@ function proxies({ namespace, link }: Port): boolean {
 }
 
 function commonLength(a: readonly Step[], b: readonly Step[]): number {
-  let length = 0;
-  while (length < a.length && length < b.length && sameStep(a[length], b[length])) length++;
-  return length;
-}
-
-function sameStep(a: Step | undefined, b: Step | undefined): boolean {
-  const name = (step: Step | undefined) => {
-    if (!step) return '';
-    const place = step.kind === 'gate' ? step.gate.place : step.place;
-    return `${step.kind} ${place.netns}/${place.name} ${step.kind === 'place' ? step.direction : step.kind === 'gate' ? step.gate.kind : ''}`;
-  };
-  return name(a) === name(b);
+  const differs = a.findIndex((step, index) => {
+    const other = b[index];
+    return other === undefined || stepKey(step) !== stepKey(other);
+  });
+  return differs === -1 ? a.length : differs;
 }
 
 function neighbourGate(

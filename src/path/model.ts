@@ -33,6 +33,18 @@ export interface Path {
   readonly end: 'delivered' | 'stopped' | 'leaves' | 'unknown';
 }
 
+/** One string per step of a way: two frames whose ways share a beginning share these. */
+export function stepKey(step: Step): string {
+  const { netns, name } = step.kind === 'gate' ? step.gate.place : step.place;
+  const direction =
+    step.kind === 'place'
+      ? step.direction
+      : step.kind === 'gate' && 'direction' in step.gate
+        ? step.gate.direction
+        : '';
+  return `${step.kind} ${step.kind === 'gate' ? step.gate.kind : ''} ${netns}/${name} ${direction}`;
+}
+
 /** Every place of the path once, in the order of first mention: the columns of the ladder. */
 export function placesOf(path: Path): Place[] {
   const seen = new Map<string, Place>();
