@@ -1,0 +1,167 @@
+/** The flows of a survey: who speaks to whom with what, by which ways, and how the requests among them fared. */
+import { Kind } from './glance.ts';
+
+/** What a flow is made of. */
+export const Family = { arp: 0, echo: 1, icmp: 2, neighbour: 3, other: 4 } as const;
+
+/** Of a `Kind`. */
+export function familyOf(kind: number): number {
+  switch (kind) {
+    case Kind.arpRequest:
+    case Kind.arpReply:
+      return Family.arp;
+    case Kind.echoRequest:
+    case Kind.echoReply:
+      return Family.echo;
+    case Kind.icmpError:
+    case Kind.icmp:
+      return Family.icmp;
+    case Kind.solicitation:
+    case Kind.advertisement:
+      return Family.neighbour;
+    default:
+      return Family.other;
+  }
+}
+
+/** Flows beyond these are taken together, as number 0. */
+const MOST_FLOWS = 1 << 19;
+const FIRST_FLOWS = 1 << 10;
+/** Different ways kept for each flow; the packets of further ones are counted all the same. */
+const WAYS_PER_FLOW = 3;
+
+/** The record of a flow, in 32-bit words: a cache line. Round trips are single floats, nanoseconds. */
+const WORDS = 16;
+const SOURCE = 0;
+const TARGET = 1;
+const FAMILY = 2;
+const PACKETS = 3;
+const WAY = 4;
+const WAY_PACKETS = WAY + WAYS_PER_FLOW;
+const REQUESTS = WAY_PACKETS + WAYS_PER_FLOW;
+const ANSWERED = REQUESTS + 1;
+const FURTHER = ANSWERED + 1;
+const RTT_SUM = FURTHER + 1;
+const RTT_MIN = RTT_SUM + 1;
+const RTT_MAX = RTT_MIN + 1;
+
+export interface Flow {
+  /** Numbers of `AddressTable`. */
+  readonly source: number;
+  readonly target: number;
+  /** Of `Family`. */
+  readonly family: number;
+  readonly packets: number;
+  /** The first few ways its packets took. */
+  readonly ways: readonly { readonly way: number; readonly packets: number }[];
+  /** Requests among them, and how many a reply came back for; replies beyond the first. */
+  readonly requests: number;
+  readonly answered: number;
+  readonly furtherReplies: number;
+  /** Round trip where the asker is, nanoseconds; absent when nothing was answered. */
+  readonly rttNs?: { readonly min: number; readonly avg: number; readonly max: number };
+}
+
+export class FlowTable {
+  /** How many there are, number 0 among them. */
+  size = 1;
+  #words = new Int32Array(FIRST_FLOWS * WORDS);
+  #floats = new Float32Array(this.#words.buffer);
+  #slots = new Int32Array(FIRST_FLOWS * 2);
+
+  /** The flow's number; it is made if there is none. */
+  find(source: number, target: number, family: number): number {
+    const words = this.#words;
+    const mask = this.#slots.length - 1;
+    let hash = Math.imul(Math.imul(source, 0x9e3779b1) ^ target, 0x85ebca6b) ^ (family * 0x3c6ef372);
+    hash ^= hash >>> 15;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const flow = this.#slots[slot] ?? 0;
+      if (flow === 0) return this.#add(slot, source, target, family);
+      const at = flow * WORDS;
+      if (words[at + SOURCE] === source && words[at + TARGET] === target && words[at + FAMILY] === family) return flow;
+    }
+  }
+
+  get(flow: number): Flow {
+    const at = flow * WORDS;
+    const word = (field: number) => this.#words[at + field] ?? 0;
+    const float = (field: number) => this.#floats[at + field] ?? 0;
+    const ways = [];
+    for (let index = 0; index < WAYS_PER_FLOW; index++)
+      if (word(WAY_PACKETS + index) > 0) ways.push({ way: word(WAY + index), packets: word(WAY_PACKETS + index) });
+    const answered = word(ANSWERED);
+    return {
+      source: word(SOURCE),
+      target: word(TARGET),
+      family: word(FAMILY),
+      packets: word(PACKETS),
+      ways,
+      requests: word(REQUESTS),
+      answered,
+      furtherReplies: word(FURTHER),
+      ...(answered > 0 ? { rttNs: { min: float(RTT_MIN), avg: float(RTT_SUM) / answered, max: float(RTT_MAX) } } : {}),
+    };
+  }
+
+  /** One more packet of the flow. */
+  count(flow: number, way: number): void {
+    const words = this.#words;
+    const at = flow * WORDS;
+    words[at + PACKETS] = (words[at + PACKETS] ?? 0) + 1;
+    for (let index = 0; index < WAYS_PER_FLOW; index++) {
+      const packets = words[at + WAY_PACKETS + index] ?? 0;
+      if (packets > 0 && words[at + WAY + index] !== way) continue;
+      words[at + WAY + index] = way;
+      words[at + WAY_PACKETS + index] = packets + 1;
+      return;
+    }
+  }
+
+  ask(flow: number): void {
+    const at = flow * WORDS + REQUESTS;
+    this.#words[at] = (this.#words[at] ?? 0) + 1;
+  }
+
+  /** A reply to a request that had one already. */
+  answerAgain(flow: number): void {
+    const at = flow * WORDS + FURTHER;
+    this.#words[at] = (this.#words[at] ?? 0) + 1;
+  }
+
+  /** @param roundTrip nanoseconds */
+  answer(flow: number, roundTrip: number): void {
+    const at = flow * WORDS;
+    const floats = this.#floats;
+    const answered = (this.#words[at + ANSWERED] ?? 0) + 1;
+    this.#words[at + ANSWERED] = answered;
+    floats[at + RTT_SUM] = (floats[at + RTT_SUM] ?? 0) + roundTrip;
+    if (answered === 1 || roundTrip < (floats[at + RTT_MIN] ?? 0)) floats[at + RTT_MIN] = roundTrip;
+    if (answered === 1 || roundTrip > (floats[at + RTT_MAX] ?? 0)) floats[at + RTT_MAX] = roundTrip;
+  }
+
+  #add(slot: number, source: number, target: number, family: number): number {
+    if (this.size >= MOST_FLOWS) return 0;
+    const flow = this.size++;
+    const at = flow * WORDS;
+    this.#words[at + SOURCE] = source;
+    this.#words[at + TARGET] = target;
+    this.#words[at + FAMILY] = family;
+    this.#slots[slot] = flow;
+    if (this.size * WORDS === this.#words.length) this.#grow();
+    return flow;
+  }
+
+  #grow(): void {
+    const words = new Int32Array(this.#words.length * 2);
+    words.set(this.#words);
+    this.#words = words;
+    this.#floats = new Float32Array(words.buffer);
+    this.#slots = new Int32Array(this.#slots.length * 2);
+    const size = this.size;
+    this.size = 1;
+    // Finding them again, in order, gives each the number it had.
+    for (let at = WORDS; at < size * WORDS; at += WORDS)
+      this.find(words[at + SOURCE] ?? 0, words[at + TARGET] ?? 0, words[at + FAMILY] ?? 0);
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * Where packets were lost: where they ended although others like them went further. Nothing is lost that is not known to go on: a
+ * packet may end because it has arrived.
+ */
+import type { EndedPacket, OpenRequest, Survey } from './survey.ts';
+
+/** What says where a packet should have come next. */
+export type Basis =
+  /** Others of the same flow went there. */
+  | 'flow'
+  /** What came back took this way, reversed. */
+  | 'reverse'
+  /** Nearly all packets that came this far went there. */
+  | 'others';
+
+/** Between two places: numbers of the survey. */
+export interface Gap {
+  readonly last: number;
+  readonly next: number;
+  readonly basis: Basis;
+}
+
+export interface LostPacket extends Gap {
+  readonly packet: EndedPacket;
+}
+
+/** How an exchange failed. */
+export type Failure =
+  /** An ICMP error came instead of a reply. */
+  | 'refused'
+  /** The request did not go on. */
+  | 'request-lost'
+  /** The reply did not come back. */
+  | 'reply-lost'
+  /** The request was not seen to be lost, and no reply was sighted. */
+  | 'unanswered';
+
+export interface FailedExchange {
+  readonly request: OpenRequest;
+  readonly failure: Failure;
+  /** Where the packet was sighted last. */
+  readonly last: number;
+  readonly gap?: Gap;
+}
+
+/** Packets that must have gone on for each that did not, before the few are taken for lost. */
+const CLEAR_MAJORITY = 19;
+/** More packets of one flow than this are not lost one by one: all of them end there for a reason. */
+const FEW = 3;
+
+export class Losses {
+  readonly #survey: Survey;
+  readonly #others = new Map<number, Gap | undefined>();
+  readonly #orders = new Map<number, number[]>();
+
+  constructor(survey: Survey) {
+    this.#survey = survey;
+  }
+
+  /** Every packet that was lost for sure, in order of time. */
+  packets(): LostPacket[] {
+    const open = new Set(this.#survey.open.map(({ frame }) => frame));
+    const lost: LostPacket[] = [];
+    for (const packet of this.#survey.ended) {
+      // A request that was answered has arrived, wherever it was sighted last.
+      if (isRequestKind(packet.kind) && !open.has(packet.frame)) continue;
+      const gap = this.#gap(packet.way, packet.flow);
+      if (gap) lost.push({ packet, ...gap });
+    }
+    return lost.sort((a, b) => a.packet.ns - b.packet.ns);
+  }
+
+  /** How the request came to have no reply. */
+  failure(request: OpenRequest): FailedExchange {
+    const { flow, way, replyWay, error } = request;
+    const { source, target, family } = this.#survey.flows.get(flow);
+    if (error) return { request, failure: 'refused', last: this.#last(way) };
+    if (replyWay !== 0) {
+      const last = this.#last(replyWay);
+      const back = this.#survey.flows.find(target, source, family);
+      const asker = this.#survey.ways.way(way).first;
+      const gap = this.#gap(replyWay, back) ?? { last, next: asker, basis: 'reverse' as const };
+      return { request, failure: 'reply-lost', last, gap };
+    }
+    const gap = this.#gap(way, flow) ?? this.#byReverse(way, source, target);
+    if (gap) return { request, failure: 'request-lost', last: gap.last, gap };
+    return { request, failure: 'unanswered', last: this.#last(way) };
+  }
+
+  order(way: number): number[] {
+    let order = this.#orders.get(way);
+    if (order === undefined) {
+      order = this.#survey.ways.order(way);
+      this.#orders.set(way, order);
+    }
+    return order;
+  }
+
+  #last(way: number): number {
+    return this.order(way).at(-1) ?? 0;
+  }
+
+  /** Where packets that end on this way should have come next: by their own flow, or by all others. */
+  #gap(way: number, flow: number): Gap | undefined {
+    const { flows, ways } = this.#survey;
+    const { ways: taken, packets } = flows.get(flow);
+    if (flow !== 0)
+      for (const { way: other } of taken) {
+        const next = ways.isPart(way, other) ? this.#next(way, other) : undefined;
+        if (next !== undefined) return { last: this.#last(way), next, basis: 'flow' };
+      }
+    return flow === 0 || packets <= FEW ? this.#byOthers(way) : undefined;
+  }
+
+  #byOthers(way: number): Gap | undefined {
+    if (this.#others.has(way)) return this.#others.get(way);
+    const { ways } = this.#survey;
+    let further = 0;
+    let most = 0;
+    let next: number | undefined;
+    for (const { id } of ways.ways) {
+      if (!ways.isPart(way, id)) continue;
+      const packets = ways.packets[id] ?? 0;
+      const beyond = this.#next(way, id);
+      if (beyond === undefined) continue;
+      further += packets;
+      if (packets > most) {
+        most = packets;
+        next = beyond;
+      }
+    }
+    const clear = further >= CLEAR_MAJORITY * (ways.packets[way] ?? 0);
+    const gap: Gap | undefined =
+      clear && next !== undefined ? { last: this.#last(way), next, basis: 'others' } : undefined;
+    this.#others.set(way, gap);
+    return gap;
+  }
+
+  /** What the target sent to the source, by whatever protocol, came by this way: so the request would have taken it the other way round. */
+  #byReverse(way: number, source: number, target: number): Gap | undefined {
+    const { flows } = this.#survey;
+    const order = this.order(way);
+    for (const family of FAMILIES) {
+      const { ways: taken } = flows.get(flows.find(target, source, family));
+      for (const { way: back } of taken) {
+        const expected = [...this.order(back)].reverse();
+        const last = expected.findLast((place) => order.includes(place));
+        if (last === undefined || expected[0] !== order[0]) continue;
+        const next = expected[expected.indexOf(last) + 1];
+        if (next !== undefined) return { last: this.#last(way), next, basis: 'reverse' };
+      }
+    }
+    return undefined;
+  }
+
+  /** The first place of way `whole` behind all places of its part; undefined when the part has a hole instead of an end. */
+  #next(part: number, whole: number): number | undefined {
+    const { places } = this.#survey.ways.way(part);
+    const order = this.order(whole);
+    for (let at = 0; at < places.length; at++) if (!places.includes(order[at] ?? -1)) return undefined;
+    return order[places.length];
+  }
+}
+
+const FAMILIES = [0, 1, 2, 3, 4];
+
+function isRequestKind(kind: number): boolean {
+  return kind === 1 || kind === 3 || kind === 6;
+}

@@ -1,0 +1,373 @@
+/**
+ * A survey of a whole capture, in one pass and in bounded memory: who spoke to whom, by which ways the packets went, what was asked and
+ * answered, and where packets ended. It finds where to look; what it finds is then looked at frame by frame (`trace/`, `diagnose/`).
+ */
+import { AddressTable } from './addresses.ts';
+import { ClaimTable, macAt } from './claims.ts';
+import { type Asked, type ClosedExchange, ExchangeTable } from './exchanges.ts';
+import { FlowTable, familyOf } from './flows.ts';
+import { Glance, Kind } from './glance.ts';
+import { type ClosedPacket, PacketTable } from './packets.ts';
+import { WayTable } from './ways.ts';
+
+/** Places beyond these are taken for one. */
+export const MOST_PLACES = 4096;
+/** Stamps of one packet at neighbouring places may be reversed by this much, nanoseconds. */
+const STAMP_SLACK_NS = 5_000;
+/** Time that goes back by more than this begins a new recording: files were put one behind the other. */
+const NEW_RECORDING_NS = 6e10;
+/** Packets and exchanges written down one by one; all are counted. */
+const MOST_RECORDS = 1 << 16;
+const MOST_ERRORS = 4096;
+const MOST_QUOTES = 1 << 14;
+const MOST_REPEATED = 1024;
+const TARGET_LINK_LAYER_ADDRESS = 2;
+
+/** A packet that ended before others of its way did. */
+export interface EndedPacket {
+  readonly kind: number;
+  readonly flow: number;
+  readonly way: number;
+  readonly echo: number;
+  readonly frame: number;
+  readonly ns: number;
+}
+
+/** A request without a reply that came back to where it was asked. */
+export interface OpenRequest {
+  readonly flow: number;
+  readonly echo: number;
+  readonly ns: number;
+  readonly frame: number;
+  readonly way: number;
+  /** Way of the reply that got lost, 0 where none was sighted. */
+  readonly replyWay: number;
+  readonly replyFrame: number;
+  /** The ICMP error that came instead. */
+  readonly error?: IcmpError;
+}
+
+/** ICMP errors alike. */
+export interface IcmpError {
+  /** Addresses: who sent it, and who sent what it quotes to whom. */
+  readonly from: number;
+  readonly source: number;
+  readonly target: number;
+  readonly version: 4 | 6;
+  readonly type: number;
+  readonly code: number;
+  /** Next-hop MTU, where the message has one. */
+  readonly mtu: number;
+  packets: number;
+  readonly frame: number;
+  readonly place: number;
+}
+
+/** A packet that a place saw more often than it should. */
+export interface Repeated {
+  readonly flow: number;
+  readonly kind: number;
+  readonly group: boolean;
+  packets: number;
+  /** Of one packet: most repetitions, and most of them with a falling TTL. */
+  worst: number;
+  circles: number;
+  frame: number;
+}
+
+export interface PlaceCount {
+  frames: number;
+  firstNs: number;
+  lastNs: number;
+  inward: number;
+  outward: number;
+}
+
+export class Survey {
+  readonly addresses = new AddressTable();
+  readonly flows = new FlowTable();
+  readonly ways = new WayTable();
+  readonly claims = new ClaimTable();
+  readonly places: PlaceCount[] = [];
+  readonly ended: EndedPacket[] = [];
+  readonly open: OpenRequest[] = [];
+  /** All of them, also those that were not written down. */
+  openCount = 0;
+  readonly errors = new Map<string, IcmpError>();
+  readonly repeated = new Map<number, Repeated>();
+  frames = 0;
+  followed = 0;
+  packetCount = 0;
+  firstNs = Number.NaN;
+  lastNs = 0;
+  /** Times that went back: files put one behind the other. */
+  recordings = 1;
+
+  readonly #glance = new Glance();
+  readonly #packets: PacketTable;
+  readonly #exchanges: ExchangeTable;
+  readonly #asked: Asked = { flow: 0, source: 0, target: 0, family: 0, echo: 0 };
+  readonly #scratch = new Uint16Array(MOST_PLACES);
+  /** Where packets of an address begin, by majority: the place and its lead. */
+  #origin = new Uint16Array(1024);
+  #lead = new Int32Array(1024);
+  /** Errors by what they quote: `flow echo`. */
+  readonly #quotes = new Map<string, IcmpError>();
+
+  constructor() {
+    this.#packets = new PacketTable((packet) => this.#close(packet), MOST_PLACES);
+    this.#exchanges = new ExchangeTable(this.flows, (exchange) => this.#settle(exchange));
+  }
+
+  /** Packets and exchanges that were given up before their time: too many were under way. */
+  get closedEarly(): number {
+    return this.#packets.closedEarly + this.#exchanges.closedEarly;
+  }
+
+  /** Exact sums of all round trips, nanoseconds, by `Family`. */
+  get roundTrips() {
+    return this.#exchanges.roundTrips;
+  }
+
+  /** Replies to nothing that was asked in the capture. */
+  get orphans(): number {
+    return this.#exchanges.orphans;
+  }
+
+  /**
+   * Takes a frame.
+   * @param place its number, from 0
+   * @param direction as in `epb_flags`: 0 unknown, 1 in, 2 out
+   * @param ns nanoseconds from any fixed time on; frames come in order of time, more or less
+   * @param frame its number, to find it again
+   */
+  add(
+    view: DataView,
+    start: number,
+    end: number,
+    linkType: number,
+    place: number,
+    direction: number,
+    ns: number,
+    frame: number,
+  ): void {
+    this.frames++;
+    const where = place < MOST_PLACES ? place : MOST_PLACES - 1;
+    this.#count(where, direction, ns);
+    const glance = this.#glance;
+    if (!glance.look(view, start, end, linkType)) return;
+    this.followed++;
+    if (!this.#packets.add(glance, where, direction & 3, ns, frame)) return;
+    const source = this.addresses.intern(view, glance.sourceAt, glance.addressLength);
+    const target = this.addresses.intern(view, glance.targetAt, glance.addressLength);
+    this.#packets.name(source, target);
+    if (glance.kind !== Kind.other) this.#read(view, end, source, target, where, frame);
+  }
+
+  /** No more frames come. */
+  finish(): void {
+    this.#packets.finish();
+    this.#exchanges.finish();
+    this.claims.finish();
+  }
+
+  /** Where packets of this address begin, by most of them; undefined when none was seen. */
+  origin(address: number): number | undefined {
+    return (this.#lead[address] ?? 0) > 0 ? this.#origin[address] : undefined;
+  }
+
+  #count(place: number, direction: number, ns: number): void {
+    let count = this.places[place];
+    if (count === undefined) {
+      while (this.places.length <= place)
+        this.places.push({ frames: 0, firstNs: Number.NaN, lastNs: Number.NaN, inward: 0, outward: 0 });
+      count = this.places[place];
+      if (count === undefined) return;
+    }
+    if (count.frames++ === 0) count.firstNs = ns;
+    count.lastNs = ns;
+    if (direction === 1) count.inward++;
+    else if (direction === 2) count.outward++;
+    if (ns > this.lastNs || this.frames === 1) {
+      if (this.frames === 1) this.firstNs = ns;
+      this.lastNs = ns;
+    } else if (ns < this.lastNs - NEW_RECORDING_NS) {
+      this.#packets.finish();
+      this.#exchanges.finish();
+      this.recordings++;
+      this.lastNs = ns;
+      if (ns < this.firstNs) this.firstNs = ns;
+    } else if (ns < this.firstNs) this.firstNs = ns;
+  }
+
+  /** What a first sighting says beyond its addresses. */
+  #read(view: DataView, end: number, source: number, target: number, place: number, frame: number): void {
+    const glance = this.#glance;
+    switch (glance.kind) {
+      case Kind.arpRequest:
+      case Kind.arpReply: {
+        // A probe (RFC 5227) has no sender address yet.
+        if (this.addresses.isUnspecified(source)) return;
+        this.#claim(view, source, macAt(view, glance.messageAt + 8), place, frame);
+        return;
+      }
+      case Kind.advertisement: {
+        const option = glance.messageAt + 24;
+        if (option + 8 > end || view.getUint16(option) !== TARGET_LINK_LAYER_ADDRESS * 256 + 1) return;
+        this.#claim(view, source, macAt(view, option + 2), place, frame);
+        return;
+      }
+      case Kind.icmpError:
+        this.#quote(view, end, source, target, place, frame);
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** A hardware address of zero is one that was not recorded. */
+  #claim(view: DataView, address: number, mac: number, place: number, frame: number): void {
+    const { ethernetAt } = this.#glance;
+    if (mac === 0) return;
+    const ethernet = ethernetAt < 0 ? Number.NaN : macAt(view, ethernetAt + 6) || Number.NaN;
+    this.claims.add(address, mac, ethernet, frame, place);
+  }
+
+  #quote(view: DataView, end: number, from: number, to: number, place: number, frame: number): void {
+    const { messageAt, addressLength } = this.#glance;
+    const version = addressLength === 4 ? 4 : 6;
+    const quoted = messageAt + 8;
+    const header = version === 4 ? (quoted < end ? (view.getUint8(quoted) & 15) * 4 : 20) : 40;
+    if (quoted + header + 8 > end) return;
+    const type = view.getUint8(messageAt);
+    const code = view.getUint8(messageAt + 1);
+    const addressesAt = quoted + (version === 4 ? 12 : 8);
+    const source = this.addresses.intern(view, addressesAt, addressLength);
+    const target = this.addresses.intern(view, addressesAt + addressLength, addressLength);
+    const key = `${from} ${source} ${target} ${type} ${code}`;
+    let error = this.errors.get(key);
+    if (error === undefined) {
+      if (this.errors.size >= MOST_ERRORS) return;
+      const tooBig = version === 4 ? type === 3 && code === 4 : type === 2;
+      const mtu = !tooBig ? 0 : version === 4 ? view.getUint16(messageAt + 6) : view.getUint32(messageAt + 4);
+      error = { from, source, target, version, type, code, mtu, packets: 0, frame, place };
+      this.errors.set(key, error);
+    }
+    error.packets++;
+    const protocol = view.getUint8(quoted + (version === 4 ? 9 : 6));
+    if (protocol !== (version === 4 ? 1 : 58) || this.#quotes.size >= MOST_QUOTES) return;
+    const echo = view.getUint32(quoted + header + 4) | 0;
+    const flow = this.flows.find(source, target, familyOf(Kind.echoRequest));
+    this.#quotes.set(`${flow} ${echo}`, error);
+    void to;
+  }
+
+  #close(packet: ClosedPacket): void {
+    this.packetCount++;
+    const { kind, source, target, echo, count, places, times, directions, frame } = packet;
+    const first = this.#begin(packet);
+    const way = this.ways.add(places, times, directions, count, first, packet.group, this.#scratch);
+    const family = familyOf(kind);
+    const flow = this.flows.find(source, target, family);
+    this.flows.count(flow, way);
+    if (packet.repeats > 0) this.#repeat(packet, flow);
+    let start = times[0] ?? 0;
+    for (let index = 0; index < count; index++) if (places[index] === first) start = times[index] ?? 0;
+    const asked = this.#asked;
+    asked.family = family;
+    asked.echo = echo;
+    // A gratuitous ARP announcement (RFC 5227) asks nobody and answers nobody.
+    if (source !== target) {
+      if (isRequest(kind)) {
+        asked.flow = flow;
+        asked.source = source;
+        asked.target = target;
+        this.#exchanges.ask(asked, start, way, first, frame);
+      } else if (isReply(kind)) {
+        asked.source = target;
+        asked.target = source;
+        this.#exchanges.reply(asked, start, way, frame, places, times, count);
+      }
+    }
+    this.#end(kind, flow, way, echo, frame, start);
+  }
+
+  /** Where the packet began: where its sender's packets begin, when the stamps leave that open. */
+  #begin({ source, places, times, count, group }: ClosedPacket): number {
+    const earliest = places[0] ?? 0;
+    if (source >= this.#origin.length) this.#growOrigins(source);
+    const lead = this.#lead[source] ?? 0;
+    const origin = this.#origin[source] ?? 0;
+    const open = count > 1 && (times[1] ?? 0) - (times[0] ?? 0) <= STAMP_SLACK_NS;
+    if (lead === 0) {
+      const first = open ? this.ways.usualFirst(places, count, group, this.#scratch) : earliest;
+      this.#origin[source] = first;
+      this.#lead[source] = 1;
+      return first;
+    }
+    if (origin === earliest) {
+      this.#lead[source] = lead + 1;
+      return earliest;
+    }
+    if (open) {
+      const start = times[0] ?? 0;
+      for (let index = 1; index < count; index++)
+        if (places[index] === origin && (times[index] ?? 0) - start <= STAMP_SLACK_NS) return origin;
+    }
+    this.#lead[source] = lead - 1;
+    return earliest;
+  }
+
+  /** Writes a packet down that may have been lost: unless it is known that packets of its way end there. */
+  #end(kind: number, flow: number, way: number, echo: number, frame: number, ns: number): void {
+    if (this.ended.length < MOST_RECORDS && this.ways.mayEndEarly(way))
+      this.ended.push({ kind, flow, way, echo, frame, ns });
+  }
+
+  #repeat(packet: ClosedPacket, flow: number): void {
+    const known = this.repeated.get(flow);
+    if (known === undefined) {
+      if (this.repeated.size >= MOST_REPEATED) return;
+      const { kind, group, frame, repeats, circles } = packet;
+      this.repeated.set(flow, { flow, kind, group, packets: 1, worst: repeats, circles, frame });
+      return;
+    }
+    known.packets++;
+    if (packet.repeats > known.worst) {
+      known.worst = packet.repeats;
+      known.frame = packet.frame;
+    }
+    if (packet.circles > known.circles) known.circles = packet.circles;
+  }
+
+  #settle(exchange: ClosedExchange): void {
+    const { flow, echo, requestNs, requestFrame, requestWay, replies, replyWay, replyFrame } = exchange;
+    const key = this.#quotes.size === 0 ? '' : `${flow} ${echo}`;
+    const error = key === '' ? undefined : this.#quotes.get(key);
+    if (error !== undefined) this.#quotes.delete(key);
+    if (exchange.reached) return;
+    this.openCount++;
+    if (this.open.length >= MOST_RECORDS) return;
+    const lostReply = replies > 0 ? { replyWay, replyFrame } : { replyWay: 0, replyFrame: 0 };
+    const open = { flow, echo, ns: requestNs, frame: requestFrame, way: requestWay, ...lostReply };
+    this.open.push(error === undefined ? open : { ...open, error });
+  }
+
+  #growOrigins(address: number): void {
+    const capacity = 2 ** Math.ceil(Math.log2(address + 1));
+    const origin = new Uint16Array(capacity);
+    origin.set(this.#origin);
+    const lead = new Int32Array(capacity);
+    lead.set(this.#lead);
+    this.#origin = origin;
+    this.#lead = lead;
+  }
+}
+
+function isRequest(kind: number): boolean {
+  return kind === Kind.echoRequest || kind === Kind.arpRequest || kind === Kind.solicitation;
+}
+
+function isReply(kind: number): boolean {
+  return kind === Kind.echoReply || kind === Kind.arpReply || kind === Kind.advertisement;
+}
