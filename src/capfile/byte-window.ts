@@ -39,6 +39,13 @@ export class ByteWindow {
     return this.end - this.start;
   }
 
+  /** Drops what is there: the next bytes are those from `offset` on in the file. */
+  restart(offset: number): void {
+    this.start = 0;
+    this.end = 0;
+    this.#base = offset;
+  }
+
   /** Adds a chunk behind what is unread. Memory is bounded by the largest unread rest plus the largest chunk. */
   append(chunk: Uint8Array): void {
     this.room(chunk.length).set(chunk);

@@ -4,17 +4,10 @@
  *     while (cursor.next(window)) look at window.bytes from cursor.start to cursor.end
  */
 import type { NetnsId } from '../topology/model.ts';
-import type { Direction, Frame, PacketType, Place } from '../trace/frame.ts';
+import type { Direction, PacketType, Place } from '../trace/frame.ts';
 import type { ByteWindow } from './byte-window.ts';
-import {
-  CHECKSUM_NOT_READY,
-  INBOUND,
-  LINKTYPE_ETHERNET,
-  OUTBOUND,
-  RAW_IP_LINKTYPES,
-  RECEPTION_SHIFT,
-} from './pcapng-format.ts';
-import { type CaptureInterface, clockTimeNs } from './pcapng-interface.ts';
+import { type CaptureInterface, clockTimeNs } from './capture-interface.ts';
+import { CHECKSUM_NOT_READY, INBOUND, OUTBOUND, RECEPTION_SHIFT } from './pcapng-format.ts';
 import { nameToPlace } from './place-name.ts';
 import type { CaptureProblem } from './problem.ts';
 
@@ -22,8 +15,11 @@ import type { CaptureProblem } from './problem.ts';
 export interface FrameCursor {
   /** Goes to the next frame. False: the window must be given more bytes first, or, when `stopped`, there is none. */
   next(window: ByteWindow): boolean;
-  /** Says that no more bytes come: what is left in the window is a record cut off. */
-  finish(window: ByteWindow): void;
+  /**
+   * Says that no more bytes come: what is left in the window is a record cut off.
+   * @param cause why they end, where it is not the end of the file (a damaged gzip file): a problem in any case
+   */
+  finish(window: ByteWindow, cause?: string): void;
   readonly stopped: boolean;
 
   /** The frame is `window.bytes` from `start` to `end`. */
@@ -35,11 +31,50 @@ export interface FrameCursor {
   /** Of the frame's record, bytes from the start of the file. */
   readonly offset: number;
   readonly source: CaptureInterface;
-  /** Time stamp in ticks of `source.clock`, two 32-bit halves; 0 for a frame without one. */
+  /** Time stamp in ticks of `source.clock`, two 32-bit halves; for a frame without one, that of the frame before. */
   readonly ticksHigh: number;
   readonly ticksLow: number;
-  /** `epb_flags`, 0 where the file says nothing. */
+  /** As `epb_flags`, also from a cooked header; 0 where the file says nothing. */
   readonly flags: number;
+  /** `epb_packetid`, two 32-bit halves; 0 where there is none. vdiag writes the journey there. */
+  readonly packetIdHigh: number;
+  readonly packetIdLow: number;
+
+  /** Comments on the frame. */
+  frameComments(window: ByteWindow): readonly string[];
+  /** The frame it stands on, to come back to. */
+  mark(): CaptureMark;
+  /** What is known of the file so far. */
+  summary(): CaptureSummary;
+  /** A second cursor over the same file: the same interfaces, whose packets it does not count again. */
+  again(): RevisitingCursor;
+}
+
+export interface RevisitingCursor extends FrameCursor {
+  /** The next `next`, on a window whose bytes start at the mark's offset, stands on the mark's frame. */
+  goTo(mark: CaptureMark): void;
+}
+
+/** A frame to go back to. Cheap: a few numbers, and what it shares with its neighbours. */
+export interface CaptureMark {
+  /** Of the frame's record in the uncompressed file, bytes. */
+  readonly offset: number;
+  /** The frame's number in the file, from 1. */
+  readonly number: number;
+  readonly source: CaptureInterface;
+  readonly ticksHigh: number;
+  readonly ticksLow: number;
+  readonly section: SectionPoint;
+}
+
+/** What every record of a section depends on. */
+export interface SectionPoint {
+  readonly little: boolean;
+  /** Sections before this one. */
+  readonly index: number;
+  /** Interfaces described before this section, and described so far, its own among them. */
+  readonly firstInterface: number;
+  readonly interfaces: number;
 }
 
 /** What can be said of a whole file, or of the part of it that could be read. */
@@ -49,7 +84,7 @@ export interface CaptureSummary {
   readonly comments: readonly string[];
   /** Packet records read, those skipped among them. */
   readonly frames: number;
-  /** Packets that cannot be handed on, by LINKTYPE_ number. */
+  /** Packets that no cursor stood on, by LINKTYPE_ number. */
   readonly skippedLinkTypes: ReadonlyMap<number, number>;
   /** Packets whose record is larger than vdiag keeps in memory. */
   readonly oversized: number;
@@ -70,18 +105,12 @@ export interface PlaceOptions {
   readonly place?: (source: CaptureInterface) => Place;
 }
 
-/** The place of an interface: by its name, or by its number where it has none. */
+/** The place of an interface: by its name, or by the kernel's number, or by its own where it has neither. */
 export function placeOfInterface(source: CaptureInterface, options: PlaceOptions): Place {
   if (options.place) return options.place(source);
   const home = options.home ?? '';
-  if (source.name === '') return { netns: home, name: `interface ${source.index}` };
+  if (source.name === '') return { netns: home, name: `interface ${source.kernelIndex ?? source.index}` };
   return nameToPlace(source.name, home, options.namespaces);
-}
-
-/** How `Frame.bytes` starts for a link type; undefined: no reader here can make a frame of it. */
-export function frameLinkType(linkType: number, addedHeader: number): Frame['linkType'] {
-  if (addedHeader > 0 || RAW_IP_LINKTYPES.has(linkType)) return 'raw-ip';
-  return linkType === LINKTYPE_ETHERNET ? 'ethernet' : undefined;
 }
 
 const receptionTypes: readonly PacketType[] = ['unknown', 'host', 'multicast', 'broadcast', 'other-host'];

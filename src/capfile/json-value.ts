@@ -39,6 +39,11 @@ export class JsonValue {
     return this.value;
   }
 
+  truth(): boolean {
+    if (typeof this.value !== 'boolean') this.fail('true or false');
+    return this.value;
+  }
+
   /** One of these texts. */
   word<W extends string>(...words: readonly W[]): W {
     const found = words.find((word) => word === this.value);

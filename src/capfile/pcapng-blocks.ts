@@ -67,9 +67,26 @@ export class PcapngBlocks {
     return false;
   }
 
-  /** Says that no more bytes come: what is left in the window is a block cut off. */
-  finish(window: ByteWindow): void {
+  /** Goes on at a block whose section is known. */
+  resume(little: boolean): void {
+    this.little = little;
+    this.#begun = true;
+    this.#passOver = 0;
+    this.#passedLength = 0;
+    this.stopped = false;
+  }
+
+  /**
+   * Says that no more bytes come: what is left in the window is a block cut off.
+   * @param cause why they end, where it is not the end of the file
+   */
+  finish(window: ByteWindow, cause?: string): void {
     if (this.stopped) return;
+    if (cause !== undefined) {
+      if (this.#passedLength === 0) this.offset = window.offset;
+      this.stop(cause);
+      return;
+    }
     const { unread } = window;
     if (this.#passedLength > 0) this.#stopCut(this.#passOver + TRAILER - unread, this.#passedLength);
     else if (unread === 0 && this.#begun) this.stopped = true;

@@ -1,6 +1,8 @@
 /** Stands on the packets of a pcapng file, in place: enhanced, simple and obsolete packet blocks. */
 import type { ByteWindow } from './byte-window.ts';
-import type { FrameCursor } from './frame-cursor.ts';
+import { type CaptureInterface, clockTicks, clockTimeNs, InterfaceTable } from './capture-interface.ts';
+import { cookedFlags, cookedInterface } from './cooked.ts';
+import type { CaptureMark, CaptureSummary, RevisitingCursor, SectionPoint } from './frame-cursor.ts';
 import { PcapngBlocks } from './pcapng-blocks.ts';
 import {
   COMMENT,
@@ -12,7 +14,7 @@ import {
   SECTION_HEADER,
   SIMPLE_PACKET,
 } from './pcapng-format.ts';
-import { type CaptureInterface, readInterface, readStatistics } from './pcapng-interface.ts';
+import { readInterface, readStatistics } from './pcapng-interface.ts';
 import { optionText, padded, readOptions } from './pcapng-option.ts';
 
 /** Interfaces of all sections together. */
@@ -22,8 +24,9 @@ const LONGEST_COMMENT = 4096;
 /** Obsolete packet block: it is not known how many were lost. */
 const UNKNOWN_DROPS = 0xffff;
 const BAD_OPTION = 'an option claims more bytes than its block has';
+const FIRST_SECTION: SectionPoint = { little: true, index: -1, firstInterface: 0, interfaces: 0 };
 
-export class PcapngCursor implements FrameCursor {
+export class PcapngCursor implements RevisitingCursor {
   start = 0;
   end = 0;
   originalLength = 0;
@@ -31,28 +34,34 @@ export class PcapngCursor implements FrameCursor {
   ticksHigh = 0;
   ticksLow = 0;
   flags = 0;
-  /** False for a simple packet block: it has no time stamp. */
-  timed = true;
   /** `epb_packetid`, two 32-bit halves; 0 where there is none. vdiag writes the journey there. */
   packetIdHigh = 0;
   packetIdLow = 0;
   /** Packets lost between this one and the one before it at the same interface (`epb_dropcount`). */
   dropCount = 0;
 
-  readonly interfaces: CaptureInterface[] = [];
-  /** Of section headers. */
-  readonly comments: string[] = [];
   /** Packets whose block is too large to be kept. */
   oversized = 0;
 
   readonly #blocks = new PcapngBlocks();
-  /** Sections so far, and the index of the first interface of this one. */
-  #sections = 0;
-  #sectionBase = 0;
+  readonly #table: InterfaceTable;
+  /** 0 when another cursor has counted the packets before. */
+  readonly #count: 0 | 1;
+  /** Of section headers. */
+  readonly #comments: string[] = [];
+  readonly #skipped = new Map<number, number>();
+  #untimed = 0;
+  #section = FIRST_SECTION;
   #source: CaptureInterface | undefined;
   #optionsAt = 0;
   #optionsEnd = 0;
   #commented = false;
+
+  /** @param table of the cursor that read the file before */
+  constructor(table?: InterfaceTable) {
+    this.#table = table ?? new InterfaceTable();
+    this.#count = table === undefined ? 1 : 0;
+  }
 
   get offset(): number {
     return this.#blocks.offset;
@@ -60,10 +69,6 @@ export class PcapngCursor implements FrameCursor {
 
   get stopped(): boolean {
     return this.#blocks.stopped;
-  }
-
-  get problems() {
-    return this.#blocks.problems;
   }
 
   get source(): CaptureInterface {
@@ -79,11 +84,42 @@ export class PcapngCursor implements FrameCursor {
     return false;
   }
 
-  finish(window: ByteWindow): void {
-    this.#blocks.finish(window);
+  finish(window: ByteWindow, cause?: string): void {
+    this.#blocks.finish(window, cause);
   }
 
-  /** Comments on the frame. */
+  mark(): CaptureMark {
+    const { offset, number, source, ticksHigh, ticksLow } = this;
+    return { offset, number, source, ticksHigh, ticksLow, section: this.#section };
+  }
+
+  again(): PcapngCursor {
+    return new PcapngCursor(this.#table);
+  }
+
+  goTo({ number, source, ticksHigh, ticksLow, section }: CaptureMark): void {
+    this.number = number - 1;
+    this.#source = source;
+    this.ticksHigh = ticksHigh;
+    this.ticksLow = ticksLow;
+    this.#section = section;
+    this.#blocks.resume(section.little);
+  }
+
+  summary(): CaptureSummary {
+    const { problems } = this.#blocks;
+    return {
+      interfaces: this.#table.all,
+      comments: this.#comments,
+      frames: this.number,
+      skippedLinkTypes: this.#skipped,
+      oversized: this.oversized,
+      untimed: this.#untimed,
+      problems: problems.first,
+      problemCount: problems.count,
+    };
+  }
+
   frameComments(window: ByteWindow): string[] {
     if (!this.#commented) return [];
     const options = readOptions(window.view, this.#blocks.little, this.#optionsAt, this.#optionsEnd) ?? [];
@@ -135,24 +171,29 @@ export class PcapngCursor implements FrameCursor {
     // 1.2 was written by some programs for a while, and means 1.0.
     if (major !== 1 || (minor !== 0 && minor !== 2))
       return this.#blocks.stop(`pcapng version ${major}.${minor} is not known: vdiag reads 1.0`);
-    this.#sections++;
-    this.#sectionBase = this.interfaces.length;
+    const { index, interfaces } = this.#section;
+    this.#section = { little, index: index + 1, firstInterface: interfaces, interfaces };
     const options = readOptions(window.view, little, at + 24, end);
     if (options === undefined) return this.#blocks.leaveOut(BAD_OPTION);
     for (const option of options)
-      if (option.code === COMMENT && this.comments.length < MOST_COMMENTS)
-        this.comments.push(optionText(window.bytes, option, LONGEST_COMMENT));
+      if (option.code === COMMENT && this.#comments.length < MOST_COMMENTS)
+        this.#comments.push(optionText(window.bytes, option, LONGEST_COMMENT));
     return false;
   }
 
   #readInterface(view: DataView): false {
     const { at, end, little } = this.#blocks;
-    const index = this.interfaces.length;
-    if (index >= MOST_INTERFACES) return this.#blocks.stop(`more than ${MOST_INTERFACES} interfaces`);
-    const place = { index, section: this.#sections - 1, id: index - this.#sectionBase };
+    const section = this.#section;
+    const { described, all } = this.#table;
+    const number = section.interfaces;
+    if (number >= MOST_INTERFACES) return this.#blocks.stop(`more than ${MOST_INTERFACES} interfaces`);
+    this.#section = { ...section, interfaces: number + 1 };
+    // Read before, by the cursor that this one goes back over.
+    if (number < described.length) return false;
+    const place = { index: all.length, section: section.index, id: number - section.firstInterface };
     const options = readOptions(view, little, at + 16, end);
     // Without its options the interface must still be there: packets name it by its number.
-    this.interfaces.push(readInterface(view, little, at, options ?? [], place));
+    this.#table.describe(readInterface(view, little, at, options ?? [], place));
     return options === undefined && this.#blocks.leaveOut(BAD_OPTION);
   }
 
@@ -167,7 +208,9 @@ export class PcapngCursor implements FrameCursor {
   }
 
   #interface(id: number): CaptureInterface | undefined {
-    return this.interfaces[this.#sectionBase + id];
+    const { firstInterface, interfaces } = this.#section;
+    const at = firstInterface + id;
+    return at < interfaces ? this.#table.described[at] : undefined;
   }
 
   #readPacket(view: DataView, at: number, end: number, id: number): boolean {
@@ -175,23 +218,30 @@ export class PcapngCursor implements FrameCursor {
     const captured = view.getUint32(at + 20, little);
     const original = view.getUint32(at + 24, little);
     if (!this.#takeData(id, at + 28, end, captured, original)) return false;
-    this.timed = true;
     this.ticksHigh = view.getUint32(at + 12, little);
     this.ticksLow = view.getUint32(at + 16, little);
     this.#readPacketOptions(view, at + 28 + padded(captured), end);
-    return true;
+    return this.#readHeader(view);
   }
 
   /** Always of the section's first interface; the captured length follows from its snap length. */
   #readSimplePacket(view: DataView, at: number, end: number): boolean {
     const original = view.getUint32(at + 8, this.#blocks.little);
     const captured = Math.min(original, this.#interface(0)?.snapLength || original);
+    const before = this.#source;
     if (!this.#takeData(0, at + 12, end, captured, original)) return false;
-    this.timed = false;
-    this.ticksHigh = 0;
-    this.ticksLow = 0;
+    this.#untimed++;
+    if (before !== undefined) this.#takeTime(before, this.source);
     this.#readPacketOptions(view, end, end);
-    return true;
+    return this.#readHeader(view);
+  }
+
+  /** The time of the frame before, on this one's clock: a simple packet block has none of its own. */
+  #takeTime(before: CaptureInterface, source: CaptureInterface): void {
+    if (before.clock === source.clock) return;
+    const ticks = clockTicks(source.clock, clockTimeNs(before.clock, this.ticksHigh, this.ticksLow));
+    this.ticksHigh = Number(ticks >> 32n);
+    this.ticksLow = Number(ticks & 0xffffffffn);
   }
 
   #takeData(id: number, data: number, end: number, captured: number, original: number): boolean {
@@ -203,11 +253,29 @@ export class PcapngCursor implements FrameCursor {
       return this.#blocks.leaveOut(`a packet claims ${captured} captured bytes in a block that has ${end - data}`);
     if (captured < source.addedHeader)
       return this.#blocks.leaveOut(`a packet of ${captured} captured bytes lacks the header that was added to it`);
+    source.packets += this.#count;
+    if (source.frameLinkType === undefined) {
+      this.#skipped.set(source.linkType, (this.#skipped.get(source.linkType) ?? 0) + 1);
+      return false;
+    }
     this.#source = source;
-    source.packets++;
     this.start = data + source.addedHeader;
     this.end = data + captured;
     this.originalLength = Math.max(0, original - source.addedHeader);
+    return true;
+  }
+
+  /** What a cooked header says: direction, and one interface among all that were recorded as one. */
+  #readHeader(view: DataView): true {
+    const recorded = this.source;
+    if (recorded.frameLinkType === 'ethernet') return true;
+    const { start, end } = this;
+    this.flags = cookedFlags(recorded, view, start, end, this.flags);
+    const kernelIndex = cookedInterface(recorded, view, start, end);
+    if (kernelIndex === 0) return true;
+    const source = this.#table.named(recorded, kernelIndex);
+    if (source !== recorded) source.packets += this.#count;
+    this.#source = source;
     return true;
   }
 

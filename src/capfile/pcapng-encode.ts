@@ -46,14 +46,14 @@ export function writeTime(view: DataView, at: number, timeNs: bigint): void {
 }
 
 /** Bytes the options take, with the end-of-options mark; none for no options. */
-function optionsLength(options: readonly OptionValue[]): number {
+export function optionsLength(options: readonly OptionValue[]): number {
   return options.length === 0
     ? 0
     : options.reduce((sum, { value }) => sum + OPTION_HEADER + padded(value.length), OPTION_HEADER);
 }
 
 /** Writes them at `at`, little endian, into bytes that are zero. */
-function writeOptions(bytes: Uint8Array, at: number, options: readonly OptionValue[]): void {
+export function writeOptions(bytes: Uint8Array, at: number, options: readonly OptionValue[]): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let next = at;
   for (const { code, value } of options) {

@@ -62,10 +62,8 @@ export const reception = { unspecified: 0, unicast: 1, multicast: 2, broadcast: 
 export const RECEPTION_SHIFT = 2;
 export const CHECKSUM_NOT_READY = 1 << 9;
 
-/** Link types (https://www.tcpdump.org/linktypes.html) that hold what `Frame.bytes` holds. */
+/** The link type of all that vdiag writes (https://www.tcpdump.org/linktypes.html). */
 export const LINKTYPE_ETHERNET = 1;
-/** LINKTYPE_RAW, IPV4, IPV6, and the numbers DLT_RAW has on some systems. */
-export const RAW_IP_LINKTYPES: ReadonlySet<number> = new Set([101, 228, 229, 12, 14]);
 
 /**
  * `if_hardware` of a device without link layer (tun, wireguard) in a file vdiag wrote: tcpdump reads no file with two link types, so

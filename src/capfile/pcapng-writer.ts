@@ -5,6 +5,7 @@
  */
 import type { NetnsId } from '../topology/model.ts';
 import { type Coverage, type Frame, type Place, placeKey } from '../trace/frame.ts';
+import { asEthernet } from './ethernet-frame.ts';
 import {
   bigintOption,
   block,
@@ -16,34 +17,29 @@ import {
 } from './pcapng-encode.ts';
 import {
   BYTE_ORDER_MAGIC,
-  CHECKSUM_NOT_READY,
   COMMENT,
-  ENHANCED_PACKET,
   ETHERNET_HEADER,
-  INBOUND,
   INTERFACE_DESCRIPTION,
   INTERFACE_STATISTICS,
   interfaceOption,
   LINKTYPE_ETHERNET,
-  OUTBOUND,
-  packetOption,
-  RECEPTION_SHIFT,
-  reception,
   SECTION_HEADER,
   SYNTHETIC_ETHERNET,
   sectionOption,
   statisticsOption,
 } from './pcapng-format.ts';
-import { padded } from './pcapng-option.ts';
+import { type FrameNote, type PacketSource, packetEncoder } from './pcapng-packet.ts';
 import { placeDescription, placeToName } from './place-name.ts';
 
 /** Bytes kept of a packet: tcpdump's default, more than any Linux device hands over. */
 export const SNAP_LENGTH = 262144;
 const NANOSECONDS = 9;
-const ETHERTYPE_IPV4 = 0x0800;
-const ETHERTYPE_IPV6 = 0x86dd;
+/** Places remembered by identity. */
+const MOST_PLACES = 4096;
 const VERSION_AT = 12;
 const UNKNOWN_SECTION_LENGTH = 0xffff_ffff_ffff_ffffn;
+
+export type { FrameNote } from './pcapng-packet.ts';
 
 export interface PcapngWriterOptions {
   /** Interfaces of this namespace are written by their name alone, those of others as NAME@NETNS. */
@@ -59,14 +55,8 @@ export interface PcapngWriterOptions {
    * tcpdump refuses a file without any.
    */
   readonly places?: readonly Place[];
-}
-
-/** What is known of a frame beside its bytes. */
-export interface FrameNote {
-  /** The journey, from 1: `epb_packetid`, the same wherever the packet was sighted. */
-  readonly journey?: number;
-  /** Begin them with a rule's id: `frame.comment contains "bridge-port-owns-ip"` then finds the frame. */
-  readonly comments?: readonly string[];
+  /** Bytes kept of a packet; the same for every interface. Default and most: `SNAP_LENGTH`; least: `ETHERNET_HEADER`. */
+  readonly snapLength?: number;
 }
 
 export interface PcapngWriter {
@@ -78,35 +68,45 @@ export interface PcapngWriter {
   end(coverage?: Pick<Coverage, 'fromNs' | 'untilNs' | 'lost'>): Uint8Array;
 }
 
-interface Interface {
-  readonly id: number;
+interface Interface extends PacketSource {
   readonly place: Place;
   frames: number;
   lastNs: bigint;
 }
 
 export function createPcapngWriter(options: PcapngWriterOptions): PcapngWriter {
+  const snapLength = Math.max(ETHERNET_HEADER, Math.min(options.snapLength ?? SNAP_LENGTH, SNAP_LENGTH));
+  const encode = packetEncoder(snapLength);
   const interfaces = new Map<string, Interface>();
+  // A capture gives every frame of an interface the same place: no text has to be made for each of them.
+  const ethernet = new Map<Place, Interface>();
+  const withoutLink = new Map<Place, Interface>();
   /** The interface and, the first time, the block that describes it. */
-  const interfaceOf = (place: Place, linkType: Frame['linkType']): [Interface, Uint8Array[]] => {
-    const key = `${linkType ?? 'ethernet'} ${placeKey(place)}`;
+  const interfaceOf = (place: Place, rawIp: boolean): [Interface, Uint8Array[]] => {
+    const key = `${rawIp} ${placeKey(place)}`;
+    const byPlace = rawIp ? withoutLink : ethernet;
     const known = interfaces.get(key);
+    // Only what comes again is worth remembering: a reader may make a new object for each frame.
+    if (known && byPlace.size < MOST_PLACES) byPlace.set(place, known);
     if (known) return [known, []];
-    const added = { id: interfaces.size, place, frames: 0, lastNs: 0n };
+    const added = { id: interfaces.size, place, rawIp, frames: 0, lastNs: 0n };
     interfaces.set(key, added);
-    return [added, [describeInterface(place, options.home, linkType === 'raw-ip')]];
+    return [added, [describeInterface(added, options.home, snapLength)]];
   };
   return {
     begin: () =>
       Buffer.concat([
         sectionHeader(options),
-        ...(options.places ?? []).flatMap((place) => interfaceOf(place, 'ethernet')[1]),
+        ...(options.places ?? []).flatMap((place) => interfaceOf(place, false)[1]),
       ]),
-    frame(frame, note = {}) {
-      const [source, description] = interfaceOf(frame.place, frame.linkType);
+    frame(captured, note) {
+      const frame = asEthernet(captured);
+      const rawIp = frame.linkType === 'raw-ip';
+      const known = (rawIp ? withoutLink : ethernet).get(frame.place);
+      const [source, description] = known ? [known, []] : interfaceOf(frame.place, rawIp);
       source.frames++;
       if (frame.timeNs > source.lastNs) source.lastNs = frame.timeNs;
-      const packet = packetBlock(source.id, frame, note);
+      const packet = encode(source, frame, note);
       return description.length === 0 ? packet : Buffer.concat([...description, packet]);
     },
     end: (coverage) => Buffer.concat([...interfaces.values()].map((source) => statistics(source, coverage))),
@@ -145,7 +145,7 @@ function sectionHeader({ comment, operatingSystem, application }: PcapngWriterOp
   );
 }
 
-function describeInterface(place: Place, home: NetnsId, rawIp: boolean): Uint8Array {
+function describeInterface({ place, rawIp }: Interface, home: NetnsId, snapLength: number): Uint8Array {
   return block(
     INTERFACE_DESCRIPTION,
     8,
@@ -157,59 +157,9 @@ function describeInterface(place: Place, home: NetnsId, rawIp: boolean): Uint8Ar
     ],
     (view) => {
       view.setUint16(8, LINKTYPE_ETHERNET, true);
-      view.setUint32(12, SNAP_LENGTH, true);
+      view.setUint32(12, snapLength, true);
     },
   );
-}
-
-function packetBlock(id: number, frame: Frame, { journey, comments = [] }: FrameNote): Uint8Array {
-  const header = frame.linkType === 'raw-ip' ? ETHERNET_HEADER : 0;
-  const captured = Math.min(header + frame.bytes.length, SNAP_LENGTH);
-  const flags = frameFlags(frame);
-  return block(
-    ENHANCED_PACKET,
-    20 + padded(captured),
-    [
-      ...comments.map((comment) => textOption(COMMENT, comment)),
-      ...(flags === 0 ? [] : [numberOption(packetOption.flags, 4, flags)]),
-      ...(journey === undefined ? [] : [bigintOption(packetOption.packetId, BigInt(journey))]),
-    ],
-    (view, bytes) => {
-      view.setUint32(8, id, true);
-      writeTime(view, 12, frame.timeNs);
-      view.setUint32(20, captured, true);
-      view.setUint32(24, header + frame.originalLength, true);
-      bytes.set(frame.bytes.subarray(0, captured - header), 28 + header);
-      if (header > 0) view.setUint16(28 + 12, isIpv6(frame.bytes) ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4, false);
-    },
-  );
-}
-
-function isIpv6(bytes: Uint8Array): boolean {
-  return (bytes[0] ?? 0) >> 4 === 6;
-}
-
-function frameFlags({ direction, packetType, checksumNotReady }: Frame): number {
-  const way = direction === 'in' ? INBOUND : direction === 'out' ? OUTBOUND : 0;
-  return way | (receptionOf(packetType) << RECEPTION_SHIFT) | (checksumNotReady ? CHECKSUM_NOT_READY : 0);
-}
-
-function receptionOf(type: Frame['packetType']): number {
-  switch (type) {
-    case 'host':
-      return reception.unicast;
-    case 'multicast':
-      return reception.multicast;
-    case 'broadcast':
-      return reception.broadcast;
-    case 'other-host':
-      return reception.promiscuous;
-    case 'outgoing':
-    case 'unknown':
-      return reception.unspecified;
-    default:
-      return type satisfies never;
-  }
 }
 
 function statistics(

@@ -5,8 +5,10 @@
 import { assertTopology } from '../topology/file.ts';
 import type { NetnsId, Topology } from '../topology/model.ts';
 import type { Coverage, Place, ProbeResult } from '../trace/frame.ts';
+import type { KernelDrop } from '../trace/kernel-life.ts';
 import { type RunIdentity, TOKEN_LENGTH } from '../trace/run.ts';
 import { JsonValue } from './json-value.ts';
+import { readKernelDrop } from './recorded-drop.ts';
 
 export interface Recording {
   readonly schema: 'vdiag.recording/1';
@@ -20,6 +22,8 @@ export interface Recording {
   readonly after?: Topology;
   readonly probes: readonly ProbeResult[];
   readonly coverage: Coverage;
+  /** What the kernel said it dropped meanwhile; absent where it could not be read. */
+  readonly drops?: readonly KernelDrop[];
 }
 
 /** The same as the path model's query. */
@@ -28,6 +32,9 @@ export interface RecordedQuery {
   readonly destination: string;
   readonly source?: string;
   readonly ttl?: number;
+  /** Echo data, bytes; 56 when absent. */
+  readonly sizeBytes?: number;
+  readonly dontFragment?: 'do' | 'want' | 'dont';
 }
 
 /** "veth.recording.json" beside "veth.pcapng". */
@@ -46,8 +53,14 @@ export function saveRecording(recording: Recording): string {
     coverage: recording.coverage,
     before: recording.before,
     ...(recording.after === undefined ? {} : { after: recording.after }),
+    ...(recording.drops === undefined ? {} : { drops: recording.drops }),
   };
-  return `${JSON.stringify(ordered, (_key, value: unknown) => (typeof value === 'bigint' ? `${value}` : value), 1)}\n`;
+  return `${JSON.stringify(ordered, decimalsForBigints, 1)}\n`;
+}
+
+/** For JSON.stringify: 64 bits do not fit a JSON number, so they become decimal strings. */
+export function decimalsForBigints(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? `${value}` : value;
 }
 
 /**
@@ -55,7 +68,7 @@ export function saveRecording(recording: Recording): string {
  * @throws VdiagError unreadable, with the field that is wrong
  */
 export function loadRecording(text: string): Recording {
-  const root = new JsonValue(parse(text));
+  const root = new JsonValue(parseJson(text));
   const schema = root.field('schema').word('vdiag.recording/1');
   const token = root.field('token');
   if (!new RegExp(`^[0-9a-f]{${2 * TOKEN_LENGTH}}$`).test(token.text()))
@@ -69,6 +82,7 @@ export function loadRecording(text: string): Recording {
     ...root.optional('after', readTopology),
     probes: root.field('probes').items().map(readProbe),
     coverage: readCoverage(root.field('coverage')),
+    ...root.optional('drops', (drops) => drops.items().map(readKernelDrop)),
   };
 }
 
@@ -83,7 +97,8 @@ export function placeOptionsOf({ before, coverage }: Recording): { home: NetnsId
   return { home: before.home, namespaces: [...new Set(ids)] };
 }
 
-function parse(text: string): unknown {
+/** @throws VdiagError unreadable */
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -101,6 +116,8 @@ function readQuery(query: JsonValue): RecordedQuery {
     destination: query.field('destination').text(),
     ...query.optional('source', (source) => source.text()),
     ...query.optional('ttl', (ttl) => ttl.count()),
+    ...query.optional('sizeBytes', (size) => size.count()),
+    ...query.optional('dontFragment', (mode) => mode.word('do', 'want', 'dont')),
   };
 }
 
@@ -130,7 +147,8 @@ function readProbe(probe: JsonValue): ProbeResult {
   };
 }
 
-function readCoverage(coverage: JsonValue): Coverage {
+/** @throws VdiagError unreadable, with the field that is wrong */
+export function readCoverage(coverage: JsonValue): Coverage {
   return {
     engine: coverage.field('engine').word('packet-ring', 'cap', 'file'),
     places: coverage.field('places').items().map(readPlace),
@@ -151,7 +169,8 @@ function readCoverage(coverage: JsonValue): Coverage {
   };
 }
 
-function readTopology({ value, path }: JsonValue): Topology {
+/** @throws VdiagError unreadable, with the field that is wrong */
+export function readTopology({ value, path }: JsonValue): Topology {
   assertTopology(value, path);
   return value;
 }

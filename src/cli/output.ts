@@ -17,9 +17,14 @@ export function tolerateClosedPipe(stream: NodeJS.WriteStream): void {
 }
 
 /** Resolves when the text has been handed over, or when nobody reads any more. */
-export function write(text: string): Promise<void> {
+export async function write(text: string): Promise<void> {
+  await writePart(text);
+}
+
+/** As `write`, for output in many parts: false when nobody reads any more, so that no more need be made. */
+export function writePart(text: string): Promise<boolean> {
   return new Promise((resolve) => {
     // What went wrong is said by the handler of `tolerateClosedPipe`.
-    process.stdout.write(text, () => resolve());
+    process.stdout.write(text, (error) => resolve(error === null || error === undefined));
   });
 }

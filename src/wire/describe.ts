@@ -1,5 +1,6 @@
 /** One packet in one line, as tcpdump -n words it. Made of decoded fields only: no byte of the packet reaches the line. */
 import { describeArp } from './arp.ts';
+import { describeCooked } from './cooked.ts';
 import { describeEthernet } from './ethernet.ts';
 import { describeIcmp, ICMP_HEADER_LENGTH } from './icmp.ts';
 import { describeIcmpv6 } from './icmpv6.ts';
@@ -10,16 +11,23 @@ import { describeVlanTag } from './vlan.ts';
 
 /**
  * For example `IP 10.9.0.2 > 10.9.0.3: ICMP echo request, id 7, seq 1, length 64`. VLAN tags stand in front, as tcpdump -e
- * has them; what could not be decoded is named at the end.
+ * has them; what could not be decoded is named at the end, and behind that stands the packet a tunnel carries.
  */
 export function describePacket(packet: Packet): string {
-  const { ethernet, vlans, arp, ip, stop } = packet;
+  const { inner } = packet;
+  const outer = describeOuter(packet);
+  return inner === undefined ? outer : `${outer}, inside: ${describePacket(inner)}`;
+}
+
+function describeOuter(packet: Packet): string {
+  const { ethernet, cooked, vlans, arp, ip, stop } = packet;
   const tags = vlans.map((tag) => `${describeVlanTag(tag)}, `).join('');
   const end = stop === undefined ? '' : describeStop(stop);
+  const length = packet.payload.length + missing(stop);
   if (arp !== undefined) return `${tags}ARP, ${describeArp(arp)}${end}`;
   if (ip !== undefined) return `${tags}${describeIp(packet, ip)}${end}`;
-  if (ethernet !== undefined)
-    return `${describeEthernet(ethernet, vlans)}, length ${packet.payload.length + missing(stop)}${end}`;
+  if (ethernet !== undefined) return `${describeEthernet(ethernet, vlans)}, length ${length}${end}`;
+  if (cooked !== undefined) return `${tags}${describeCooked(cooked)}, length ${length}${end}`;
   return end.trimStart() || `${tags}${packet.payload.length} bytes`;
 }
 

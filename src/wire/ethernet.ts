@@ -5,7 +5,7 @@ import { formatMac, macBytes } from './text.ts';
 import { decodeVlanTags, describeVlanTag, encodeVlanTags, VLAN_TAG_LENGTH } from './vlan.ts';
 
 /** IEEE registered EtherTypes that vdiag decodes. */
-export const EtherType = { ipv4: 0x0800, arp: 0x0806, ipv6: 0x86dd } as const;
+export const EtherType = { ipv4: 0x0800, arp: 0x0806, reverseArp: 0x8035, ipv6: 0x86dd } as const;
 
 /** Up to here the type field is a length (IEEE 802.3 clause 3.2.6). */
 export const LAST_LENGTH = 1500;

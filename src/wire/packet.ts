@@ -35,6 +35,24 @@ export interface VlanTag {
   readonly id: number;
 }
 
+/**
+ * What `tcpdump -i any` has in place of an Ethernet header: LINKTYPE_LINUX_SLL (version 1) and LINKTYPE_LINUX_SLL2.
+ * The destination address is not there.
+ */
+export interface Cooked {
+  readonly version: 1 | 2;
+  /** packet(7): 0 to this host, 1 broadcast, 2 multicast, 3 to another host, 4 sent by this host. */
+  readonly packetType: number;
+  /** ARPHRD_ number of the device. */
+  readonly hardwareType: number;
+  /** The sender's address, where it has six bytes. */
+  readonly source?: string;
+  /** EtherType of what follows the VLAN tags. */
+  readonly protocol: number;
+  /** The kernel's interface number (version 2). */
+  readonly interfaceIndex?: number;
+}
+
 /** RFC 826, for Ethernet and IPv4. */
 export interface Arp {
   /** 1 request, 2 reply. */
@@ -119,12 +137,15 @@ export interface Tcp {
 
 export interface Packet {
   readonly ethernet?: Ethernet;
+  readonly cooked?: Cooked;
   readonly vlans: readonly VlanTag[];
   readonly arp?: Arp;
   readonly ip?: Ipv4 | Ipv6;
   readonly icmp?: Icmp;
   readonly udp?: Udp;
   readonly tcp?: Tcp;
+  /** The packet that a tunnel carries (VXLAN, Geneve, GRE, IP in IP, …), from its own first header on; up to four levels. */
+  readonly inner?: Packet;
   /** Bytes behind the last good layer that belong to it (no Ethernet padding). A non-first fragment's data is here. */
   readonly payload: Uint8Array;
   readonly stop?: DecodeStop;

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readPcapng } from '../../src/capfile/pcapng-reader.ts';
+import { readCaptureBytes } from '../../src/capfile/capture-reader.ts';
 import { createPcapngWriter, type FrameNote, pcapngChunks } from '../../src/capfile/pcapng-writer.ts';
 import type { Frame, Place } from '../../src/trace/frame.ts';
 import { ARP_REQUEST, anyFrame, ECHO_REQUEST, ECHO_REQUEST_IP, frameOf, HOME, places } from './frames.ts';
@@ -36,7 +36,7 @@ describe('what is written', () => {
         for (const [frame, { journey, comments }] of noted)
           chunks.push(writer.frame(frame, { comments, ...(journey === undefined ? {} : { journey }) }));
         chunks.push(writer.end());
-        const { frames, summary } = readPcapng(Buffer.concat(chunks), { home: HOME });
+        const { frames, summary } = readCaptureBytes(Buffer.concat(chunks), { home: HOME });
         expect(summary.problems).toEqual([]);
         expect(
           frames.map(
@@ -53,7 +53,7 @@ describe('what is written', () => {
 
   it('is in order of time, and the frames given stay as they were', () => {
     const frames = [3n, 1n, 2n, 1n].map((time, index) => frameOf(VETH0, NOW + time, Buffer.from([index])));
-    const back = readPcapng(written(frames)).frames;
+    const back = readCaptureBytes(written(frames)).frames;
     expect(back.map(({ bytes }) => bytes[0])).toEqual([1, 3, 2, 0]);
     expect(frames.map(({ bytes }) => bytes[0])).toEqual([0, 1, 2, 3]);
   });
@@ -66,7 +66,7 @@ describe('what is written', () => {
       writer.frame(frameOf({ netns: HOME, name: 'late' }, NOW, ARP_REQUEST)),
       writer.end({ fromNs: NOW, untilNs: NOW + 5n, lost: [{ netns: 'blue', frames: 7 }] }),
     ];
-    const { summary } = readPcapng(Buffer.concat(chunks), { home: HOME });
+    const { summary } = readCaptureBytes(Buffer.concat(chunks), { home: HOME });
     expect(summary.interfaces.map(({ name, received, dropped }) => [name, received, dropped])).toEqual([
       ['veth0', 0, 0],
       ['br0', 0, 0],
@@ -77,12 +77,12 @@ describe('what is written', () => {
   });
 
   it('cuts a packet at the snap length and keeps its true length', () => {
-    const [frame] = readPcapng(written([frameOf(VETH0, NOW, Buffer.alloc(300_000))])).frames;
+    const [frame] = readCaptureBytes(written([frameOf(VETH0, NOW, Buffer.alloc(300_000))])).frames;
     expect([frame?.bytes.length, frame?.originalLength]).toEqual([262144, 300_000]);
   });
 
   it('cuts a comment that is too long between two characters', () => {
-    const [frame] = readPcapng(
+    const [frame] = readCaptureBytes(
       written([frameOf(VETH0, NOW, ARP_REQUEST)], () => ({ comments: ['é'.repeat(50_000)] })),
     ).frames;
     expect(frame?.comments[0]).toMatch(/^é+\ufffd?$/);
