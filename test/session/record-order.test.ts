@@ -1,0 +1,61 @@
+/** Frames of several rings, as the rings hand them over, come out in order of time. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { orderedFrames } from '../../src/session/record-order.ts';
+import type { Frame, Place } from '../../src/trace/frame.ts';
+import { ARP_REQUEST, frameOf } from '../capfile/frames.ts';
+
+const RED: Place = { netns: 'red', name: 'eth0' };
+const BLUE: Place = { netns: 'blue', name: 'eth0' };
+
+describe('frames in order', () => {
+  it('whatever the order of the rings, none lost, none twice', () => {
+    const ring = (place: Place) =>
+      fc
+        .array(fc.nat(1000))
+        .map((times) => times.toSorted((a, b) => a - b).map((time) => frameOf(place, BigInt(time), ARP_REQUEST)));
+    // Each step: how many frames of each ring are handed over before the next take.
+    const steps = fc.array(fc.tuple(fc.nat(10), fc.nat(10)), { maxLength: 20 });
+    fc.assert(
+      fc.property(ring(RED), ring(BLUE), steps, (red, blue, portions) => {
+        const frames = orderedFrames();
+        const out: Frame[] = [];
+        let [reds, blues] = [0, 0];
+        for (const [ofRed, ofBlue] of portions) {
+          for (const frame of red.slice(reds, reds + ofRed)) frames.add(frame);
+          for (const frame of blue.slice(blues, blues + ofBlue)) frames.add(frame);
+          reds += ofRed;
+          blues += ofBlue;
+          // Complete is what no ring can bring anything earlier of.
+          const bounds = [red[reds]?.timeNs, blue[blues]?.timeNs].filter((bound) => bound !== undefined);
+          const [earliest = 1001n] = bounds.toSorted((a, b) => Number(a - b));
+          frames.take(earliest - 1n, Number.POSITIVE_INFINITY, (frame) => out.push(frame));
+        }
+        for (const frame of [...red.slice(reds), ...blue.slice(blues)]) frames.add(frame);
+        frames.take(undefined, Number.POSITIVE_INFINITY, (frame) => out.push(frame));
+        expect(new Set(out)).toEqual(new Set([...red, ...blue]));
+        expect(out).toHaveLength(red.length + blue.length);
+        for (const [index, frame] of out.entries())
+          expect(frame.timeNs).toBeGreaterThanOrEqual(out[index - 1]?.timeNs ?? 0n);
+        expect([frames.taken, frames.lastNs]).toEqual([out.length, out.at(-1)?.timeNs ?? 0n]);
+      }),
+    );
+  });
+
+  it('hands over no more than wanted, the earliest first', () => {
+    const frames = orderedFrames();
+    for (const time of [5n, 3n, 4n]) frames.add(frameOf(RED, time, ARP_REQUEST));
+    const out: bigint[] = [];
+    frames.take(undefined, 2, ({ timeNs }) => out.push(timeNs));
+    expect(out).toEqual([3n, 4n]);
+    expect(frames.lastNs).toBe(4n);
+  });
+
+  it('keeps the places wanted alone, by namespace and name', () => {
+    const frames = orderedFrames([{ netns: 'blue', name: 'eth0' }]);
+    for (const place of [RED, BLUE, RED, { ...BLUE }, { netns: 'blue', name: 'eth1' }])
+      frames.add(frameOf(place, 1n, ARP_REQUEST));
+    frames.take(undefined, 9, ({ place }) => expect(place).toEqual(BLUE));
+    expect(frames.taken).toBe(2);
+  });
+});
