@@ -8,17 +8,19 @@ import { diagnose } from '../diagnose/engine.ts';
 import { VdiagError } from '../linux/error.ts';
 import { listInterfaces } from '../linux/interfaces.ts';
 import { insideNetns, listNetns, type NetnsHandle, netnsOfThread, resolveNetns } from '../linux/netns.ts';
-import { openEchoProbe } from '../probe/echo.ts';
+import { type EchoProbe, openEchoProbe } from '../probe/echo.ts';
 import type { Report } from '../report/report.ts';
-import { isIpAddress, isMulticast, parseAddress } from '../topology/address.ts';
 import { retakeTopology, takeTopology } from '../topology/collect.ts';
-import type { Link, Topology } from '../topology/model.ts';
-import { isUp, namespaceOf, nearestNames } from '../topology/query.ts';
+import type { Topology } from '../topology/model.ts';
+import { namespaceOf } from '../topology/query.ts';
+import { joinDrops } from '../trace/drop.ts';
 import type { Coverage, Frame, Place, ProbeResult } from '../trace/frame.ts';
 import { TOKEN_LENGTH } from '../trace/run.ts';
 import { version } from '../version.ts';
+import { type KernelDrops, openKernelDrops } from './kernel-drops.ts';
 import { openLedger } from './ledger.ts';
 import { runProbes } from './probing.ts';
+import { checkAddress, refuseBroadcast, refuseOwnAddress, startLink } from './start.ts';
 
 export interface PingTraceOptions {
   readonly interface: string;
@@ -38,12 +40,13 @@ export interface PingTraceOptions {
   /** Further interfaces to listen on, `IFACE` or `IFACE@NETNS`. */
   readonly probes?: readonly string[];
   readonly engine?: 'packet-ring' | 'cap';
+  /** Read the kernel's drop events too. Default: where that is possible. */
+  readonly drops?: boolean;
   /** Ends the run early; the report says what there is. */
   readonly signal?: AbortSignal;
 }
 
 const DEFAULT_SIZE = 56;
-const BROADCAST = '255.255.255.255';
 
 /** A run and all that went into its report: enough to diagnose it again without a kernel. */
 export interface PingTraceRun {
@@ -92,13 +95,22 @@ export async function recordPingTrace(options: PingTraceOptions): Promise<PingTr
   });
   const ledger = openLedger({ token, identifier: probe.identifier });
   let capture: Capture | undefined;
+  const kernel =
+    options.drops === false
+      ? undefined
+      : openKernelDrops({
+          sizeBytes,
+          family: options.address.includes(':') ? 6 : 4,
+          devices: () => new Set(capture?.places().map(({ name }) => name)),
+        });
   try {
     capture = await listen(options, listened(before, handles, options), {
       filter: probeFilter({ token, dataBytes: sizeBytes }),
       onFrame: ledger.add,
     });
     const source = probe.source() ?? '0.0.0.0';
-    const probes = await runProbes(probe, capture, ledger, {
+    const attended = kernel ? { ...probe, send: attending(kernel, probe) } : probe;
+    const probes = await runProbes(attended, capture, ledger, {
       ...(options.count === undefined ? {} : { count: options.count }),
       intervalMs: options.intervalMs ?? 200,
       waitMs: options.waitMs ?? 1000,
@@ -106,7 +118,9 @@ export async function recordPingTrace(options: PingTraceOptions): Promise<PingTr
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
     await capture.drain();
-    const coverage = withChecksums(capture.coverage(), ledger.unfinishedChecksums());
+    kernel?.finish();
+    const covered = withChecksums(capture.coverage(), ledger.unfinishedChecksums());
+    const coverage = kernel ? { ...covered, gaps: [...covered.gaps, ...kernel.gaps()] } : covered;
     const after = await retakeTopology(before);
     const exchanges = ledger.exchanges(source, options.address, probes);
     const place = { netns: start.id, name: options.interface };
@@ -115,13 +129,24 @@ export async function recordPingTrace(options: PingTraceOptions): Promise<PingTr
       destination: options.address,
       ...(source === '0.0.0.0' ? {} : { source }),
       ...(options.ttl === undefined ? {} : { ttl: options.ttl }),
+      ...(options.sizeBytes === undefined ? {} : { sizeBytes: options.sizeBytes }),
+      ...(options.dontFragment === undefined ? {} : { dontFragment: options.dontFragment }),
     };
-    const diagnosis = diagnose({ query, before, after, exchanges, coverage });
+    const witnessed = kernel?.opened === true ? kernel.drops : undefined;
+    const drops = witnessed && joinDrops(witnessed, { exchanges, probes, start: place, places: coverage.places });
+    const diagnosis = diagnose({
+      query,
+      before,
+      after,
+      exchanges,
+      coverage,
+      ...(drops === undefined ? {} : { drops }),
+    });
     const report: Report = {
       version: version(),
       command: 'ping-trace',
       target: { interface: options.interface, address: options.address, netns: start.id },
-      probes: { ...summarise(probes), sizeBytes },
+      probes: { ...summariseProbes(probes), sizeBytes },
       diagnosis,
     };
     const recording: Recording = {
@@ -133,87 +158,14 @@ export async function recordPingTrace(options: PingTraceOptions): Promise<PingTr
       after,
       probes,
       coverage,
+      ...(witnessed === undefined ? {} : { drops: witnessed }),
     };
     return { report, recording, frames: ledger.frames() };
   } finally {
     probe.close();
+    kernel?.close();
     capture?.close();
   }
-}
-
-function checkAddress(address: string): void {
-  const family = isIpAddress(address);
-  if (family === undefined)
-    throw new VdiagError(
-      'not-an-address',
-      `not an IP address: ${address}`,
-      'vdiag resolves no names: give the address, as 10.9.0.3',
-    );
-  if (family === 6)
-    throw new VdiagError(
-      'not-an-address',
-      `${address} is an IPv6 address: vdiag probes IPv4 only so far`,
-      'captures with IPv6 in them can be read',
-    );
-  const parsed = parseAddress(address);
-  if (address === BROADCAST || address === '0.0.0.0' || (parsed && isMulticast(parsed)))
-    throw new VdiagError('not-an-address', `${address} is not the address of one host`, 'give a unicast address');
-}
-
-function startLink(topology: Topology, start: NetnsHandle, name: string): Link {
-  const namespace = namespaceOf(topology, start.id);
-  const link = namespace?.links.find((candidate) => candidate.name === name);
-  if (link) return link;
-  const names = namespace?.links.map((candidate) => candidate.name) ?? [];
-  const near = nearestNames(name, names);
-  const elsewhere = topology.namespaces.filter(
-    ({ id, links }) => id !== start.id && links.some((other) => other.name === name),
-  );
-  const hint =
-    elsewhere.length > 0
-      ? `it is in another namespace: --netns ${elsewhere[0]?.names[0] ?? elsewhere[0]?.path}`
-      : near.length > 0
-        ? `did you mean ${near.join(', ')}?`
-        : `there is ${names.join(', ') || 'none'}`;
-  throw new VdiagError('no-such-interface', `no such interface: ${name}`, hint);
-}
-
-/** The last address of a network is everybody's (RFC 919); networks of two have none (RFC 3021). */
-function refuseBroadcast(link: Link, address: string): void {
-  const target = parseAddress(address)?.value;
-  for (const { family, address: own, prefixLength } of link.addresses) {
-    const parsed = parseAddress(own);
-    if (family !== 4 || !parsed || prefixLength >= 31) continue;
-    const hosts = (1n << BigInt(32 - prefixLength)) - 1n;
-    if (target === (parsed.value | hosts))
-      throw new VdiagError(
-        'not-an-address',
-        `${address} is the broadcast address of ${link.name}'s network`,
-        'give the address of one host',
-      );
-  }
-}
-
-/** An interface's own address answers over lo, and nothing of it is to be seen on the interface. */
-function refuseOwnAddress(topology: Topology, link: Link, address: string): void {
-  const namespace = namespaceOf(topology, topology.start);
-  const lo = namespace?.links.find(({ kind }) => kind === 'loopback');
-  const own = (candidate: Link) => candidate.addresses.some((held) => held.address === address);
-  // A socket bound to lo gets nothing that is addressed to another interface's address.
-  const others = link.kind === 'loopback' && !own(link) && namespace?.links.some(own);
-  if (link.kind !== 'loopback' && address.startsWith('127.'))
-    throw new VdiagError(
-      'own-address',
-      `${address} is a loopback address: it never leaves by ${link.name}`,
-      `vdiag ping-trace ${lo?.name ?? 'lo'} ${address}`,
-    );
-  if (!others && (link.kind === 'loopback' || !own(link))) return;
-  if (lo && isUp(lo))
-    throw new VdiagError(
-      'own-address',
-      `${address} is an address of this namespace: it answers over ${lo.name}, whatever the network is like`,
-      'trace to it from another namespace or machine',
-    );
 }
 
 /** The namespaces whose interfaces are listened to: those read in full, and those asked for. */
@@ -246,11 +198,20 @@ async function listen(
     : openCapture(namespaces, capture);
 }
 
+/** Under a flood the kernel's events are read for moments alone: one of them is when a probe is sent. */
+function attending(kernel: KernelDrops, probe: EchoProbe): EchoProbe['send'] {
+  return (sequence) => {
+    kernel.attend();
+    return probe.send(sequence);
+  };
+}
+
 function withChecksums(coverage: Coverage, frames: ReadonlyMap<string, { place: Place; frames: number }>): Coverage {
   return frames.size === 0 ? coverage : { ...coverage, unfinishedChecksums: [...frames.values()] };
 }
 
-function summarise(probes: readonly ProbeResult[]): Omit<Report['probes'], 'sizeBytes'> {
+/** What the probes themselves saw. */
+export function summariseProbes(probes: readonly ProbeResult[]): Omit<Report['probes'], 'sizeBytes'> {
   const answered = probes.filter(({ replies }) => replies.length > 0);
   const rtts = answered.flatMap(({ sentNs, replies }) =>
     replies[0] ? [Number(replies[0].timeNs - sentNs) / 1e6] : [],

@@ -1,5 +1,5 @@
 /** The addresses of a survey, as small numbers: each is kept once, however many packets carry it. */
-import { formatIpv4, formatIpv6 } from '../wire/text.ts';
+import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from '../wire/text.ts';
 
 /** Words of an address; an IPv4 address is kept as the IPv4-mapped one (RFC 4291 section 2.5.5.2). */
 const WORDS = 4;
@@ -19,6 +19,17 @@ export class AddressTable {
     return length === 4
       ? this.#find(0, 0, MAPPED, view.getUint32(at))
       : this.#find(view.getUint32(at), view.getUint32(at + 4), view.getUint32(at + 8), view.getUint32(at + 12));
+  }
+
+  /** The number of an address in text; undefined for one that is none. */
+  internText(text: string): number | undefined {
+    const bytes = parseIpv4(text) ?? parseIpv6(text);
+    return bytes && this.intern(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0, bytes.length);
+  }
+
+  /** The number of the unspecified IPv6 address. */
+  get unspecified6(): number {
+    return this.#find(0, 0, 0, 0);
   }
 
   isV4(id: number): boolean {

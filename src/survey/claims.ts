@@ -17,6 +17,8 @@ export interface Contest {
   readonly claimants: Claimant[];
   /** How often the claim went over from one to another: once is a move, again and again are two owners. */
   changes: number;
+  /** Probes for the address (duplicate address detection) that another owner answered. */
+  conflicts: number;
 }
 
 /** A sender that writes another hardware address into the message than into the frame. */
@@ -29,6 +31,9 @@ export interface Mismatch {
   readonly place: number;
 }
 
+/** A probe is answered within this time, nanoseconds (RFC 5227 section 1.1, PROBE_MAX and ANNOUNCE_WAIT). */
+const PROBE_NS = 3e9;
+const MOST_PROBES = 1024;
 const MOST_CONTESTS = 1024;
 const MOST_CLAIMANTS = 8;
 const MOST_MISMATCHES = 256;
@@ -36,6 +41,11 @@ const MOST_MISMATCHES = 256;
 export class ClaimTable {
   readonly contests = new Map<number, Contest>();
   readonly mismatches = new Map<string, Mismatch>();
+  /** Who wants an address that it does not use yet, and since when. */
+  readonly #probes = new Map<
+    number,
+    { readonly mac: Mac; readonly ns: number; readonly frame: number; readonly place: number }
+  >();
   /** By address: who claimed it first, last, and how many packets and which frame the first one spoke in. */
   #owner = new Float64Array(1024);
   #last = new Float64Array(1024);
@@ -43,8 +53,18 @@ export class ClaimTable {
   #frame = new Float64Array(1024);
   #place = new Uint16Array(1024);
 
-  /** @param ethernet source of the frame; NaN where it has no Ethernet header */
-  add(address: number, mac: Mac, ethernet: Mac, frame: number, place: number): void {
+  /** Somebody asks whether the address is free (RFC 5227, RFC 4862 section 5.4). */
+  probe(address: number, mac: Mac, ns: number, frame: number, place: number): void {
+    if (this.#probes.size >= MOST_PROBES) this.#probes.clear();
+    this.#probes.set(address, { mac, ns, frame, place });
+  }
+
+  /**
+   * @param ethernet source of the frame; NaN where it has no Ethernet header
+   * @param answer it was asked for
+   */
+  add(address: number, mac: Mac, ethernet: Mac, frame: number, place: number, ns: number, answer: boolean): void {
+    if (this.#probes.size > 0 && answer) this.#answerProbe(address, mac, frame, place, ns);
     if (address >= this.#owner.length) this.#grow(address);
     if (ethernet !== mac && !Number.isNaN(ethernet)) this.#mismatch(address, mac, ethernet, frame, place);
     const owner = this.#owner[address] ?? 0;
@@ -88,12 +108,27 @@ export class ClaimTable {
         frame: this.#frame[address] ?? 0,
         place: this.#place[address] ?? 0,
       };
-      contest = { address, claimants: [first], changes: 0 };
+      contest = { address, claimants: [first], changes: 0, conflicts: 0 };
       this.contests.set(address, contest);
     }
     const known = contest.claimants.find((claimant) => claimant.mac === mac);
     if (known) known.packets++;
     else if (contest.claimants.length < MOST_CLAIMANTS) contest.claimants.push({ mac, packets: 1, frame, place });
+  }
+
+  #answerProbe(address: number, mac: Mac, frame: number, place: number, ns: number): void {
+    const probe = this.#probes.get(address);
+    if (probe === undefined || probe.mac === mac || ns - probe.ns > PROBE_NS) return;
+    this.#probes.delete(address);
+    if (address >= this.#owner.length) this.#grow(address);
+    if (this.#owner[address] === 0) {
+      this.#owner[address] = mac;
+      this.#frame[address] = frame;
+      this.#place[address] = place;
+    }
+    this.#contest(address, probe.mac, probe.frame, probe.place);
+    const contest = this.contests.get(address);
+    if (contest) contest.conflicts++;
   }
 
   #mismatch(address: number, claimed: Mac, ethernet: Mac, frame: number, place: number): void {

@@ -201,7 +201,8 @@ export class ExchangeTable {
     const sure = Math.max(0, roundTrip);
     this.#flows.answer(flow, sure);
     const family = words[at + FAMILY] ?? 0;
-    const sum = (this.roundTrips[family] ??= { answered: 0, sumNs: 0 });
+    this.roundTrips[family] ??= { answered: 0, sumNs: 0 };
+    const sum = this.roundTrips[family];
     sum.answered++;
     sum.sumNs += sure;
   }

@@ -73,14 +73,39 @@ export class FlowTable {
   find(source: number, target: number, family: number): number {
     const words = this.#words;
     const mask = this.#slots.length - 1;
-    let hash = Math.imul(Math.imul(source, 0x9e3779b1) ^ target, 0x85ebca6b) ^ (family * 0x3c6ef372);
-    hash ^= hash >>> 15;
-    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+    for (let slot = this.#slotOf(source, target, family); ; slot = (slot + 1) & mask) {
       const flow = this.#slots[slot] ?? 0;
       if (flow === 0) return this.#add(slot, source, target, family);
       const at = flow * WORDS;
       if (words[at + SOURCE] === source && words[at + TARGET] === target && words[at + FAMILY] === family) return flow;
     }
+  }
+
+  /** The flow's number, or -1 where there is none. */
+  known(source: number, target: number, family: number): number {
+    for (let slot = this.#slotOf(source, target, family); ; slot = (slot + 1) & (this.#slots.length - 1)) {
+      const flow = this.#slots[slot] ?? 0;
+      if (flow === 0) return -1;
+      const at = flow * WORDS;
+      const words = this.#words;
+      if (words[at + SOURCE] === source && words[at + TARGET] === target && words[at + FAMILY] === family) return flow;
+    }
+  }
+
+  family(flow: number): number {
+    return this.#words[flow * WORDS + FAMILY] ?? 0;
+  }
+
+  requests(flow: number): number {
+    return this.#words[flow * WORDS + REQUESTS] ?? 0;
+  }
+
+  answered(flow: number): number {
+    return this.#words[flow * WORDS + ANSWERED] ?? 0;
+  }
+
+  furtherReplies(flow: number): number {
+    return this.#words[flow * WORDS + FURTHER] ?? 0;
   }
 
   get(flow: number): Flow {
@@ -138,6 +163,11 @@ export class FlowTable {
     floats[at + RTT_SUM] = (floats[at + RTT_SUM] ?? 0) + roundTrip;
     if (answered === 1 || roundTrip < (floats[at + RTT_MIN] ?? 0)) floats[at + RTT_MIN] = roundTrip;
     if (answered === 1 || roundTrip > (floats[at + RTT_MAX] ?? 0)) floats[at + RTT_MAX] = roundTrip;
+  }
+
+  #slotOf(source: number, target: number, family: number): number {
+    const hash = Math.imul(Math.imul(source, 0x9e3779b1) ^ target, 0x85ebca6b) ^ (family * 0x3c6ef372);
+    return (hash ^ (hash >>> 15)) & (this.#slots.length - 1);
   }
 
   #add(slot: number, source: number, target: number, family: number): number {

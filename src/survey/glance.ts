@@ -257,7 +257,7 @@ export class Glance {
   #hashMore(view: DataView, body: number, stop: number, protocol: number): void {
     let high = this.hashHigh;
     let low = this.hashLow;
-    const last = body + MARK < stop ? body + MARK : stop;
+    const last = Math.min(body + MARK, stop);
     const checksum = protocol === IpProtocol.tcp ? body + 16 : protocol === IpProtocol.udp ? body + 4 : -1;
     let at = body;
     for (; at + 4 <= last; at += 4) {

@@ -45,6 +45,7 @@ export interface FailedExchange {
 
 /** Packets that must have gone on for each that did not, before the few are taken for lost. */
 const CLEAR_MAJORITY = 19;
+const VERY_MANY = 256;
 /** More packets of one flow than this are not lost one by one: all of them end there for a reason. */
 const FEW = 3;
 
@@ -59,12 +60,13 @@ export class Losses {
 
   /** Every packet that was lost for sure, in order of time. */
   packets(): LostPacket[] {
-    const open = new Set(this.#survey.open.map(({ frame }) => frame));
+    // One that was refused was not lost.
+    const open = new Set(this.#survey.open.flatMap(({ frame, error }) => (error ? [] : [frame])));
     const lost: LostPacket[] = [];
     for (const packet of this.#survey.ended) {
       // A request that was answered has arrived, wherever it was sighted last.
       if (isRequestKind(packet.kind) && !open.has(packet.frame)) continue;
-      const gap = this.#gap(packet.way, packet.flow);
+      const gap = this.#gap(packet.way, packet.flow, packet.kind);
       if (gap) lost.push({ packet, ...gap });
     }
     return lost.sort((a, b) => a.packet.ns - b.packet.ns);
@@ -77,7 +79,7 @@ export class Losses {
     if (error) return { request, failure: 'refused', last: this.#last(way) };
     if (replyWay !== 0) {
       const last = this.#last(replyWay);
-      const back = this.#survey.flows.find(target, source, family);
+      const back = this.#survey.flows.known(target, source, family);
       const asker = this.#survey.ways.way(way).first;
       const gap = this.#gap(replyWay, back) ?? { last, next: asker, basis: 'reverse' as const };
       return { request, failure: 'reply-lost', last, gap };
@@ -101,8 +103,11 @@ export class Losses {
   }
 
   /** Where packets that end on this way should have come next: by their own flow, or by all others. */
-  #gap(way: number, flow: number): Gap | undefined {
+  #gap(way: number, flow: number, kind?: number): Gap | undefined {
     const { flows, ways } = this.#survey;
+    // Multicasts go where somebody listens: only very many that went on say that one was lost.
+    if (kind !== undefined && !isRequestKind(kind) && ways.way(way).group && this.#further(way) < VERY_MANY)
+      return undefined;
     const { ways: taken, packets } = flows.get(flow);
     if (flow !== 0)
       for (const { way: other } of taken) {
@@ -115,25 +120,23 @@ export class Losses {
   #byOthers(way: number): Gap | undefined {
     if (this.#others.has(way)) return this.#others.get(way);
     const { ways } = this.#survey;
-    let further = 0;
-    let most = 0;
-    let next: number | undefined;
-    for (const { id } of ways.ways) {
-      if (!ways.isPart(way, id)) continue;
-      const packets = ways.packets[id] ?? 0;
-      const beyond = this.#next(way, id);
-      if (beyond === undefined) continue;
-      further += packets;
-      if (packets > most) {
-        most = packets;
-        next = beyond;
-      }
-    }
-    const clear = further >= CLEAR_MAJORITY * (ways.packets[way] ?? 0);
+    const [most] = this.#onward(way).sort((a, b) => (ways.packets[b] ?? 0) - (ways.packets[a] ?? 0));
+    const next = most === undefined ? undefined : this.#next(way, most);
+    const clear = this.#further(way) >= CLEAR_MAJORITY * (ways.packets[way] ?? 0);
     const gap: Gap | undefined =
       clear && next !== undefined ? { last: this.#last(way), next, basis: 'others' } : undefined;
     this.#others.set(way, gap);
     return gap;
+  }
+
+  /** Ways that begin like this one and go further. */
+  #onward(way: number): number[] {
+    const { ways } = this.#survey;
+    return ways.ways.flatMap(({ id }) => (ways.isPart(way, id) && this.#next(way, id) !== undefined ? [id] : []));
+  }
+
+  #further(way: number): number {
+    return this.#onward(way).reduce((sum, id) => sum + (this.#survey.ways.packets[id] ?? 0), 0);
   }
 
   /** What the target sent to the source, by whatever protocol, came by this way: so the request would have taken it the other way round. */
@@ -141,7 +144,7 @@ export class Losses {
     const { flows } = this.#survey;
     const order = this.order(way);
     for (const family of FAMILIES) {
-      const { ways: taken } = flows.get(flows.find(target, source, family));
+      const { ways: taken } = flows.get(flows.known(target, source, family));
       for (const { way: back } of taken) {
         const expected = [...this.order(back)].reverse();
         const last = expected.findLast((place) => order.includes(place));

@@ -124,12 +124,13 @@ export class PacketTable {
     while (packet >= this.#oldest) {
       const at = (packet & mask) * WORDS;
       if (words[at + HASH_HIGH] === hashHigh && words[at + HASH_LOW] === hashLow) {
-        const age = timeNs - (this.#doubles[(at >>> 1) + FIRST_NS] ?? 0);
+        const age = Math.abs(timeNs - (this.#doubles[(at >>> 1) + FIRST_NS] ?? 0));
         const again = ((words[at + VISITED] ?? 0) & (1 << (visit & 31))) !== 0 && this.#hasVisited(at, visit);
-        if (age > REPEAT_NS && (again || !carriesNumber(glance.kind))) break;
-        if (again) this.#repeat(at, glance.ttl);
-        else this.#visit(at, visit, timeNs);
-        return false;
+        if (age <= REPEAT_NS || (!again && carriesNumber(glance.kind))) {
+          if (again) this.#repeat(at, glance.ttl);
+          else this.#visit(at, visit, timeNs);
+          return false;
+        }
       }
       packet = words[at + CHAIN] ?? NONE;
     }

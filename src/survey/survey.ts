@@ -5,7 +5,7 @@
 import { AddressTable } from './addresses.ts';
 import { ClaimTable, macAt } from './claims.ts';
 import { type Asked, type ClosedExchange, ExchangeTable } from './exchanges.ts';
-import { FlowTable, familyOf } from './flows.ts';
+import { Family, FlowTable, familyOf } from './flows.ts';
 import { Glance, Kind } from './glance.ts';
 import { type ClosedPacket, PacketTable } from './packets.ts';
 import { WayTable } from './ways.ts';
@@ -21,6 +21,8 @@ const MOST_RECORDS = 1 << 16;
 const MOST_ERRORS = 4096;
 const MOST_QUOTES = 1 << 14;
 const MOST_REPEATED = 1024;
+const RETRY_FROM_NS = 9e8;
+const RETRY_UNTIL_NS = 1.15e9;
 const TARGET_LINK_LAYER_ADDRESS = 2;
 
 /** A packet that ended before others of its way did. */
@@ -95,6 +97,8 @@ export class Survey {
   openCount = 0;
   readonly errors = new Map<string, IcmpError>();
   readonly repeated = new Map<number, Repeated>();
+  /** By flow: requests repeated although the one before had been answered. */
+  readonly unheeded = new Map<number, number>();
   frames = 0;
   followed = 0;
   packetCount = 0;
@@ -111,6 +115,8 @@ export class Survey {
   /** Where packets of an address begin, by majority: the place and its lead. */
   #origin = new Uint16Array(1024);
   #lead = new Int32Array(1024);
+  /** When the last answered request of a flow was made. */
+  readonly #lastAnswered = new Map<number, number>();
   /** Errors by what they quote: `flow echo`. */
   readonly #quotes = new Map<string, IcmpError>();
 
@@ -161,7 +167,7 @@ export class Survey {
     const source = this.addresses.intern(view, glance.sourceAt, glance.addressLength);
     const target = this.addresses.intern(view, glance.targetAt, glance.addressLength);
     this.#packets.name(source, target);
-    if (glance.kind !== Kind.other) this.#read(view, end, source, target, where, frame);
+    if (glance.kind !== Kind.other) this.#read(view, end, source, target, where, frame, ns);
   }
 
   /** No more frames come. */
@@ -201,20 +207,25 @@ export class Survey {
   }
 
   /** What a first sighting says beyond its addresses. */
-  #read(view: DataView, end: number, source: number, target: number, place: number, frame: number): void {
+  #read(view: DataView, end: number, source: number, target: number, place: number, frame: number, ns: number): void {
     const glance = this.#glance;
     switch (glance.kind) {
       case Kind.arpRequest:
       case Kind.arpReply: {
+        const mac = macAt(view, glance.messageAt + 8);
         // A probe (RFC 5227) has no sender address yet.
-        if (this.addresses.isUnspecified(source)) return;
-        this.#claim(view, source, macAt(view, glance.messageAt + 8), place, frame);
+        if (this.addresses.isUnspecified(source)) this.claims.probe(target, mac, ns, frame, place);
+        else this.#claim(view, source, mac, place, frame, ns);
         return;
       }
+      case Kind.solicitation:
+        if (this.addresses.isUnspecified(source) && glance.ethernetAt >= 0)
+          this.claims.probe(target, macAt(view, glance.ethernetAt + 6), ns, frame, place);
+        return;
       case Kind.advertisement: {
         const option = glance.messageAt + 24;
         if (option + 8 > end || view.getUint16(option) !== TARGET_LINK_LAYER_ADDRESS * 256 + 1) return;
-        this.#claim(view, source, macAt(view, option + 2), place, frame);
+        this.#claim(view, source, macAt(view, option + 2), place, frame, ns);
         return;
       }
       case Kind.icmpError:
@@ -226,11 +237,11 @@ export class Survey {
   }
 
   /** A hardware address of zero is one that was not recorded. */
-  #claim(view: DataView, address: number, mac: number, place: number, frame: number): void {
-    const { ethernetAt } = this.#glance;
+  #claim(view: DataView, address: number, mac: number, place: number, frame: number, ns: number): void {
+    const { ethernetAt, kind } = this.#glance;
     if (mac === 0) return;
     const ethernet = ethernetAt < 0 ? Number.NaN : macAt(view, ethernetAt + 6) || Number.NaN;
-    this.claims.add(address, mac, ethernet, frame, place);
+    this.claims.add(address, mac, ethernet, frame, place, ns, kind !== Kind.arpRequest);
   }
 
   #quote(view: DataView, end: number, from: number, to: number, place: number, frame: number): void {
@@ -276,8 +287,8 @@ export class Survey {
     const asked = this.#asked;
     asked.family = family;
     asked.echo = echo;
-    // A gratuitous ARP announcement (RFC 5227) asks nobody and answers nobody.
-    if (source !== target) {
+    // A gratuitous ARP announcement (RFC 5227) asks nobody and answers nobody, and who probes hopes for no answer.
+    if (source !== target && !(family !== Family.echo && this.addresses.isUnspecified(source))) {
       if (isRequest(kind)) {
         asked.flow = flow;
         asked.source = source;
@@ -345,12 +356,23 @@ export class Survey {
     const key = this.#quotes.size === 0 ? '' : `${flow} ${echo}`;
     const error = key === '' ? undefined : this.#quotes.get(key);
     if (error !== undefined) this.#quotes.delete(key);
+    if (echo === 0) this.#heed(flow, requestNs, exchange.reached);
     if (exchange.reached) return;
     this.openCount++;
     if (this.open.length >= MOST_RECORDS) return;
     const lostReply = replies > 0 ? { replyWay, replyFrame } : { replyWay: 0, replyFrame: 0 };
     const open = { flow, echo, ns: requestNs, frame: requestFrame, way: requestWay, ...lostReply };
     this.open.push(error === undefined ? open : { ...open, error });
+  }
+
+  /** Who asks again a retry's time after the answer came did not hear it (ARP and neighbour discovery: RETRANS_TIMER, one second). */
+  #heed(flow: number, ns: number, answered: boolean): void {
+    const before = this.#lastAnswered.get(flow);
+    if (before !== undefined && ns - before > RETRY_FROM_NS && ns - before < RETRY_UNTIL_NS)
+      this.unheeded.set(flow, (this.unheeded.get(flow) ?? 0) + 1);
+    if (!answered) this.#lastAnswered.delete(flow);
+    else if (this.#lastAnswered.size < MOST_REPEATED || before !== undefined) this.#lastAnswered.set(flow, ns);
+    else this.#lastAnswered.clear();
   }
 
   #growOrigins(address: number): void {

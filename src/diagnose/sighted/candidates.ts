@@ -1,0 +1,130 @@
+/** Causes that look alike on the wire, and the command that tells each from the others. Most frequent first. */
+import type { Candidate } from '../analysis.ts';
+
+/** Requests for an address that come everywhere and are answered by nobody. */
+export function silentOwner(target: string): Candidate[] {
+  return [
+    {
+      rule: 'address-missing',
+      why: `nobody has ${target}: never set, lost when its interface moved, or the host is off`,
+      look: 'ip -br addr',
+    },
+    { rule: 'link-down', why: `the interface with ${target} is down`, look: 'ip -br link' },
+    {
+      rule: 'arp-ignored',
+      why: 'the owner may not answer on that interface (arp_ignore, arp_filter)',
+      look: 'sysctl -a --pattern "arp_(ignore|filter)"',
+    },
+    {
+      rule: 'source-is-local',
+      why: "the asker's address belongs to the answering namespace as well: it ignores the request",
+      look: 'ip route get TARGET from SOURCE iif DEV',
+    },
+    {
+      rule: 'reverse-path-filter',
+      why: 'the owner has no way back to the asker by that interface, and ignores the request',
+      look: 'ip route get SOURCE',
+    },
+    { rule: 'arp-filtered', why: 'a filter of family arp drops the request or the reply', look: 'nft list ruleset' },
+  ];
+}
+
+/** Echo requests that come to their target and are not answered. */
+export function silentTarget(source: string): Candidate[] {
+  return [
+    { rule: 'filter-input-drop', why: 'a filter of the target drops them', look: 'nft list ruleset' },
+    { rule: 'route-return-missing', why: `the target has no route back to ${source}`, look: `ip route get ${source}` },
+    {
+      rule: 'reverse-path-filter',
+      why: 'the target would answer by another interface than they came in by, and drops them',
+      look: 'sysctl -a --pattern "\\.rp_filter"',
+    },
+    {
+      rule: 'echo-ignored',
+      why: 'the target answers no pings at all; TCP may well work',
+      look: 'sysctl net.ipv4.icmp_echo_ignore_all',
+    },
+  ];
+}
+
+/** Echo requests to a target that is no neighbour: the routers between may lose them, or the target may not find back. */
+export function silentBehindRouter(source: string, target: string): Candidate[] {
+  return [
+    { rule: 'filter-forward-drop', why: 'a router on the way drops them', look: 'nft list ruleset' },
+    { rule: 'forwarding-off', why: 'the router does not forward', look: 'sysctl net.ipv4.ip_forward' },
+    {
+      rule: 'nat-masquerade-missing',
+      why: `${source} is a private address that nobody behind the router knows a way back to`,
+      look: 'nft list table ip nat; iptables-save -t nat',
+    },
+    { rule: 'route-return-missing', why: `${target} has no route back to ${source}`, look: `ip route get ${source}` },
+    ...silentTarget(source).filter(({ rule }) => rule !== 'route-return-missing'),
+  ];
+}
+
+/** Places that saw nothing at all, not even broadcasts. */
+export function silentPort(places: readonly string[]): Candidate[] {
+  const [first = ''] = places;
+  return [
+    {
+      rule: 'bridge-port-not-forwarding',
+      why: `${places.join(', ')} saw no frame at all: a bridge port there does not forward`,
+      look: `bridge -d link show dev ${first}`,
+    },
+    {
+      rule: 'bridge-port-detached',
+      why: `${places.join(', ')} is in no bridge, or in another one`,
+      look: `ip -d link show dev ${first}`,
+    },
+  ];
+}
+
+/** Packets that do not come from one place to the next. */
+export function stoppedBetween(last: string, next: string): Candidate[] {
+  return [
+    {
+      rule: 'bridge-netfilter-drop',
+      why: 'bridged packets pass the FORWARD chain, which drops them',
+      look: 'sysctl net.bridge.bridge-nf-call-iptables; iptables-save -c -t filter',
+    },
+    { rule: 'filter-forward-drop', why: 'the router between the two drops them', look: 'nft list ruleset' },
+    { rule: 'forwarding-off', why: 'the machine between the two does not forward', look: 'sysctl net.ipv4.ip_forward' },
+    {
+      rule: 'bridge-port-not-forwarding',
+      why: `a bridge port towards ${next} does not forward`,
+      look: `bridge -d link show dev ${next}`,
+    },
+    {
+      rule: 'bridge-filter-drop',
+      why: 'a filter of family bridge drops them',
+      look: 'nft list tables bridge; ebtables -L',
+    },
+    {
+      rule: 'link-mtu-smaller',
+      why: `${next} takes only smaller packets than ${last}`,
+      look: `ip link show dev ${next}`,
+    },
+  ];
+}
+
+/** ARP or neighbour requests that do not come from one place to the next. */
+export function floodStopped(next: string): Candidate[] {
+  return [
+    {
+      rule: 'bridge-port-not-forwarding',
+      why: `the bridge port towards ${next} does not forward`,
+      look: `bridge -d link show dev ${next}`,
+    },
+    {
+      rule: 'bridge-broadcast-flood-off',
+      why: `the bridge does not flood broadcasts to ${next}`,
+      look: `bridge -d link show dev ${next}`,
+    },
+    {
+      rule: 'bridge-port-isolated',
+      why: 'both ports are isolated from each other',
+      look: `bridge -d link show dev ${next}`,
+    },
+    { rule: 'arp-filtered', why: 'a filter of family bridge or arp drops them', look: 'nft list ruleset' },
+  ];
+}

@@ -1,0 +1,167 @@
+/**
+ * Findings from the traffic alone, where nobody recorded the state of the machine. Sightings prove where a packet ended; what made
+ * it end there they often leave open: then the finding has candidates, and none of them is called the cause.
+ */
+import type { FailureGroup, PairSummary, SurveySummary } from '../../survey/summary.ts';
+import type { Place } from '../../trace/frame.ts';
+import type { CaptureFinding } from '../analysis.ts';
+import type { Case } from './case.ts';
+import { findingOf } from './claim.ts';
+import { isHostUnreachable, refused } from './refused.ts';
+import { lostInPassing, trafficFindings } from './traffic.ts';
+import { NOUNS, nobodyAnswers, noEchoReply, passesAsker, REPLIES, unheeded } from './unanswered.ts';
+import { counted, placeText } from './words.ts';
+
+/** With few failed pairs each is told by itself; with many, only those that fail again and again. */
+const FEW_PAIRS = 8;
+const AGAIN_AND_AGAIN = 3;
+
+/** @param judged pairs (`source target`) whose cause is known already */
+export function sightedFindings(
+  summary: SurveySummary,
+  cases: readonly Case[],
+  judged: ReadonlySet<string> = new Set(),
+): CaptureFinding[] {
+  const caseOf = new Map(cases.map((each) => [each.pair, each]));
+  const told = new Set(judged);
+  const failing = summary.pairs.filter((pair) => !judged.has(keyOf(pair)));
+  const findings = [
+    ...eachPair(failing, caseOf, told, passesAsker),
+    ...eachPair(failing, caseOf, told, unheeded),
+    ...silentAddresses(failing, caseOf, told, silentPlaces(summary)),
+    ...failedEchoes(failing, caseOf, told),
+  ];
+  const all = [
+    ...findings,
+    ...lostInPassing(summary, (source, target) => told.has(`${source} ${target}`)),
+    ...silentInPassing(failing, told),
+    ...trafficFindings(summary, cases),
+  ];
+  return all.sort((a, b) => Number(a.severity === 'note') - Number(b.severity === 'note') || b.explains - a.explains);
+}
+
+/** Captured, and not a single frame. */
+function silentPlaces({ places }: SurveySummary): Place[] {
+  return places.filter(({ frames }) => frames === 0).map(({ place }) => place);
+}
+
+function keyOf({ source, target }: PairSummary): string {
+  return `${source} ${target}`;
+}
+
+function eachPair(
+  pairs: readonly PairSummary[],
+  caseOf: ReadonlyMap<PairSummary, Case>,
+  told: Set<string>,
+  rule: (pair: PairSummary, failed: Case | undefined, pairs: readonly PairSummary[]) => CaptureFinding | undefined,
+): CaptureFinding[] {
+  return pairs.flatMap((pair) => {
+    if (told.has(keyOf(pair))) return [];
+    const finding = rule(pair, caseOf.get(pair), pairs);
+    if (!finding) return [];
+    told.add(keyOf(pair));
+    return [finding];
+  });
+}
+
+/** ARP and neighbour discovery without any answer, by the address that is asked for. */
+function silentAddresses(
+  pairs: readonly PairSummary[],
+  caseOf: ReadonlyMap<PairSummary, Case>,
+  told: Set<string>,
+  silent: readonly Place[],
+): CaptureFinding[] {
+  const byTarget = new Map<string, PairSummary[]>();
+  for (const pair of pairs) {
+    if (pair.kind === 'echo' || pair.failures.length === 0 || told.has(keyOf(pair))) continue;
+    const key = `${pair.kind} ${pair.target}`;
+    byTarget.set(key, [...(byTarget.get(key) ?? []), pair]);
+  }
+  const answered = new Set(
+    pairs.flatMap(({ kind, target, answered: replies }) => (kind !== 'echo' && replies > 0 ? [target] : [])),
+  );
+  return [...byTarget.values()].flatMap((asking) => {
+    const unanswered = asking.filter(({ answered: replies }) => replies === 0);
+    const [first] = unanswered;
+    // Somebody was answered: the address has an owner, and single losses are told by their gap.
+    if (!first || answered.has(first.target)) return [];
+    const finding = nobodyAnswers(unanswered, caseOf.get(first), silent);
+    if (!finding) return [];
+    for (const pair of unanswered) told.add(keyOf(pair));
+    // A router that could not find the target tells the sender: one cause.
+    const refusals = pairs.filter(
+      ({ kind, target, failures }) =>
+        kind === 'echo' && target === first.target && failures.some(({ error }) => error && isHostUnreachable(error)),
+    );
+    for (const pair of refusals) told.add(keyOf(pair));
+    return [{ ...finding, ...mentioned(finding, refusals) }];
+  });
+}
+
+function mentioned(finding: CaptureFinding, refusals: readonly PairSummary[]): Partial<CaptureFinding> {
+  const error = refusals[0]?.failures.find(({ error: each }) => each)?.error;
+  if (!error) return {};
+  const requests = refusals.reduce((sum, { requests: each }) => sum + each, 0);
+  return {
+    explains: finding.explains + requests,
+    evidence: [
+      ...finding.evidence,
+      {
+        kind: 'sighting',
+        text: `${error.from} reports it to ${error.source}: host unreachable, ${counted(error.packets, 'time')}`,
+        place: error.place,
+      },
+    ],
+  };
+}
+
+function failedEchoes(
+  pairs: readonly PairSummary[],
+  caseOf: ReadonlyMap<PairSummary, Case>,
+  told: Set<string>,
+): CaptureFinding[] {
+  const echoes = pairs.filter((pair) => pair.kind === 'echo' && pair.failures.length > 0 && !told.has(keyOf(pair)));
+  const few = echoes.length <= FEW_PAIRS;
+  const findings: CaptureFinding[] = [];
+  for (const pair of echoes) {
+    const failed = caseOf.get(pair);
+    const dead = pair.answered === 0 && (few || pair.requests >= AGAIN_AND_AGAIN);
+    const found = pair.failures.flatMap((group) => {
+      const said = refused(pair, group, failed);
+      if (said) return [said];
+      return dead ? [noEchoReply(pair, group, failed)] : [];
+    });
+    if (dead && found.length > 0) told.add(keyOf(pair));
+    findings.push(...found);
+  }
+  return findings;
+}
+
+/** Single requests that came as far as was captured and had no reply: by kind and place. */
+function silentInPassing(pairs: readonly PairSummary[], told: ReadonlySet<string>): CaptureFinding[] {
+  const groups = new Map<string, { pair: PairSummary; group: FailureGroup; requests: number; pairs: number }>();
+  for (const pair of pairs) {
+    if (told.has(keyOf(pair))) continue;
+    for (const group of pair.failures) {
+      if (group.failure !== 'unanswered') continue;
+      const key = `${pair.kind} ${placeText(group.last)}`;
+      const known = groups.get(key);
+      if (known) {
+        known.requests += group.requests;
+        known.pairs++;
+      } else groups.set(key, { pair, group, requests: group.requests, pairs: 1 });
+    }
+  }
+  return [...groups.values()].map(({ pair, group, requests, pairs: count }) =>
+    findingOf({
+      rule: 'loss-partial',
+      confidence: 'possible',
+      title: `${counted(requests, NOUNS[pair.kind])} had no ${REPLIES[pair.kind]}, although ${requests === 1 ? 'it' : 'they'} came to ${placeText(group.last)}`,
+      summary: `in ${count === 1 ? `the pair ${pair.source} and ${pair.target}` : `${count} pairs`}, requests came to ${placeText(group.last)}, the last place on their way that was captured, and no reply was sighted, while other requests were answered. They are lost behind it, or were not answered.`,
+      where: group.last,
+      explains: requests,
+      ...(count === 1 ? { pair } : {}),
+      example: group.example,
+    }),
+  );
+}

@@ -1,0 +1,267 @@
+/** Pairs of which no request was answered: each is a case of its own. */
+import type { FailureGroup, PairSummary } from '../../survey/summary.ts';
+import { type Place, placeKey } from '../../trace/frame.ts';
+import type { CaptureFinding } from '../analysis.ts';
+import type { Evidence } from '../finding.ts';
+import {
+  floodStopped,
+  silentBehindRouter,
+  silentOwner,
+  silentPort,
+  silentTarget,
+  stoppedBetween,
+} from './candidates.ts';
+import type { Case } from './case.ts';
+import { findingOf } from './claim.ts';
+import { counted, listed, placeText } from './words.ts';
+import { wrongDestination } from './wrong-destination.ts';
+
+export const NOUNS: Readonly<Record<PairSummary['kind'], string>> = {
+  arp: 'ARP request',
+  echo: 'echo request',
+  neighbour: 'neighbour solicitation',
+};
+export const REPLIES: Readonly<Record<PairSummary['kind'], string>> = {
+  arp: 'ARP reply',
+  echo: 'echo reply',
+  neighbour: 'neighbour advertisement',
+};
+
+/** Who asks is answered, and asks again: the replies pass the interface it asks from and end on another one. */
+export function passesAsker(
+  pair: PairSummary,
+  failed: Case | undefined,
+  pairs: readonly PairSummary[],
+): CaptureFinding | undefined {
+  const { begins, passesTo, source, target } = pair;
+  if (pair.kind === 'echo' || !passesTo) return undefined;
+  // Who asks from there has its stack there: then the first question was missed, nothing else.
+  const upperKey = placeKey(passesTo);
+  if (pairs.some((each) => each.source === source && each.begins && placeKey(each.begins) === upperKey))
+    return undefined;
+  const upper = placeText(passesTo);
+  if (!begins) return passesUnseen(pair, passesTo, failed);
+  const asker = placeText(begins);
+  return findingOf({
+    rule: 'bridge-port-owns-ip',
+    confidence: pair.requests > 1 ? 'likely' : 'possible',
+    title: `${asker} seems to be a port of ${upper}: what comes back to ${source} goes up to ${upper}, never to the stack behind ${asker}`,
+    summary: `${source} asks for ${target} out of ${asker}, and ${counted(pair.answered, REPLIES[pair.kind])} came back in by it. Each went on to ${upper}, where no request had come from${pair.requests > 1 ? `, and ${source} asked again` : ''}. So ${upper} takes what ${asker} receives, as a bridge does with its ports, while the address is still on ${asker}. Inferred from the traffic: \`ip -br addr show dev ${begins.name}\` and \`bridge link\` confirm it. The cure is to move the address from ${asker} to ${upper}.`,
+    where: begins,
+    evidence: [
+      {
+        kind: 'sighting',
+        text: `${counted(pair.requests, NOUNS[pair.kind])} of ${source} out of ${asker}, none on ${upper}`,
+      },
+      { kind: 'sighting', text: `the replies on ${asker} and then on ${upper}` },
+    ],
+    candidates: [
+      {
+        rule: 'bridge-port-owns-ip',
+        why: `${source} is set on ${asker}, and ${asker} is a port of ${upper}`,
+        look: `ip -br addr show dev ${begins.name}; bridge link show dev ${begins.name}`,
+      },
+    ],
+    explains: pair.requests,
+    pair,
+    failed,
+    ...exampleOf(failed),
+  });
+}
+
+/** The same, told by captures that were made one after the other: where the asker is they leave open. */
+function passesUnseen(pair: PairSummary, passesTo: Place, failed: Case | undefined): CaptureFinding {
+  const { source, target } = pair;
+  const upper = placeText(passesTo);
+  return findingOf({
+    rule: 'bridge-port-owns-ip',
+    confidence: 'likely',
+    title: `${upper} gets what comes back to ${source}, which never asks from there: a port of ${upper} seems to hold ${source}`,
+    summary: `the ${NOUNS[pair.kind]}s of ${source} for ${target} were captured elsewhere, never on ${upper}; the replies were captured on ${upper} as well. So ${upper} takes what the interface with ${source} receives, as a bridge does with its ports, and the stack behind that interface gets nothing. Inferred from captures that were made one after the other. The cure is to move the address to ${upper}.`,
+    where: passesTo,
+    evidence: [{ kind: 'sighting', text: `replies to ${source} on ${upper}, and no request of it` }],
+    candidates: [
+      {
+        rule: 'bridge-port-owns-ip',
+        why: `${source} is set on a port of ${upper}`,
+        look: `ip -br addr; bridge link`,
+      },
+    ],
+    explains: pair.requests,
+    pair,
+    failed,
+    ...exampleOf(failed),
+  });
+}
+
+/** The replies come back to where the asker is, and it asks again all the same. */
+export function unheeded(pair: PairSummary, failed: Case | undefined): CaptureFinding | undefined {
+  const { begins, source, target } = pair;
+  if (pair.unheeded < 2 || !begins) return undefined;
+  const asker = placeText(begins);
+  return findingOf({
+    rule: 'reply-lost',
+    // arping does so, too.
+    severity: 'note',
+    confidence: 'possible',
+    title: `${source} keeps asking for ${target}, although the replies come back to ${asker}`,
+    summary: `${counted(pair.answered, REPLIES[pair.kind])} came back to ${asker}, where ${source} asks from, and ${source} asked again a second later each time. Either that is arping, or the replies do not come to its stack; nothing in the capture shows what takes them.`,
+    where: begins,
+    candidates: [
+      {
+        rule: 'bridge-port-owns-ip',
+        why: `${asker} is a port of a bridge, and the bridge takes what it receives`,
+        look: `bridge link show dev ${begins.name}`,
+      },
+      { rule: 'arp-filtered', why: 'a filter of family arp drops the replies', look: 'nft list ruleset' },
+      {
+        rule: 'neighbor-wrong-mac',
+        why: 'the replies are addressed to another hardware address than its own',
+        look: `ip link show dev ${begins.name}`,
+      },
+    ],
+    explains: pair.requests,
+    pair,
+    failed,
+    ...exampleOf(failed),
+  });
+}
+
+/** Nobody says that he has the address. */
+export function nobodyAnswers(
+  pairs: readonly PairSummary[],
+  failed: Case | undefined,
+  silent: readonly Place[],
+): CaptureFinding | undefined {
+  const [pair] = pairs;
+  const group = pair?.failures[0];
+  if (!pair || !group) return undefined;
+  const { kind, target } = pair;
+  const askers = [...new Set(pairs.map(({ source }) => source))];
+  const requests = pairs.reduce((sum, each) => sum + each.requests - each.answered, 0);
+  const where = pair.begins ?? group.last;
+  const stopped = group.failure === 'request-lost' && group.next ? group.next : undefined;
+  const noun = counted(requests, NOUNS[kind]);
+  const reach = placesOf(failed, kind === 'arp' ? 'arp-request' : 'neighbour-solicitation');
+  return findingOf({
+    rule: 'request-lost',
+    confidence: stopped ? 'likely' : 'possible',
+    title: stopped
+      ? `the ${NOUNS[kind]} for ${target} ends at ${placeText(group.last)} and does not come to ${placeText(stopped)}`
+      : `nobody answers for ${target}: ${noun} by ${listed(askers)}, no reply anywhere`,
+    summary: stopped
+      ? `${noun} for ${target} ${requests === 1 ? 'was' : 'were'} sighted last at ${placeText(group.last)}; ${wayText(group)}.`
+      : `${listed(askers)} ${askers.length === 1 ? 'asks' : 'ask'} who has ${target}. ${reach.length > 0 ? `The request was sighted at ${listed(reach.map(placeText), 8)}, a` : 'A'}nd no reply was sighted at any place that was captured. Without the state of the machine this may have several causes.`,
+    where,
+    evidence: [
+      ...absence(group, NOUNS[kind], REPLIES[kind]),
+      ...(silent.length === 0
+        ? []
+        : [
+            {
+              kind: 'absence' as const,
+              text: `${listed(silent.map(placeText), 8)} ${silent.length === 1 ? 'was' : 'were'} captured and saw no frame at all`,
+            },
+          ]),
+    ],
+    candidates: stopped
+      ? floodStopped(placeText(stopped))
+      : silent.length > 0
+        ? [...silentPort(silent.map(placeText)), ...silentOwner(target)]
+        : silentOwner(target),
+    explains: requests,
+    ...(pairs.length === 1 ? { pair } : {}),
+    example: group.example,
+    failed,
+  });
+}
+
+/** Echo requests of which none was answered. */
+export function noEchoReply(pair: PairSummary, group: FailureGroup, failed: Case | undefined): CaptureFinding {
+  const { source, target } = pair;
+  const wrong = failed && wrongDestination(pair, group, failed);
+  if (wrong) return wrong;
+  const last = placeText(group.last);
+  const shared = { where: group.last, explains: group.requests, pair, example: group.example, failed };
+  const noun = counted(group.requests, 'echo request');
+  if (group.failure === 'reply-lost') {
+    const next = placeText(group.next ?? pair.begins ?? group.last);
+    return findingOf({
+      rule: 'reply-lost',
+      confidence: group.basis === 'flow' ? 'likely' : 'possible',
+      title: `${target} replies to ${source}, and the reply ends at ${last}: it never comes to ${next}`,
+      summary: `${noun} of ${source} to ${target} came to an answer, and each reply was sighted last at ${last}; ${wayText(group)}.`,
+      evidence: absence(group, 'echo reply', 'echo reply'),
+      candidates: stoppedBetween(last, next),
+      ...shared,
+    });
+  }
+  if (group.failure === 'request-lost' && group.next) {
+    const next = placeText(group.next);
+    return findingOf({
+      rule: 'request-lost',
+      confidence: group.basis === 'flow' ? 'likely' : 'possible',
+      title: `the echo request from ${source} to ${target} ends at ${last}: it never comes to ${next}`,
+      summary: `${noun} of ${source} to ${target} ${group.requests === 1 ? 'was' : 'were'} sighted last at ${last}; ${wayText(group)}.`,
+      evidence: absence(group, 'echo request', 'echo reply'),
+      candidates: stoppedBetween(last, next),
+      ...shared,
+    });
+  }
+  return findingOf({
+    rule: 'request-lost',
+    confidence: 'possible',
+    title: `${target} does not answer ${source}: ${noun}, last sighted at ${last}, no reply anywhere`,
+    summary: `every echo request of ${source} to ${target} came to ${last} and was sighted nowhere behind it. No reply and no ICMP error was sighted anywhere. Either the request is lost behind ${last}, or ${target} got it and did not answer, or its answer went another way.`,
+    evidence: absence(group, 'echo request', 'echo reply'),
+    candidates: isNeighbour(failed) ? silentTarget(source) : silentBehindRouter(source, target),
+    ...shared,
+  });
+}
+
+/** The target answered ARP: no router is needed to come to it. */
+function isNeighbour(failed: Case | undefined): boolean {
+  return failed?.sightings.some(({ packet }) => packet.arp?.senderProtocol === failed.pair.target) ?? false;
+}
+
+function wayText(group: FailureGroup): string {
+  const next = group.next === undefined ? '' : placeText(group.next);
+  switch (group.basis) {
+    case 'flow':
+      return `other packets of the same two went on to ${next}`;
+    case 'reverse':
+      return `what comes back from there passes ${next}`;
+    case 'others':
+      return `nearly all other packets that come this far go on to ${next}`;
+    default:
+      return 'where it should have come next is not known';
+  }
+}
+
+function absence(group: FailureGroup, noun: string, reply: string): Evidence[] {
+  const { failure, last, next, example } = group;
+  return [
+    {
+      kind: 'sighting',
+      text: `the ${failure === 'reply-lost' ? reply : noun} was sighted last at ${placeText(last)}`,
+      place: last,
+      timeNs: example.timeNs,
+    },
+    ...(next === undefined
+      ? [{ kind: 'absence' as const, text: `no ${reply} at any place that was captured` }]
+      : [{ kind: 'absence' as const, text: `it was not sighted at ${placeText(next)}`, place: next }]),
+  ];
+}
+
+/** Where packets of a kind were sighted in the example. */
+function placesOf(failed: Case | undefined, kind: 'arp-request' | 'neighbour-solicitation'): Place[] {
+  const places = new Map<string, Place>();
+  for (const { kind: sighted, frame, packet } of failed?.sightings ?? [])
+    if (sighted === kind && (packet.arp?.targetProtocol ?? packet.icmp?.target) === failed?.pair.target)
+      places.set(placeText(frame.place), frame.place);
+  return [...places.values()];
+}
+
+function exampleOf(failed: Case | undefined): { example?: FailureGroup['example'] } {
+  return failed?.group === undefined ? {} : { example: failed.group.example };
+}

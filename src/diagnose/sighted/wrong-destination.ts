@@ -1,0 +1,72 @@
+/** An echo request that is addressed to somebody else's hardware address. */
+import type { FailureGroup, PairSummary } from '../../survey/summary.ts';
+import type { CaptureFinding } from '../analysis.ts';
+import type { Case } from './case.ts';
+import { findingOf } from './claim.ts';
+import { listed, placeText } from './words.ts';
+
+/** Places that make a flood. */
+const FLOODED = 3;
+/** Not recorded (tcpdump's text without -e). */
+const NO_MAC = '00:00:00:00:00:00';
+
+/**
+ * The target speaks for itself on this segment, with another address than the requests carry; or nobody at all speaks with
+ * the one they carry, and nobody was asked for it.
+ */
+export function wrongDestination(pair: PairSummary, group: FailureGroup, failed: Case): CaptureFinding | undefined {
+  const { source, target } = pair;
+  const sightings = failed.example?.request?.sightings ?? [];
+  const [begun] = sightings;
+  const last = sightings.at(-1);
+  // Behind a router the frame carries another one's address: what the sender believes stands in the first.
+  const used = begun?.packet.ethernet?.destination;
+  if (!begun || !last || used === undefined || used === NO_MAC || isGroup(used)) return undefined;
+  const owners = new Set<string>();
+  const speakers = new Set<string>();
+  let asked = false;
+  for (const { packet, kind } of failed.sightings) {
+    const { arp, ethernet, icmp } = packet;
+    if (ethernet) speakers.add(ethernet.source);
+    if (arp?.senderProtocol === target && arp.senderHardware !== NO_MAC) owners.add(arp.senderHardware);
+    if (kind === 'neighbour-advertisement' && icmp?.target === target && icmp.linkLayerAddress)
+      owners.add(icmp.linkLayerAddress);
+    if (arp?.targetProtocol === target && kind === 'arp-request') asked = true;
+  }
+  if (owners.has(used)) return undefined;
+  const foreign = owners.size > 0;
+  // Sighted at many places, routed by nobody: a bridge floods it, because it does not know the address either.
+  const flooded = sightings.length >= FLOODED && sightings.every(({ packet }) => packet.ethernet?.destination === used);
+  if (!foreign && (speakers.has(used) || asked || !flooded)) return undefined;
+  const begins = pair.begins ?? group.last;
+  return findingOf({
+    rule: 'neighbor-wrong-mac',
+    confidence: foreign ? 'likely' : 'possible',
+    title: foreign
+      ? `${source} sends what is for ${target} to ${used}; ${target} is at ${listed([...owners])}`
+      : `${source} sends what is for ${target} to ${used}, and nobody in the capture has that hardware address`,
+    summary: foreign
+      ? `the echo requests for ${target} carry the hardware address ${used}. ${target} itself says that it is at ${listed([...owners])}: so its interface ignores them. ${source} has a wrong neighbour entry, permanent or stale.`
+      : `the echo requests for ${target} carry the hardware address ${used}. No frame of the two comes from it, ${source} did not ask ARP, and the request was flooded to ${sightings.length} places: ${source} believes a neighbour entry that is probably wrong. If ${used} is a router beyond what was captured, it is something else.`,
+    where: begins,
+    evidence: [
+      {
+        kind: 'sighting',
+        text: `the echo request to ${used}, last sighted at ${placeText(last.frame.place)}`,
+        place: last.frame.place,
+        timeNs: last.frame.timeNs,
+      },
+    ],
+    candidates: [
+      { rule: 'neighbor-wrong-mac', why: `the entry for ${target} is wrong`, look: `ip neigh show ${target}` },
+    ],
+    explains: group.requests,
+    pair,
+    example: group.example,
+    failed,
+  });
+}
+
+function isGroup(mac: string): boolean {
+  return (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1;
+}

@@ -1,0 +1,54 @@
+/** A check: the topology and the model, and no packet. */
+import { predict } from '../diagnose/predict.ts';
+import { VdiagError } from '../linux/error.ts';
+import { listNetns, netnsOfThread, resolveNetns } from '../linux/netns.ts';
+import { type EchoQuery, sourceFor } from '../path/expect.ts';
+import type { Report } from '../report/report.ts';
+import { takeTopology } from '../topology/collect.ts';
+import { version } from '../version.ts';
+import type { PingTraceOptions } from './ping-trace.ts';
+import { checkAddress, refuseBroadcast, refuseOwnAddress, startLink } from './start.ts';
+
+export type CheckOptions = Pick<
+  PingTraceOptions,
+  'interface' | 'address' | 'netns' | 'sizeBytes' | 'dontFragment' | 'ttl' | 'signal'
+>;
+
+const DEFAULT_SIZE = 56;
+
+/**
+ * What would become of a probe, as {@link PingTraceOptions} describe it.
+ * @throws VdiagError no-such-interface, no-such-namespace, not-an-address, own-address, permission, missing-program
+ */
+export async function check(options: CheckOptions): Promise<Report> {
+  checkAddress(options.address);
+  const home = listNetns().find(({ inode }) => inode === netnsOfThread().inode);
+  const start = options.netns === undefined ? home : resolveNetns(options.netns);
+  if (!home || !start)
+    throw new VdiagError('unreadable', 'the network namespace of this process cannot be found in /proc');
+  const topology = await takeTopology({
+    start,
+    home,
+    interfaceName: options.interface,
+    targetAddress: options.address,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  const link = startLink(topology, start, options.interface);
+  refuseBroadcast(link, options.address);
+  refuseOwnAddress(topology, link, options.address);
+  const asked: EchoQuery = {
+    start: { netns: start.id, name: options.interface },
+    destination: options.address,
+    ...(options.ttl === undefined ? {} : { ttl: options.ttl }),
+    ...(options.sizeBytes === undefined ? {} : { sizeBytes: options.sizeBytes }),
+    ...(options.dontFragment === undefined ? {} : { dontFragment: options.dontFragment }),
+  };
+  const source = sourceFor(topology, asked);
+  return {
+    version: version(),
+    command: 'check',
+    target: { interface: options.interface, address: options.address, netns: start.id },
+    probes: { sent: 0, received: 0, duplicates: 0, sizeBytes: options.sizeBytes ?? DEFAULT_SIZE },
+    diagnosis: predict(source === undefined ? asked : { ...asked, source }, topology),
+  };
+}

@@ -1,0 +1,154 @@
+/** The third witness of a run: what the kernel says it dropped, kept as far as it may concern the run's packets. */
+import type { EventRole } from '../capture/drops/event-decode.ts';
+import type { EventFormat } from '../capture/drops/event-format.ts';
+import { openKernelEvents } from '../capture/drops/kernel-events.ts';
+import { openKernelSymbols } from '../capture/drops/kernel-symbols.ts';
+import { VdiagError } from '../linux/error.ts';
+import { isBenign } from '../trace/drop-reason.ts';
+import type { KernelEvent } from '../trace/kernel-event.ts';
+import { createLifeTracker, type KernelDrop, type UnnamedDrop } from '../trace/kernel-life.ts';
+
+export interface KernelDropsOptions {
+  /** Echo data of the probes, bytes. */
+  readonly sizeBytes: number;
+  readonly family: 4 | 6;
+  /** Names of the interfaces that are listened to, asked when a drop is weighed. */
+  readonly devices: () => ReadonlySet<string>;
+}
+
+export interface KernelDrops {
+  /** False: the kernel's events could not be read. */
+  readonly opened: boolean;
+  /** A probe is about to be sent. */
+  attend(): void;
+  /** Reads to the end, and stops. */
+  finish(): void;
+  /** Drops at the devices listened to, and of this process's own packets, in order of time. */
+  readonly drops: readonly KernelDrop[];
+  /** What was not read, one line each. */
+  gaps(): string[];
+  /** Idempotent. */
+  close(): void;
+}
+
+const NAMES_MS = 50;
+/** More than this of other people's drops hide what is to be found. */
+const MOST_DROPS = 8192;
+/** Above this a probe may travel in fragments of any length. */
+const WHOLE_BYTES = 576;
+/** ICMP error around it, and VXLAN over IPv6 around that. */
+const AROUND_BYTES = 200;
+/** Frames of other kinds that are part of an exchange are no longer: neighbour discovery, ICMPv6 errors, ARP. */
+const LEAST_BYTES = 300;
+
+/** Opens the kernel's events; where that cannot be, there are no drops and one gap. Never throws a VdiagError. */
+export function openKernelDrops(options: KernelDropsOptions): KernelDrops {
+  try {
+    return watch(options);
+  } catch (error) {
+    if (!(error instanceof VdiagError)) throw error;
+    const gap = `kernel drop events: ${error.message}${error.hint === '' ? '' : `: ${error.hint}`}`;
+    return {
+      opened: false,
+      attend: () => undefined,
+      finish: () => undefined,
+      drops: [],
+      gaps: () => [gap],
+      close: () => undefined,
+    };
+  }
+}
+
+function watch({ sizeBytes, family, devices }: KernelDropsOptions): KernelDrops {
+  const unnamed: UnnamedDrop[] = [];
+  const drops: KernelDrop[] = [];
+  let unkept = 0;
+  // The tracker needs the stream's origin, and the stream somebody to tell: events wait for the few lines between.
+  const early: KernelEvent[] = [];
+  let onEvent = (event: KernelEvent): void => {
+    early.push(event);
+  };
+  let onLost = (_from: number, _until: number): void => undefined;
+  const stream = openKernelEvents({
+    filters: (formats) => filtersFor(formats, sizeBytes, family),
+    onEvent: (event) => onEvent(event),
+    onLost: (from, until) => onLost(from, until),
+  });
+  const namesNow = remembered(devices);
+  const tracker = createLifeTracker({
+    originNs: stream.originNs,
+    thread: stream.thread,
+    wants: ({ own, hops, parent = [] }) => {
+      const names = namesNow();
+      if (!own && ![...hops, ...parent].some(({ device }) => names.has(device))) return false;
+      if (unnamed.length < MOST_DROPS) return true;
+      unkept++;
+      return false;
+    },
+    onDrop: (drop) => unnamed.push(drop),
+  });
+  onEvent = tracker.add;
+  onLost = tracker.lost;
+  for (const event of early) tracker.add(event);
+  return {
+    opened: true,
+    drops,
+    attend: () => stream.attend(),
+    finish() {
+      stream.drain();
+      tracker.end();
+      drops.push(...named(unnamed.splice(0)));
+    },
+    gaps() {
+      const { lost, pausedMs } = stream.counts();
+      return [
+        ...(pausedMs < 1
+          ? []
+          : [`kernel drop events: too many to read them all: not watched for ${(pausedMs / 1000).toFixed(1)} s`]),
+        ...(lost === 0 ? [] : [`kernel drop events: ${lost} were lost, so some drops are not known or not sure`]),
+        ...(unkept === 0
+          ? []
+          : [`kernel drop events: ${unkept} drops after the first ${MOST_DROPS} were not looked at`]),
+      ];
+    },
+    close: () => stream.close(),
+  };
+}
+
+/** Interfaces come and go, but not between two packets of a flood. */
+function remembered(devices: () => ReadonlySet<string>): () => ReadonlySet<string> {
+  let names: ReadonlySet<string> = new Set();
+  let askedMs = Number.NEGATIVE_INFINITY;
+  return () => {
+    if (performance.now() - askedMs > NAMES_MS) {
+      names = devices();
+      askedMs = performance.now();
+    }
+    return names;
+  };
+}
+
+/** The functions are looked up at the end: the kernel needs 60 ms to list them. */
+function named(drops: readonly UnnamedDrop[]): KernelDrop[] {
+  const symbols = openKernelSymbols();
+  return drops
+    .map(({ location, ...drop }) => ({ ...drop, function: symbols.nameOf(location) }))
+    .filter(({ reason, function: where }) => reason === 'OTHERHOST' || !isBenign(reason, where));
+}
+
+/** In the kernel, so that bulk traffic costs nothing but the comparison. */
+function filtersFor(
+  formats: ReadonlyMap<EventRole, EventFormat>,
+  sizeBytes: number,
+  family: 4 | 6,
+): Partial<Record<EventRole, string>> {
+  const echoBytes = 48 + sizeBytes;
+  const most = Math.max(LEAST_BYTES, echoBytes + AROUND_BYTES);
+  const short = echoBytes > WHOLE_BYTES ? {} : { queue: `len <= ${most}`, out: `len <= ${most}`, in: `len <= ${most}` };
+  // IP, ARP, and tagged frames (ETH_P_8021Q, ETH_P_8021AD).
+  const protocols = (family === 4 ? [0x0800, 0x0806] : [0x86dd]).concat(0x8100, 0x88a8);
+  const any = protocols.map((number) => `protocol == ${number}`).join(' || ');
+  // Every echo reply a raw socket has read ends as one of these: ordinary, and by far the most frequent.
+  const ordinary = [...(formats.get('drop')?.symbols ?? [])].find(([, name]) => name === 'NO_SOCKET')?.[0];
+  return { ...short, drop: ordinary === undefined ? any : `(${any}) && reason != ${ordinary}` };
+}

@@ -1,0 +1,98 @@
+/** Failures of a capture, judged by the recorded state of the machine: the diagnosis of a live run, for each pair that failed. */
+import type { CaptureFinding } from '../diagnose/analysis.ts';
+import { diagnose } from '../diagnose/engine.ts';
+import type { Case } from '../diagnose/sighted/case.ts';
+import { sightedFindings } from '../diagnose/sighted/engine.ts';
+import type { SurveySummary } from '../survey/summary.ts';
+import type { Topology } from '../topology/model.ts';
+import { ownersOf } from '../topology/query.ts';
+import { type Coverage, type Place, placeKey } from '../trace/frame.ts';
+
+export interface State {
+  readonly before: Topology;
+  readonly after?: Topology;
+}
+
+export function modelledFindings(
+  { before, after }: State,
+  summary: SurveySummary,
+  cases: readonly Case[],
+  coverage: Coverage,
+  told: ReadonlySet<string>,
+): CaptureFinding[] {
+  const judged: CaptureFinding[] = [];
+  const left: Case[] = [];
+  const settled = new Set(told);
+  for (const failed of cases) {
+    if (settled.has(pairKey(failed.pair))) continue;
+    const start = startOf(before, failed);
+    if (start === undefined || failed.pair.kind === 'neighbour') {
+      left.push(failed);
+      continue;
+    }
+    const { source, target } = failed.pair;
+    const { findings, outcome } = diagnose({
+      query: { start, source, destination: target },
+      before,
+      ...(after === undefined ? {} : { after }),
+      exchanges: failed.exchanges,
+      coverage,
+    });
+    const causes = findings.filter(({ severity }) => severity !== 'note');
+    const explains = failed.pair.requests - failed.pair.answered;
+    if (causes.length === 0) {
+      if (outcome === 'healthy') settled.add(pairKey(failed.pair));
+      else left.push(failed);
+      continue;
+    }
+    settled.add(pairKey(failed.pair));
+    judged.push(
+      ...causes.map((finding) => ({
+        ...finding,
+        explains: finding.blocks === 'next' ? 0 : Math.max(explains, 1),
+        pair: { source, target },
+        ...(failed.group === undefined ? {} : { example: failed.group.example }),
+        candidates: [],
+      })),
+    );
+  }
+  const named = new Set(judged.map(({ rule }) => rule));
+  // What the model names need not be inferred from the traffic once more.
+  const sighted = sightedFindings(summary, left, settled).filter(
+    ({ rule, pair }) => pair !== undefined || !named.has(rule),
+  );
+  return mergedFindings([...judged, ...sighted]);
+}
+
+function pairKey({ source, target }: { readonly source: string; readonly target: string }): string {
+  return `${source} ${target}`;
+}
+
+/** The interface the source speaks from: where its request was sighted first, if that holds the address, or the only one that does. */
+function startOf(topology: Topology, { pair, example }: Case): Place | undefined {
+  const owners = ownersOf(topology, pair.source).map(({ namespace, link }) => ({
+    netns: namespace.id,
+    name: link.name,
+  }));
+  const begins = example?.request?.sightings[0]?.frame.place ?? pair.begins;
+  const there = begins && owners.find((owner) => placeKey(owner) === placeKey(begins));
+  const near = begins && owners.find((owner) => owner.netns === begins.netns);
+  return there ?? near ?? (owners.length === 1 ? owners[0] : undefined);
+}
+
+/** One cause of several pairs is one finding. */
+function mergedFindings(findings: readonly CaptureFinding[]): CaptureFinding[] {
+  const merged = new Map<string, CaptureFinding>();
+  for (const finding of findings) {
+    const key = JSON.stringify([finding.rule, finding.where, finding.blocks, finding.remedies]);
+    const known = merged.get(key);
+    merged.set(key, known ? { ...known, explains: known.explains + finding.explains } : finding);
+  }
+  // What would come next stays behind its cause: sorting is stable.
+  return [...merged.values()].sort(
+    (a, b) =>
+      Number(a.severity === 'note') - Number(b.severity === 'note') ||
+      Number(a.blocks === 'next') - Number(b.blocks === 'next') ||
+      b.explains - a.explains,
+  );
+}

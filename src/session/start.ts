@@ -1,0 +1,85 @@
+/** Where a trace starts and what it goes to: refused here where no packet could tell anything. */
+import { VdiagError } from '../linux/error.ts';
+import type { NetnsHandle } from '../linux/netns.ts';
+import { isIpAddress, isMulticast, parseAddress } from '../topology/address.ts';
+import type { Link, Topology } from '../topology/model.ts';
+import { isUp, namespaceOf, nearestNames } from '../topology/query.ts';
+
+const BROADCAST = '255.255.255.255';
+
+export function checkAddress(address: string): void {
+  const family = isIpAddress(address);
+  if (family === undefined)
+    throw new VdiagError(
+      'not-an-address',
+      `not an IP address: ${address}`,
+      'vdiag resolves no names: give the address, as 10.9.0.3',
+    );
+  if (family === 6)
+    throw new VdiagError(
+      'not-an-address',
+      `${address} is an IPv6 address: vdiag probes IPv4 only so far`,
+      'captures with IPv6 in them can be read',
+    );
+  const parsed = parseAddress(address);
+  if (address === BROADCAST || address === '0.0.0.0' || (parsed && isMulticast(parsed)))
+    throw new VdiagError('not-an-address', `${address} is not the address of one host`, 'give a unicast address');
+}
+
+export function startLink(topology: Topology, start: NetnsHandle, name: string): Link {
+  const namespace = namespaceOf(topology, start.id);
+  const link = namespace?.links.find((candidate) => candidate.name === name);
+  if (link) return link;
+  const names = namespace?.links.map((candidate) => candidate.name) ?? [];
+  const near = nearestNames(name, names);
+  const elsewhere = topology.namespaces.filter(
+    ({ id, links }) => id !== start.id && links.some((other) => other.name === name),
+  );
+  const hint =
+    elsewhere.length > 0
+      ? `it is in another namespace: --netns ${elsewhere[0]?.names[0] ?? elsewhere[0]?.path}`
+      : namespace?.links.every(({ kind }) => kind === 'loopback')
+        ? 'the namespace has no network at all: vdiag explain container-no-network'
+        : near.length > 0
+          ? `did you mean ${near.join(', ')}?`
+          : `there is ${names.join(', ') || 'none'}`;
+  throw new VdiagError('no-such-interface', `no such interface: ${name}`, hint);
+}
+
+/** The last address of a network is everybody's (RFC 919); networks of two have none (RFC 3021). */
+export function refuseBroadcast(link: Link, address: string): void {
+  const target = parseAddress(address)?.value;
+  for (const { family, address: own, prefixLength } of link.addresses) {
+    const parsed = parseAddress(own);
+    if (family !== 4 || !parsed || prefixLength >= 31) continue;
+    const hosts = (1n << BigInt(32 - prefixLength)) - 1n;
+    if (target === (parsed.value | hosts))
+      throw new VdiagError(
+        'not-an-address',
+        `${address} is the broadcast address of ${link.name}'s network`,
+        'give the address of one host',
+      );
+  }
+}
+
+/** An interface's own address answers over lo, and nothing of it is to be seen on the interface. */
+export function refuseOwnAddress(topology: Topology, link: Link, address: string): void {
+  const namespace = namespaceOf(topology, topology.start);
+  const lo = namespace?.links.find(({ kind }) => kind === 'loopback');
+  const own = (candidate: Link) => candidate.addresses.some((held) => held.address === address);
+  // A socket bound to lo gets nothing that is addressed to another interface's address.
+  const others = link.kind === 'loopback' && !own(link) && namespace?.links.some(own);
+  if (link.kind !== 'loopback' && address.startsWith('127.'))
+    throw new VdiagError(
+      'own-address',
+      `${address} is a loopback address: it never leaves by ${link.name}`,
+      `vdiag ping-trace ${lo?.name ?? 'lo'} ${address}`,
+    );
+  if (!others && (link.kind === 'loopback' || !own(link))) return;
+  if (lo && isUp(lo))
+    throw new VdiagError(
+      'own-address',
+      `${address} is an address of this namespace: it answers over ${lo.name}, whatever the network is like`,
+      'trace to it from another namespace or machine',
+    );
+}
