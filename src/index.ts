@@ -6,6 +6,7 @@
  * const report = await pingTrace({ interface: 'veth0', address: '1.2.3.102' });
  * console.log(report.diagnosis.findings[0]?.rule);
  */
+export type { Candidate, CaptureAnalysis, CaptureFinding, CaptureNote } from './diagnose/analysis.ts';
 export { diagnose } from './diagnose/engine.ts';
 export type { Diagnosis, Evidence, Finding, Outcome, Remedy } from './diagnose/finding.ts';
 export { RULES } from './diagnose/registry.ts';
@@ -14,11 +15,20 @@ export { VdiagError } from './linux/error.ts';
 export { expectPath } from './path/expect.ts';
 export type { Gate } from './path/gate.ts';
 export type { Leg, Path, Step } from './path/model.ts';
+export { analysisJson } from './report/analysis-json.ts';
+export { analysisText } from './report/analysis-text.ts';
+export { checkText } from './report/check-text.ts';
 export { reportJson } from './report/json.ts';
 export type { Report } from './report/report.ts';
 export { detectTerminal } from './report/terminal.ts';
 export { reportText } from './report/text.ts';
+export { type AnalyzeOptions, type AnalyzeProgress, type AnalyzeResult, analyze } from './session/analyze.ts';
+export type { CaptureInput } from './session/capture-set.ts';
+export { type CheckOptions, check } from './session/check.ts';
+export { type Moment, parseMoment } from './session/moment.ts';
 export { type PingTraceOptions, type PingTraceRun, pingTrace, recordPingTrace } from './session/ping-trace.ts';
+export { type RecordOptions, type RecordSummary, record } from './session/record.ts';
+export type { SurveySummary } from './survey/summary.ts';
 export { retakeTopology, takeTopology } from './topology/collect.ts';
 export type { Topology } from './topology/model.ts';
 export type { ArpExchange, EchoExchange, Exchange } from './trace/exchange.ts';

@@ -1,6 +1,7 @@
 /** A live capture: packet rings in several network namespaces, read as one stream of frames. */
+import type { Instruction } from '../linux/bpf.ts';
 import { VdiagError } from '../linux/error.ts';
-import type { NetnsHandle } from '../linux/netns.ts';
+import type { NetnsHandle, NetnsId } from '../linux/netns.ts';
 import { pollReadable } from '../linux/poll.ts';
 import { realtimeNs } from '../linux/socket.ts';
 import type { Coverage, Frame, Place } from '../trace/frame.ts';
@@ -22,8 +23,21 @@ export interface Capture {
   close(): void;
 }
 
+/** What only packet rings can do. */
+export interface RingCapture extends Capture {
+  /** Another kernel filter in one namespace, from now on. */
+  setFilter(netns: NetnsId, filter: readonly Instruction[]): void;
+  /**
+   * Stops listening in one namespace and lets go of it: its ring would keep a namespace alive that everybody else has left.
+   * What the ring holds is handed over before.
+   */
+  leave(netns: NetnsId): void;
+}
+
 export interface CaptureOptions extends RingOptions {
   readonly onFrame: (frame: Frame) => void;
+  /** The kernel filter of one namespace, where it is another than `filter`. */
+  readonly filterIn?: (netns: NetnsHandle) => readonly Instruction[];
 }
 
 /**
@@ -33,13 +47,13 @@ export interface CaptureOptions extends RingOptions {
  * @param namespaces the starting one first; each once
  * @throws VdiagError as `openRing`, for the starting namespace
  */
-export function openCapture(namespaces: readonly NetnsHandle[], options: CaptureOptions): Capture {
+export function openCapture(namespaces: readonly NetnsHandle[], options: CaptureOptions): RingCapture {
   const rings: PacketRing[] = [];
   const gaps: string[] = [];
   try {
     namespaces.forEach((netns, index) => {
       try {
-        const ring = openRing(netns, options);
+        const ring = openRing(netns, { ...options, filter: options.filterIn?.(netns) ?? options.filter });
         rings.push(ring);
         if (!ring.proven) gaps.push(`${netns.id}: the kernel does not list the capture as running (/proc/net/packet)`);
       } catch (error) {
@@ -70,12 +84,13 @@ export function openCapture(namespaces: readonly NetnsHandle[], options: Capture
     return batch.length;
   };
 
-  const fds = rings.map((ring) => ring.fd);
+  const left = new Set<NetnsId>();
   let closed = false;
   return {
     places: () => rings.flatMap((ring) => ring.places()),
     async poll(timeoutMs, alsoWakeFor = []) {
       if (closed) return new Set();
+      const fds = rings.flatMap((ring) => (left.has(ring.netns.id) ? [] : ring.fd));
       const ready = await pollReadable([...fds, ...alsoWakeFor], timeoutMs);
       if (!closed) read();
       return new Set(alsoWakeFor.filter((fd) => ready.has(fd)));
@@ -97,6 +112,15 @@ export function openCapture(namespaces: readonly NetnsHandle[], options: Capture
         lost: statistics.filter(({ lost }) => lost > 0).map(({ netns, lost }) => ({ netns, frames: lost })),
         gaps: [...gaps],
       };
+    },
+    setFilter(netns, filter) {
+      for (const ring of rings) if (ring.netns.id === netns) ring.setFilter(filter);
+    },
+    leave(netns) {
+      if (closed || left.has(netns)) return;
+      read();
+      left.add(netns);
+      for (const ring of rings) if (ring.netns.id === netns) ring.close();
     },
     close() {
       closed = true;

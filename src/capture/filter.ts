@@ -5,7 +5,7 @@
  *
  * X holds where the current header starts, so one piece of code serves every depth.
  */
-import { BpfAssembler, hardwareTypeOffset, type Instruction } from '../linux/bpf.ts';
+import { BpfAssembler, hardwareTypeOffset, type Instruction, interfaceIndexOffset } from '../linux/bpf.ts';
 
 /** Linux's own default and tcpdump's: no frame is longer, segmentation offload included. */
 export const maxSnapLength = 262144;
@@ -34,6 +34,17 @@ export const probeExpression = 'arp or icmp or ip6 or udp or vlan';
 /** Keeps every frame, cut to `snapLength` bytes. */
 export function keepAll(snapLength: number = maxSnapLength): Instruction[] {
   return new BpfAssembler().accept(snapLength).assemble();
+}
+
+/** A classic BPF jump reaches 255 instructions: what stands behind so many comparisons is too far for the first of them. */
+const mostInterfaces = 250;
+
+/** Keeps every frame of these interfaces, by number, and of all where they are too many for one program. */
+export function keepInterfaces(indexes: readonly number[], snapLength: number = maxSnapLength): Instruction[] {
+  if (indexes.length > mostInterfaces) return keepAll(snapLength);
+  const program = new BpfAssembler().load('word', interfaceIndexOffset);
+  for (const index of indexes) program.jumpIfEqual(index, 'keep');
+  return program.reject().label('keep').accept(snapLength).assemble();
 }
 
 /** @throws RangeError for a token that has not 8 bytes */

@@ -64,6 +64,8 @@ export interface PacketRing {
   /** Walks the blocks that are ready, once around the ring at most; returns the number of frames. 0 once closed. */
   read(onFrame: (frame: Frame) => void): number;
   statistics(): RingStatistics;
+  /** Another kernel filter from now on; frames that are in the ring already stay. */
+  setFilter(filter: readonly Instruction[]): void;
   /** Idempotent. While it is open, its socket keeps the namespace and the interfaces in it alive. */
   close(): void;
 }
@@ -145,6 +147,9 @@ export function openRing(netns: NetnsHandle, options: RingOptions): PacketRing {
     statistics() {
       if (memory) updateStatistics();
       return { captured, lost };
+    },
+    setFilter(filter) {
+      if (memory) attachFilter(fd, filter);
     },
     close() {
       if (!memory) return;

@@ -4,13 +4,19 @@ import { Command, CommanderError } from 'commander';
 import { VdiagError } from '../linux/error.ts';
 import { errorText } from '../report/error-text.ts';
 import { version } from '../version.ts';
+import { analyzeCommand } from './analyze.ts';
+import { checkCommand } from './check.ts';
+import { dropsCommand } from './drops.ts';
+import { framesCommand } from './frames.ts';
 import { labCommand } from './lab.ts';
 import { tolerateClosedPipe } from './output.ts';
 import { pingTraceCommand } from './ping-trace.ts';
+import { recordCommand } from './record.ts';
 import { explainCommand, rulesCommand } from './rules.ts';
 
 const EXAMPLES = `Examples:
   vdiag ping-trace veth0 1.2.3.102        why does nobody answer?
+  vdiag analyze all.pcapng                what went wrong in a capture?
   vdiag explain bridge-port-owns-ip       one fault, and how to cure it
   vdiag rules                             what vdiag can find
   vdiag lab run bridge-port-owns-ip       see it happen, in namespaces of its own
@@ -27,7 +33,18 @@ export function program(): Command {
     .showSuggestionAfterError()
     .configureOutput({ outputError: () => {} })
     .option('--no-color', 'plain text (so does NO_COLOR)');
-  for (const sub of [pingTraceCommand(), rulesCommand(), explainCommand(), labCommand()]) command.addCommand(sub);
+  for (const sub of [
+    pingTraceCommand(),
+    checkCommand(),
+    analyzeCommand(),
+    recordCommand(),
+    framesCommand(),
+    dropsCommand(),
+    rulesCommand(),
+    explainCommand(),
+    labCommand(),
+  ])
+    command.addCommand(sub);
   inherit(command.exitOverride());
   return command;
 }

@@ -2,11 +2,12 @@
 import { writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { VdiagError } from '../linux/error.ts';
+import { errorText } from '../report/error-text.ts';
 import { reportJson } from '../report/json.ts';
 import { detectTerminal } from '../report/terminal.ts';
 import { reportText } from '../report/text.ts';
-import { type PingTraceOptions, recordPingTrace } from '../session/ping-trace.ts';
-import { writeRun } from '../session/write-run.ts';
+import { type PingTraceOptions, type PingTraceRun, recordPingTrace } from '../session/ping-trace.ts';
+import { checkRunPath, writeRun } from '../session/write-run.ts';
 import { wantsColor, write } from './output.ts';
 
 interface Flags {
@@ -19,6 +20,7 @@ interface Flags {
   readonly netns?: string;
   readonly probe?: readonly string[];
   readonly engine: 'packet-ring' | 'cap';
+  readonly drops: boolean;
   readonly json?: boolean;
   readonly jsonFile?: string;
   readonly write?: string;
@@ -67,7 +69,7 @@ export function pingTraceCommand(): Command {
     .addOption(
       new Option('--engine <engine>', 'how frames are captured').choices(['packet-ring', 'cap']).default('packet-ring'),
     )
-    .option('--no-drops', 'leave kernel drop events out (this version reads none)')
+    .option('--no-drops', 'leave kernel drop events out')
     .option('--json', 'one JSON document on standard output')
     .option('-w, --write <file.pcapng>', 'write what was captured, for Wireshark and for later')
     .option('--json-file <file>', 'write the JSON document to this file too')
@@ -84,9 +86,10 @@ async function run(name: string, address: string, flags: Flags, command: Command
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
   try {
+    if (flags.write !== undefined) checkRunPath(flags.write);
     const traced = await recordPingTrace(optionsOf(name, address, flags, interrupted.signal));
     const { report } = traced;
-    if (flags.write !== undefined) writeRun(flags.write, traced);
+    const unwritten = flags.write === undefined ? undefined : failureOf(flags.write, traced);
     const terminal = detectTerminal(process.stdout, process.env, { color: wantsColor(command) });
     const json = () => `${JSON.stringify(reportJson(report), undefined, 2)}\n`;
     if (flags.jsonFile !== undefined) writeFileSync(flags.jsonFile, json());
@@ -95,6 +98,10 @@ async function run(name: string, address: string, flags: Flags, command: Command
         ? json()
         : reportText(report, terminal, { verbose: flags.verbose === true, quiet: flags.quiet === true }),
     );
+    if (unwritten) {
+      process.stderr.write(errorText(unwritten));
+      process.exitCode = unwritten.exitCode;
+    }
     process.exitCode ??= report.diagnosis.outcome === 'healthy' ? 0 : 1;
   } catch (error) {
     if (!interrupted.signal.aborted || error instanceof VdiagError) throw error;
@@ -112,6 +119,17 @@ async function run(name: string, address: string, flags: Flags, command: Command
   }
 }
 
+/** A full disk must not cost the report: it is said behind it. */
+function failureOf(path: string, traced: PingTraceRun): VdiagError | undefined {
+  try {
+    writeRun(path, traced);
+    return undefined;
+  } catch (error) {
+    if (error instanceof VdiagError) return error;
+    throw error;
+  }
+}
+
 function optionsOf(name: string, address: string, flags: Flags, signal: AbortSignal): PingTraceOptions {
   return {
     interface: name,
@@ -125,11 +143,13 @@ function optionsOf(name: string, address: string, flags: Flags, signal: AbortSig
     ...(flags.netns === undefined ? {} : { netns: flags.netns }),
     ...(flags.probe === undefined ? {} : { probes: flags.probe }),
     engine: flags.engine,
+    drops: flags.drops,
     signal,
   };
 }
 
-function integer(least: number, most: number): (text: string) => number {
+/** Takes a whole number between two others, both included. */
+export function integer(least: number, most: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (!/^\d+$/.test(text) || value < least || value > most)

@@ -10,11 +10,13 @@ import { changeCommand } from '../topology/change.ts';
 import type { Topology } from '../topology/model.ts';
 import { commandIn, netnsArgument, placeName, shellWord } from '../topology/naming.ts';
 import { linkOf, ownersOf } from '../topology/query.ts';
+import type { Drop } from '../trace/drop.ts';
 import { type EchoExchange, type Exchange, isAnswered } from '../trace/exchange.ts';
 import { type Coverage, placeKey } from '../trace/frame.ts';
 import type { Sighting } from '../trace/sighting.ts';
 import { confidenceOf, evidenceFor } from './evidence.ts';
 import type { Diagnosis, Finding, Outcome } from './finding.ts';
+import { confirms, dropEvidence, kernelWord } from './kernel-word.ts';
 import { RULES } from './registry.ts';
 import type { Claim, Context, Rule, Situation } from './rule.ts';
 import { NO_TRIAL, trial } from './trial.ts';
@@ -26,6 +28,8 @@ export interface DiagnosisInput {
   readonly after?: Topology;
   readonly exchanges: readonly Exchange[];
   readonly coverage: Coverage;
+  /** What the kernel dropped of these packets; absent where it could not be read. */
+  readonly drops?: readonly Drop[];
   readonly rules?: readonly Rule[];
 }
 
@@ -56,7 +60,7 @@ export function diagnose(input: DiagnosisInput): Diagnosis {
     exchanges,
     coverage,
     before,
-    ...optional({ after: input.after, example }),
+    ...optional({ after: input.after, example, drops: input.drops }),
     ...(unanswered ? { vanished: vanishedAt(progress) } : {}),
   };
 }
@@ -66,7 +70,7 @@ function seenOf(
   example: EchoExchange | undefined,
   topology: Topology,
   destination: string,
-): Pick<EchoQuery, 'arrivedFrom' | 'leftBy'> {
+): Pick<EchoQuery, 'arrivedFrom' | 'leftBy' | 'answered'> {
   if (!example) return {};
   const journeys = [
     ...(example.request ? [example.request] : []),
@@ -80,8 +84,18 @@ function seenOf(
   const arrivedFrom = last?.packet.ip?.source;
   return {
     leftBy: new Set(left.map(({ frame }) => placeKey(frame.place))),
+    answered: firstAnswers(example),
     ...(arrivedFrom === undefined ? {} : { arrivedFrom }),
   };
+}
+
+function firstAnswers({ resolutions }: EchoExchange): Map<string, string> {
+  const answered = new Map<string, string>();
+  for (const { targetProtocol, replies } of resolutions) {
+    const mac = replies[0]?.sightings[0]?.packet.arp?.senderHardware;
+    if (mac !== undefined && !answered.has(targetProtocol)) answered.set(targetProtocol, mac);
+  }
+  return answered;
 }
 
 type Shared = Omit<Context, 'situation' | 'passes' | 'best'>;
@@ -89,10 +103,16 @@ type Shared = Omit<Context, 'situation' | 'passes' | 'best'>;
 function causesOf(input: DiagnosisInput, shared: Shared, progress: Progress, rules: readonly Rule[]): Finding[] {
   const { query, before, coverage } = input;
   const between = gatesBetween(progress);
-  const stop = between.find(({ gate, leg }) => stops(gate, progress, leg, shared));
+  const word = kernelWord(input.drops ?? [], progress, shared.example, shared.exchanges);
+  const stopping = between.filter(({ gate, leg }) => stops(gate, progress, leg, shared));
+  // What the kernel said outranks the model: a gate that cannot have dropped it so is not named.
+  const stop = word
+    ? (stopping.find(({ gate }) => confirms(word, gate) === 'yes') ??
+      stopping.find(({ gate }) => confirms(word, gate) === 'open'))
+    : stopping[0];
   // A wrong neighbour entry sends the packet elsewhere: then that is no surprise.
   const stray = stop?.gate.kind === 'neighbour' ? undefined : strayed(progress, shared.example);
-  if (stray) return lostElsewhere(shared, rules, stray);
+  if (stray) return lostElsewhere(shared, rules, stray, input.drops ?? []);
   const last = progress.steps[progress.reached];
   const missing = progress.missing === undefined ? undefined : progress.steps[progress.missing];
   const leg = stop?.leg ?? missing?.leg ?? last?.leg ?? shared.path.legs[0];
@@ -106,22 +126,30 @@ function causesOf(input: DiagnosisInput, shared: Shared, progress: Progress, rul
   if (stop) {
     const context: Context = {
       ...shared,
+      ...optional({ drop: word }),
       situation: { kind: 'stopped', gate: stop.gate, blocks: 'now', ...around },
       ...trial(before, query, stop.gate, overruled),
     };
     const answer = firstClaim(rules, context);
     if (answer) {
       const undecided = between.slice(0, between.indexOf(stop)).some(({ gate }) => gate.verdict === 'unknown');
-      const confidence = confidenceOf(context, progress, stop.gate, undecided);
+      const confirmed = word && stop.gate.verdict === 'stop' && confirms(word, stop.gate) === 'yes';
+      const confidence = confirmed ? 'proven' : confidenceOf(context, progress, stop.gate, undecided);
       const finding = findingOf(answer.rule, { confidence, ...answer.claim }, context, progress);
       return [finding, ...nextCauses(input, shared, rules, overruled, stop.gate, answer)];
     }
   }
-  const undecided = between.filter(({ gate }) => gate.verdict !== 'pass').map(({ gate }) => gate);
-  const covered = isAbsenceProven(coverage, shared.path, missing) && !undecided.some(leavesMachine);
+  const undecided = between
+    .filter(({ gate }) => gate.verdict !== 'pass' && (!word || confirms(word, gate) !== 'no'))
+    .map(({ gate }) => gate);
+  // Where the kernel says that it dropped it, nobody needs to have listened behind that.
+  const covered =
+    word !== undefined || (isAbsenceProven(coverage, shared.path, missing) && !undecided.some(leavesMachine));
+  const dropped = shared.path.legs.find(({ kind }) => kind === word?.packet);
   const context: Context = {
     ...shared,
-    situation: { kind: 'lost', covered, undecided, ...around, leg: lostLeg(last, missing) ?? leg },
+    ...optional({ drop: word }),
+    situation: { kind: 'lost', covered, undecided, ...around, leg: dropped ?? lostLeg(last, missing) ?? leg },
     ...NO_TRIAL,
   };
   const answer = firstClaim(rules, context);
@@ -140,7 +168,12 @@ function isAbsenceProven(coverage: Coverage, path: Path, missing: Walked | undef
 }
 
 /** The packet went where the model does not follow: sightings alone say where it was last. */
-function lostElsewhere(shared: Shared, rules: readonly Rule[], { frame, kind }: Sighting): Finding[] {
+function lostElsewhere(
+  shared: Shared,
+  rules: readonly Rule[],
+  { frame, kind }: Sighting,
+  drops: readonly Drop[],
+): Finding[] {
   const legKind = kind === 'echo-reply' ? 'echo-reply' : 'echo-request';
   const { source, destination } = shared.example ?? { source: '', destination: shared.query.destination };
   const leg: Leg = { kind: legKind, source, destination, steps: [] };
@@ -154,8 +187,10 @@ function lostElsewhere(shared: Shared, rules: readonly Rule[], { frame, kind }: 
     place: frame.place,
     timeNs: frame.timeNs,
   };
+  const word = drops.find((drop) => drop.sure && drop.after?.frame === frame);
+  const said = word ? [dropEvidence(word, shared.topology)] : [];
   return answer
-    ? [findingOf(answer.rule, { ...answer.claim, confidence: 'possible', evidence: [evidence] }, context)]
+    ? [findingOf(answer.rule, { ...answer.claim, confidence: 'possible', evidence: [evidence, ...said] }, context)]
     : [];
 }
 
@@ -176,7 +211,7 @@ function stops(gate: Gate, progress: Progress, leg: Leg, { exchanges, topology }
 }
 
 /** Makes the cures on the model, one after the other, and names what would stop the packet then. */
-function nextCauses(
+export function nextCauses(
   input: DiagnosisInput,
   shared: Shared,
   rules: readonly Rule[],
@@ -217,7 +252,8 @@ function nextCauses(
   return findings;
 }
 
-function firstClaim(rules: readonly Rule[], context: Context): { rule: Rule; claim: Claim } | undefined {
+/** The first rule that has something to say. */
+export function firstClaim(rules: readonly Rule[], context: Context): { rule: Rule; claim: Claim } | undefined {
   for (const rule of rules) {
     const claim = rule.evaluate(context);
     if (claim) return { rule, claim };
@@ -225,11 +261,12 @@ function firstClaim(rules: readonly Rule[], context: Context): { rule: Rule; cla
   return undefined;
 }
 
-function findingOf(rule: Rule, claim: Claim, context: Context, progress?: Progress): Finding {
+/** A claim, with the evidence and the commands that go with it. */
+export function findingOf(rule: Rule, claim: Claim, context: Context, progress?: Progress): Finding {
   const { situation, topology, query } = context;
   return {
     rule: rule.id,
-    severity: rule.severity,
+    severity: claim.severity ?? rule.severity,
     confidence: claim.confidence ?? 'proven',
     title: claim.title,
     summary: claim.summary,

@@ -8,6 +8,7 @@ import type { Place } from '../trace/frame.ts';
 import type { Sighting } from '../trace/sighting.ts';
 import { icmpName } from '../wire/icmp-name.ts';
 import type { Confidence, Evidence } from './finding.ts';
+import { dropEvidence } from './kernel-word.ts';
 import type { Context } from './rule.ts';
 import { isCovered, journeysOf, type Progress } from './walk.ts';
 
@@ -27,6 +28,7 @@ export function evidenceFor(context: Context, progress?: Progress): Evidence[] {
   const { situation } = context;
   if (situation.kind === 'overall') return [];
   const evidence = progress ? [...sightings(context, progress), ...absence(context, progress), ...probe(context)] : [];
+  if (progress && context.drop) evidence.push(dropEvidence(context.drop, context.topology));
   if (situation.kind === 'stopped') {
     for (const fact of situation.gate.facts)
       evidence.push({

@@ -1,6 +1,7 @@
 /** A finding: a rule's answer, and the diagnosis that holds them all. */
 import type { Path } from '../path/model.ts';
 import type { Topology } from '../topology/model.ts';
+import type { Drop } from '../trace/drop.ts';
 import type { EchoExchange, Exchange } from '../trace/exchange.ts';
 import type { Coverage, Place } from '../trace/frame.ts';
 
@@ -57,6 +58,8 @@ export interface Diagnosis {
   readonly coverage: Coverage;
   readonly before: Topology;
   readonly after?: Topology;
+  /** What the kernel dropped of these exchanges, sure or not; absent where it could not be read. */
+  readonly drops?: readonly Drop[];
   /** Where the packet vanished: last sighted here, missing there. Absent when it did not. */
   readonly vanished?: { readonly last?: Place; readonly missing?: Place; readonly leg: number };
 }

@@ -1,9 +1,11 @@
 /** A packet that vanished between two places, where no gate explains it. */
 import { placeName } from '../topology/naming.ts';
 import { ownersOf } from '../topology/query.ts';
+import type { Drop } from '../trace/drop.ts';
 import type { Place } from '../trace/frame.ts';
 import { packetName } from './evidence.ts';
 import type { Evidence } from './finding.ts';
+import { droppedHow, droppedPacket } from './kernel-word.ts';
 import type { Claim, Context, Situation } from './rule.ts';
 
 type Lost = Extract<Situation, { kind: 'lost' }>;
@@ -15,8 +17,10 @@ export function lossPlaces({ last, missing }: Lost): { last?: Place; missing?: P
   };
 }
 
-export function lossClaim({ topology, query, example }: Context, situation: Lost): Claim {
+export function lossClaim(context: Context, situation: Lost): Claim {
+  const { topology, query, example, drop } = context;
   const { last } = lossPlaces(situation);
+  if (drop) return droppedClaim(topology, drop, situation);
   const error = example?.probe?.error;
   const packet = error?.at === 'send' && !last ? 'echo request' : packetName(situation.leg.kind);
   const refused = !last && error?.at === 'send' ? `: the kernel refused to send it (${error.errno})` : '';
@@ -28,15 +32,31 @@ export function lossClaim({ topology, query, example }: Context, situation: Lost
         : `no state that vdiag reads explains it: ${takes(situation)}.`,
     where: last ?? query.start,
     confidence: situation.undecided.length > 0 ? 'possible' : 'likely',
-    evidence: situation.undecided.flatMap((gate): Evidence[] =>
-      gate.facts.map(({ text, look }) => ({
-        kind: 'state',
-        text: gate.verdict === 'stop' ? text : `not decided: ${text}`,
-        place: gate.place,
-        ...(look === undefined ? {} : { look }),
-      })),
-    ),
+    evidence: undecidedFacts(situation),
   };
+}
+
+/** The kernel said that it dropped it, and why: that is known, whatever the model makes of it. */
+function droppedClaim(topology: Context['topology'], drop: Drop, situation: Lost): Claim {
+  const at = placeName(topology, drop.place);
+  return {
+    title: `the kernel dropped the ${droppedPacket(drop)} at ${at} (${drop.reason})`,
+    summary: `${droppedHow(drop)}. No state that vdiag reads explains it further.`,
+    where: drop.place,
+    confidence: 'proven',
+    evidence: undecidedFacts(situation),
+  };
+}
+
+function undecidedFacts({ undecided }: Lost): Evidence[] {
+  return undecided.flatMap((gate) =>
+    gate.facts.map(({ text, look }) => ({
+      kind: 'state' as const,
+      text: gate.verdict === 'stop' ? text : `not decided: ${text}`,
+      place: gate.place,
+      ...(look === undefined ? {} : { look }),
+    })),
+  );
 }
 
 /** What became of it, as far as the sightings tell. */

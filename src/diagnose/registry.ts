@@ -1,15 +1,38 @@
 /** All rules, the most specific first: the first that claims a situation names it. */
 import type { Rule } from './rule.ts';
+import { addressDuplicate } from './rules/address-duplicate.ts';
 import { addressMissing } from './rules/address-missing.ts';
+import { addressPrefixWrong } from './rules/address-prefix-wrong.ts';
+import { arpFiltered } from './rules/arp-filtered.ts';
+import { arpIgnored } from './rules/arp-ignored.ts';
+import { arpProxyMissing } from './rules/arp-proxy-missing.ts';
+import { bridgeBroadcastFloodOff } from './rules/bridge-broadcast-flood-off.ts';
 import { bridgeDown } from './rules/bridge-down.ts';
+import { bridgeFdbWrongPort } from './rules/bridge-fdb-wrong-port.ts';
+import { bridgeFilterDrop } from './rules/bridge-filter-drop.ts';
+import { bridgeHairpinOff } from './rules/bridge-hairpin-off.ts';
+import { bridgeLoop } from './rules/bridge-loop.ts';
+import { bridgeMacChanged } from './rules/bridge-mac-changed.ts';
+import { bridgeNetfilterDrop } from './rules/bridge-netfilter-drop.ts';
 import { bridgePortDetached } from './rules/bridge-port-detached.ts';
+import { bridgePortIsolated } from './rules/bridge-port-isolated.ts';
+import { bridgePortLocked } from './rules/bridge-port-locked.ts';
+import { bridgePortNotForwarding } from './rules/bridge-port-not-forwarding.ts';
 import { bridgePortOwnsIp } from './rules/bridge-port-owns-ip.ts';
+import { bridgeUnicastFloodOff } from './rules/bridge-unicast-flood-off.ts';
+import { bridgeVlanMismatch } from './rules/bridge-vlan-mismatch.ts';
 import { captureLossy } from './rules/capture-lossy.ts';
 import { checksumOffloaded } from './rules/checksum-offloaded.ts';
+import { containerNoNetwork } from './rules/container-no-network.ts';
 import { echoIgnored } from './rules/echo-ignored.ts';
 import { forwardingOff } from './rules/forwarding-off.ts';
 import { gatewayUnreachable } from './rules/gateway-unreachable.ts';
+import { linkArpOff } from './rules/link-arp-off.ts';
 import { linkDown } from './rules/link-down.ts';
+import { linkMtuSmaller } from './rules/link-mtu-smaller.ts';
+import { linkQdiscDrop } from './rules/link-qdisc-drop.ts';
+import { linkTcDrop } from './rules/link-tc-drop.ts';
+import { linkXdpDrop } from './rules/link-xdp-drop.ts';
 import { loopbackDown } from './rules/loopback-down.ts';
 import { neighborWrongMac } from './rules/neighbor-wrong-mac.ts';
 import { notCaptured } from './rules/not-captured.ts';
@@ -23,14 +46,37 @@ import { sourceIsLocal } from './rules/source-is-local.ts';
 import { ttlExpired } from './rules/ttl-expired.ts';
 
 export const RULES: readonly Rule[] = [
+  addressDuplicate,
   loopbackDown,
+  containerNoNetwork,
   bridgeDown,
+  bridgeLoop,
+  bridgePortIsolated,
+  bridgePortNotForwarding,
+  bridgeBroadcastFloodOff,
+  bridgeUnicastFloodOff,
+  bridgeHairpinOff,
+  bridgePortLocked,
+  bridgeFdbWrongPort,
+  bridgeVlanMismatch,
+  bridgeFilterDrop,
+  bridgeNetfilterDrop,
   linkDown,
+  linkMtuSmaller,
+  linkQdiscDrop,
+  linkTcDrop,
+  linkXdpDrop,
+  linkArpOff,
+  arpIgnored,
+  arpFiltered,
+  arpProxyMissing,
+  addressPrefixWrong,
   bridgePortDetached,
   bridgePortOwnsIp,
   sourceIsLocal,
   routeReturnMissing,
   reversePathFilter,
+  bridgeMacChanged,
   neighborWrongMac,
   routeMissing,
   gatewayUnreachable,

@@ -4,6 +4,7 @@ import type { Gate } from '../path/gate.ts';
 import type { Leg, Path, Step } from '../path/model.ts';
 import type { Change } from '../topology/change.ts';
 import type { Topology } from '../topology/model.ts';
+import type { Drop } from '../trace/drop.ts';
 import type { EchoExchange, Exchange } from '../trace/exchange.ts';
 import type { Coverage, Place } from '../trace/frame.ts';
 import type { Confidence, Evidence, Severity } from './finding.ts';
@@ -49,6 +50,8 @@ export interface Context {
   readonly exchanges: readonly Exchange[];
   readonly example?: EchoExchange;
   readonly coverage: Coverage;
+  /** What the kernel said when it dropped the packet of this situation. */
+  readonly drop?: Drop;
   /** True when the model's packet is no longer stopped where it is now once the changes are made. */
   passes(changes: readonly Change[], query?: EchoQuery): boolean;
   /** Of several cures the one after which fewest gates stop the packet; the first of equals; undefined when none helps. */
@@ -69,6 +72,8 @@ export interface Claim {
   readonly where: Place;
   readonly cure?: Cure;
   readonly evidence?: readonly Evidence[];
+  /** Where this case is less than the rule's own severity: the probes were answered. */
+  readonly severity?: Severity;
   /** Where the rule knows better than the engine what its answer is worth. */
   readonly confidence?: Confidence;
 }

@@ -57,6 +57,8 @@ export const opcode = {
 
 /** A "packet offset" at which the kernel answers with the device's ARPHRD_ type instead (SKF_AD_OFF + SKF_AD_HATYPE). */
 export const hardwareTypeOffset = 0xfffff01c;
+/** The same for its interface number (SKF_AD_OFF + SKF_AD_IFINDEX). */
+export const interfaceIndexOffset = 0xfffff008;
 
 /** BPF_MAXINSNS */
 const maxInstructions = 4096;

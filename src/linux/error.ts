@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'missing-program'
   | 'missing-package'
   | 'unreadable'
+  | 'unwritable'
   | 'lab'
   | 'interrupted'
   | 'system-call';

@@ -1,15 +1,17 @@
 /** Address resolution: who is asked, who answers, and whether the answer reaches the stack that waits (net/ipv4/arp.c). */
-import type { Address, Link, Namespace, Neighbour } from '../topology/model.ts';
+import type { Address, Link, Namespace, Neighbour, Topology } from '../topology/model.ts';
 import { commandIn, interfaceSysctl, placeName } from '../topology/naming.ts';
 import { prefixContains } from '../topology/prefix.ts';
 import { ipv4Setting, ownersOf } from '../topology/query.ts';
+import { arpFilterGates } from './arp-filter.ts';
+import type { FrameAddresses } from './ethernet.ts';
 import { chooseSource, findRoute, isLocal, routeText } from './fib.ts';
 import type { ArpAnswerGate, Gate } from './gate.ts';
 import { type Arrival, BROADCAST, transmit } from './layer2.ts';
 import { type Step, stepKey } from './model.ts';
 import { sourceGate, stackGate } from './stack.ts';
 import type { Trail } from './trail.ts';
-import { gateStep, learnNeighbour, type Port, placeOf, usableNeighbour, type World } from './world.ts';
+import { createWorld, gateStep, learnNeighbour, type Port, placeOf, usableNeighbour, type World } from './world.ts';
 
 /** Where a packet goes next on a link. */
 export interface NextHop {
@@ -39,20 +41,27 @@ export function resolve(
   packetSource: string,
   hop: NextHop,
 ): Resolved | undefined {
-  // A device without ARP sends to its own address (arp_constructor).
-  if (asker.link.flags.includes('NOARP')) return { mac: asker.link.mac };
-  const entry = usableNeighbour(world, asker, hop.address);
+  const entry = usableNeighbour(world, asker, hop.address) ?? withoutArp(asker, hop.address);
   if (entry?.mac !== undefined) return { mac: entry.mac, entry };
 
   const askerAddress = announcedAddress(asker, packetSource, hop.address);
   trail.begin('arp-request', askerAddress, hop.address, placeOf(asker));
-  const arrivals = transmit(world, asker, { source: asker.link.mac, destination: BROADCAST });
+  const frame = requestFrame(asker, askerAddress, hop.address);
+  trail.add(...arpFilterGates(world, asker, 'output', frame).map(gateStep));
+  const arrivals = transmit(world, asker, frame);
   const answers = arrivals
     .filter(({ reaches }) => reaches === 'stack')
-    .map((arrival) => answer(world, arrival, askerAddress, hop.address));
+    .map((arrival) => answer(world, arrival, frame, askerAddress, hop.address));
+  const first = world.answered.get(hop.address);
+  const wasSighted = ({ arrival: { port } }: Answer) => first !== undefined && port.link.mac === first;
   const chosen = answers
     .filter(({ as }) => as !== 'nobody')
-    .sort((a, b) => a.stops - b.stops || Number(a.as === 'proxy') - Number(b.as === 'proxy'))[0];
+    .sort(
+      (a, b) =>
+        Number(wasSighted(b)) - Number(wasSighted(a)) ||
+        a.stops - b.stops ||
+        Number(a.as === 'proxy') - Number(b.as === 'proxy'),
+    )[0];
   if (!chosen) {
     nobodyAnswers(world, trail, asker, askerAddress, hop, arrivals);
     return undefined;
@@ -63,6 +72,12 @@ export function resolve(
   reply(world, trail, answerer, asker, askerAddress, hop.address);
   learnNeighbour(world, asker, hop.address, answerer.link.mac);
   return { mac: answerer.link.mac, answeredBy: answerer };
+}
+
+/** A device without ARP sends to its own address, unless an entry was set by hand (arp_constructor). */
+function withoutArp({ link }: Port, address: string): Neighbour | undefined {
+  if (!link.flags.includes('NOARP')) return undefined;
+  return { family: 4, address, device: link.name, mac: link.mac, state: 'NOARP', proxy: false };
 }
 
 /**
@@ -77,6 +92,18 @@ function announcedAddress({ namespace, link }: Port, packetSource: string, targe
   return usable ? packetSource : (chooseSource(namespace, link.name, target) ?? packetSource);
 }
 
+/** Every owner of `target` that would answer `asker`, one interface of each namespace: more than one is a duplicate address. */
+export function ownersAnswering(topology: Topology, asker: Port, askerAddress: string, target: string): Port[] {
+  const world = createWorld(topology);
+  const frame = requestFrame(asker, askerAddress, target);
+  const owners = transmit(world, asker, frame)
+    .filter(({ reaches, port }) => reaches === 'stack' && port.namespace.detail === 'full')
+    .map((arrival) => answer(world, arrival, frame, askerAddress, target))
+    .filter(({ as, stops }) => as === 'owner' && stops === 0)
+    .map(({ arrival }) => arrival.port);
+  return [...new Map(owners.map((port) => [port.namespace.id, port])).values()];
+}
+
 interface Answer {
   readonly arrival: Arrival;
   readonly as: 'owner' | 'proxy' | 'nobody';
@@ -85,7 +112,7 @@ interface Answer {
 }
 
 /** arp_process: does the stack that got the request answer it, and which of its gates would keep it silent? */
-function answer(world: World, arrival: Arrival, sender: string, target: string): Answer {
+function answer(world: World, arrival: Arrival, frame: FrameAddresses, sender: string, target: string): Answer {
   const { port } = arrival;
   const { namespace, link } = port;
   const silent: Answer = { arrival, as: 'nobody', gates: [], stops: arrival.stops };
@@ -94,6 +121,12 @@ function answer(world: World, arrival: Arrival, sender: string, target: string):
     return owns ? { ...silent, as: 'owner' } : silent;
   }
   const route = findRoute(namespace, { destination: target, source: sender, inputInterface: link.name });
+  // Who asks is validated before anything else, for a proxy as for the owner.
+  const taken: Gate[] = [
+    noArpGate(world, port),
+    ...arpFilterGates(world, port, 'input', frame),
+    sourceGate(world, port, 'arp', sender, target),
+  ];
   if (route?.type !== 'local') {
     const published = namespace.neighbours.some(
       (entry) => entry.proxy && entry.address === target && entry.device === link.name,
@@ -104,23 +137,35 @@ function answer(world: World, arrival: Arrival, sender: string, target: string):
       route.device !== link.name &&
       (published || ipv4Setting(namespace, link, 'proxy_arp') === 1);
     if (!proxies) return silent;
-    // Who asks is validated before anything else, for a proxy as for the owner.
-    const gate = sourceGate(world, port, 'arp', sender, target);
-    return { arrival, as: 'proxy', gates: [gate], stops: arrival.stops + Number(gate.verdict === 'stop') };
+    return answering('proxy', arrival, taken);
   }
-  const gates: Gate[] = [
-    noArpGate(world, port),
-    sourceGate(world, port, 'arp', sender, target),
-    arpSettingsGate(world, port, sender, target),
-  ];
+  return answering('owner', arrival, [...taken, arpSettingsGate(world, port, sender, target)]);
+}
+
+function answering(as: 'owner' | 'proxy', arrival: Arrival, gates: readonly Gate[]): Answer {
   const stops = arrival.stops + gates.filter(({ verdict }) => verdict === 'stop').length;
-  return { arrival, as: 'owner', gates, stops };
+  return { arrival, as, gates, stops };
+}
+
+/** What a host asks the others on its link. */
+function requestFrame({ link }: Port, sender: string, target: string): FrameAddresses {
+  return {
+    source: link.mac,
+    destination: BROADCAST,
+    carries: { kind: 'arp-request', source: sender, destination: target },
+  };
 }
 
 /** The answer's way back, and whether the entry that waits for it ever learns of it. */
 function reply(world: World, trail: Trail, answerer: Port, asker: Port, askerAddress: string, target: string): void {
   trail.begin('arp-reply', askerAddress, target, placeOf(asker));
-  const arrivals = transmit(world, answerer, { source: answerer.link.mac, destination: asker.link.mac }).filter(
+  const frame: FrameAddresses = {
+    source: answerer.link.mac,
+    destination: asker.link.mac,
+    carries: { kind: 'arp-reply', source: target, destination: askerAddress },
+  };
+  trail.add(...arpFilterGates(world, answerer, 'output', frame).map(gateStep));
+  const arrivals = transmit(world, answerer, frame).filter(
     ({ port, reaches }) => reaches === 'stack' && port.namespace.id === asker.namespace.id,
   );
   const isAsker = ({ port }: Arrival) => port.link.name === asker.link.name;
@@ -130,7 +175,11 @@ function reply(world: World, trail: Trail, answerer: Port, asker: Port, askerAdd
     arrivals.find(isAsker) ??
     arrivals[0];
   if (!back) return;
-  trail.add(...back.steps, gateStep(stackGate(world, asker, back.port, 'neighbour', askerAddress)));
+  trail.add(
+    ...back.steps,
+    ...arpFilterGates(world, back.port, 'input', frame).map(gateStep),
+    gateStep(stackGate(world, asker, back.port, 'neighbour', askerAddress)),
+  );
 }
 
 /** No stack on the segment owns the target: the request is sighted wherever it is flooded, and that is all. */

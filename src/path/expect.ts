@@ -5,11 +5,12 @@
 
 import type { Topology } from '../topology/model.ts';
 import type { Place } from '../trace/frame.ts';
-import { chooseSource, findRoute } from './fib.ts';
+import { chooseSource, findRoute, isLocal } from './fib.ts';
 import { carry, type Delivered, nextHop, type Packet, pickHop, routeGate, type Walk } from './forward.ts';
 import { deviceGate } from './layer2.ts';
 import type { Path } from './model.ts';
-import { echoGate, filterGate, loopbackGate, senderGate, stackGate } from './stack.ts';
+import { echoLength } from './mtu.ts';
+import { echoGate, filterGate, foreignGate, loopbackGate, senderGate, stackGate } from './stack.ts';
 import { createTrail } from './trail.ts';
 import { createWorld, gateStep, type Port, placeOf, portAt, portNamed } from './world.ts';
 
@@ -21,16 +22,24 @@ export interface EchoQuery {
   readonly source?: string;
   /** Defaults to 64. */
   readonly ttl?: number;
+  /** Echo data, bytes. Defaults to 56. */
+  readonly sizeBytes?: number;
+  /** `do`: the sender refuses to fragment. */
+  readonly dontFragment?: 'do' | 'want' | 'dont';
   /** The source address the request was last sighted with: another one than it was sent with, where a router rewrote it. */
   readonly arrivedFrom?: string;
   /** Keys of the places that packets of this exchange were sighted leaving by: they tell which of several next hops was taken. */
   readonly leftBy?: ReadonlySet<string>;
+  /** The hardware address that was sighted answering first, by the IP address asked for: of two owners the faster one is taken. */
+  readonly answered?: ReadonlyMap<string, string>;
 }
 
 const DEFAULT_TTL = 64;
+/** As ping's. */
+const DEFAULT_SIZE_BYTES = 56;
 
 export function expectPath(topology: Topology, query: EchoQuery): Path {
-  const world = createWorld(topology);
+  const world = createWorld(topology, query.answered);
   const trail = createTrail();
   const start = portAt(topology, query.start);
   if (!start) return { legs: [], end: 'unknown' };
@@ -63,13 +72,24 @@ function walkExchange(walk: Walk, start: Port): 'done' | 'leaves' {
   const { namespace, link } = start;
   const { destination, ttl = DEFAULT_TTL } = query;
   const source = query.source ?? sourceFor(world.topology, query) ?? '0.0.0.0';
-  const request: Packet = { kind: 'echo-request', source, destination, ttl };
+  const request: Packet = {
+    kind: 'echo-request',
+    source,
+    destination,
+    ttl,
+    lengthBytes: echoLength(query.sizeBytes ?? DEFAULT_SIZE_BYTES),
+    fragmentable: query.dontFragment === 'dont',
+    ...(query.dontFragment === 'do' ? { whole: true } : {}),
+  };
   // The source is chosen by the route, so rules that ask for one do not match yet (raw_sendmsg).
   const found = pickHop(namespace, findRoute(namespace, { destination, outputInterface: link.name }), query);
   // Bound to a device, an unreachable or blackhole route counts as none (ip_route_output_key_hash_rcu).
   const route = found?.type === 'unicast' || found?.type === 'local' ? found : undefined;
   if (link.kind === 'loopback' || route?.type === 'local') {
     overLoopback(walk, start, request, 'send');
+    // A lo that never was up has no address yet, and gets 127.0.0.1 with the first time (inetdev_event).
+    if (route?.type !== 'local' && !destination.startsWith('127.'))
+      trail.add(gateStep(foreignGate(world, start, destination)));
     trail.add(gateStep(echoGate(world, start)));
     overLoopback(walk, start, replyTo(request, query), 'reply');
     trail.add({ kind: 'socket', place: placeOf(start) });
@@ -109,13 +129,14 @@ function answerEcho(walk: Walk, start: Port, { port, packet }: Delivered): 'done
   trail.add(gateStep(filterGate(world, device, 'output')));
   const delivered = carry(walk, device, nextHop(route, reply.destination), reply);
   if (delivered === undefined || delivered === 'leaves') return delivered ?? 'done';
-  if (delivered.port.namespace.id === start.namespace.id)
+  // In another namespace: somebody else has the sender's address too.
+  if (isLocal(start.namespace, delivered.packet.destination))
     toSocket(walk, start, delivered.port, delivered.packet.destination);
   return 'done';
 }
 
 /** The reply goes to the source its request arrived with, which a masquerading router turns back. */
-function replyTo(packet: Packet, { arrivedFrom }: EchoQuery): Packet {
+function replyTo(packet: Packet, { arrivedFrom, sizeBytes }: EchoQuery): Packet {
   const { source, destination, masquerader } = packet;
   const rewritten = masquerader !== undefined && arrivedFrom !== undefined && arrivedFrom !== source;
   return {
@@ -123,6 +144,9 @@ function replyTo(packet: Packet, { arrivedFrom }: EchoQuery): Packet {
     source: destination,
     destination: rewritten ? arrivedFrom : source,
     ttl: DEFAULT_TTL,
+    lengthBytes: echoLength(sizeBytes ?? DEFAULT_SIZE_BYTES),
+    // The kernel's own ICMP socket sets no don't-fragment bit (icmp_sk_init).
+    fragmentable: true,
     ...(masquerader === undefined ? {} : { masquerader }),
     ...(rewritten ? { original: source } : {}),
   };

@@ -9,6 +9,7 @@ import { findRoute, type RouteFound, routeText } from './fib.ts';
 import type { RouteGate, UnmodelledGate } from './gate.ts';
 import { mayRewriteDestination, mayRewriteSource } from './hooks.ts';
 import { sendPacket } from './link.ts';
+import { longestFragment, senderMtuGate } from './mtu.ts';
 import { filterGate, forwardingGate, sourceGate, ttlGate } from './stack.ts';
 import type { Trail } from './trail.ts';
 import { gateStep, type Port, placeOf, portNamed, type World } from './world.ts';
@@ -25,6 +26,12 @@ export interface Packet {
   readonly source: string;
   readonly destination: string;
   readonly ttl: number;
+  /** Of the packet, or of the longest fragment it was cut into on its way. */
+  readonly lengthBytes: number;
+  /** No don't-fragment bit. */
+  readonly fragmentable: boolean;
+  /** Its sender refuses to cut it (IP_PMTUDISC_DO). */
+  readonly whole?: boolean;
   /** A router with such rules may have put another source address on it. */
   readonly masquerader?: NetnsId;
   /** Of a reply: what that router turns its destination back into. */
@@ -51,7 +58,8 @@ export function carry(walk: Walk, from: Port, hop: NextHop, packet: Packet): Del
     const resolved = resolve(world, trail, sender, carried.source, next);
     if (!resolved) return undefined;
     trail.begin(carried.kind, carried.source, carried.destination);
-    const arrival = sendPacket(world, trail, sender, next, resolved);
+    carried = cut(walk, sender, carried);
+    const arrival = sendPacket(world, trail, sender, next, resolved, carried);
     if (!arrival) return undefined;
     if (arrival.reaches === 'outside') return 'leaves';
     if (arrival.reaches === 'nobody') return undefined;
@@ -67,6 +75,14 @@ export function carry(walk: Walk, from: Port, hop: NextHop, packet: Packet): Del
     carried = passedOn(carried, arrival.port.namespace);
   }
   return undefined;
+}
+
+/** Each sender cuts the packet to fit its own device; one that may not does not send it at all. */
+function cut({ world, trail }: Walk, { namespace, link }: Port, { whole, ...packet }: Packet): Packet {
+  const refused = whole ? senderMtuGate(world, { namespace, link }, packet.lengthBytes) : undefined;
+  if (refused) trail.add(gateStep(refused));
+  const lengthBytes = longestFragment(packet.lengthBytes, link.mtu);
+  return { ...packet, lengthBytes, fragmentable: packet.fragmentable || lengthBytes < packet.lengthBytes };
 }
 
 /** The masquerading router gives a reply its real destination back before it is routed (nf_nat, prerouting). */

@@ -3,8 +3,11 @@
  * Each kind carries what a rule has to know to name the cause; nothing in it is prose but the facts.
  */
 import type { FdbEntry, Neighbour, PortState } from '../topology/model.ts';
+import type { Classifier } from '../topology/traffic-control.ts';
 import type { Place } from '../trace/frame.ts';
+import type { Carried } from './ethernet.ts';
 import type { RouteFound } from './fib.ts';
+import type { Stopper } from './ruleset.ts';
 import type { SourceVerdict } from './source-validation.ts';
 
 export type Verdict = 'pass' | 'stop' | 'unknown';
@@ -29,10 +32,10 @@ export interface DeviceGate extends Decided {
   readonly state: 'up' | 'down' | 'no-carrier';
 }
 
-/** What is sent to an address of the own namespace goes over lo. */
+/** What is sent to an address of the own namespace goes over lo; what is sent there to anybody else (`foreign`) comes back and ends. */
 export interface LoopbackGate extends Decided {
   readonly kind: 'loopback';
-  readonly purpose: 'send' | 'reply';
+  readonly purpose: 'send' | 'reply' | 'foreign';
 }
 
 /** What is sent needs a source address: one of the device, or of another device of the namespace (inet_select_addr). */
@@ -61,10 +64,12 @@ export interface PortStateGate extends Decided {
 /** Flags of a bridge port that keep a frame from it: isolation, locking, flooding (net/bridge/br_forward.c should_deliver, br_flood). */
 export interface PortFlagGate extends Decided {
   readonly kind: 'port-flag';
-  readonly flag: 'isolated' | 'locked' | 'flood' | 'bcast_flood' | 'hairpin';
+  readonly flag: 'isolated' | 'locked' | 'flood' | 'bcast_flood' | 'hairpin' | 'proxy_arp';
   readonly bridge: Place;
   /** The port the frame came in by; absent when the bridge itself sends it. */
   readonly ingress?: Place;
+  /** Locked: the source that is not known there. Flooding: the destination that is not known at all. */
+  readonly mac?: string;
 }
 
 /** A forwarding entry that sends a unicast frame to a port where its owner is not. */
@@ -72,6 +77,67 @@ export interface FdbGate extends Decided {
   readonly kind: 'fdb';
   readonly bridge: Place;
   readonly entry: FdbEntry;
+  /** Who has the address, behind which port. */
+  readonly owner: Place;
+  readonly port: Place;
+}
+
+/** VLAN filtering of a bridge (br_allowed_ingress, br_allowed_egress); `tagged`: it leaves with a tag nobody behind takes off. */
+export interface VlanGate extends Decided {
+  readonly kind: 'vlan';
+  readonly direction: 'ingress' | 'egress' | 'tagged';
+  readonly bridge?: Place;
+  /** Absent where an untagged frame is given none. */
+  readonly vlan?: number;
+}
+
+/** Packet filters inside a bridge: of the bridge family, or those of IP that br_netfilter sends bridged packets through. */
+export interface BridgeFilterGate extends Decided {
+  readonly kind: 'bridge-filter';
+  readonly by: 'bridge' | 'br_netfilter';
+  readonly hook: FilterGate['hook'];
+  readonly packet: Carried['kind'];
+  readonly bridge: Place;
+  readonly from?: Place;
+  readonly to?: Place;
+  /** The rule, or the policy, that drops it. */
+  readonly stopper?: Stopper;
+}
+
+/** Rules of the ARP family at the stack that sends or takes in an ARP packet. */
+export interface ArpFilterGate extends Decided {
+  readonly kind: 'arp-filter';
+  readonly hook: 'input' | 'output';
+  readonly packet: Carried['kind'];
+  /** The rule, or the policy, that drops it. */
+  readonly stopper?: Stopper;
+}
+
+/** A filter of traffic control at a device's ingress or egress (tc(8)). */
+export interface ClassifierGate extends Decided {
+  readonly kind: 'classifier';
+  readonly classifier: Classifier;
+}
+
+/** A device's queueing discipline, where it is one that drops more than what has no room (tc(8)). */
+export interface QueueGate extends Decided {
+  readonly kind: 'queue';
+  readonly queue: string;
+}
+
+/** An XDP program at a device: whether it drops the frame is not decided. */
+export interface XdpGate extends Decided {
+  readonly kind: 'xdp';
+}
+
+/** A device that takes no packet longer than its MTU, and sends no error about it (is_skb_forwardable, net/core/dev.c). */
+export interface MtuGate extends Decided {
+  readonly kind: 'mtu';
+  /** `peer`: the veth end that should receive it. `bridge`: the port that should send it. `sender`: it may not fragment. */
+  readonly by: 'peer' | 'bridge' | 'sender';
+  readonly mtu: number;
+  /** The longest IP packet, or fragment, that comes to it. */
+  readonly lengthBytes: number;
 }
 
 /** Is there anybody on the segment who answers for the address that is asked for? */
@@ -171,6 +237,13 @@ export type Gate =
   | PortStateGate
   | PortFlagGate
   | FdbGate
+  | VlanGate
+  | BridgeFilterGate
+  | ClassifierGate
+  | QueueGate
+  | XdpGate
+  | MtuGate
+  | ArpFilterGate
   | OwnerGate
   | ArpAnswerGate
   | SourceGate
@@ -184,6 +257,16 @@ export type Gate =
 
 /** One string per gate and direction of travel: the same decision, met again, is the same gate. */
 export function gateKey(gate: Gate): string {
-  const about = 'protocol' in gate ? gate.protocol : 'purpose' in gate ? gate.purpose : '';
+  const about = 'protocol' in gate ? gate.protocol : 'purpose' in gate ? gate.purpose : detailOf(gate);
   return `${gate.kind} ${about} ${gate.place.netns}/${gate.place.name}`;
+}
+
+/** Decisions of one kind at one port that a packet may pass while another does not. */
+function detailOf(gate: Gate): string {
+  if (gate.kind === 'port-flag') return gate.flag;
+  if (gate.kind === 'vlan') return gate.direction;
+  if (gate.kind === 'arp-answer') return gate.by;
+  if (gate.kind === 'classifier') return gate.classifier.hook;
+  if (gate.kind === 'arp-filter') return `${gate.hook} ${gate.packet}`;
+  return gate.kind === 'bridge-filter' ? `${gate.by} ${gate.hook} ${gate.packet} ${gate.from?.name}` : '';
 }

@@ -4,18 +4,16 @@
  */
 import { commandIn, placeName } from '../topology/naming.ts';
 import { hasCarrier, isUp, lowerOf, masterOf, peerOf, portsOf } from '../topology/query.ts';
-import type { Place } from '../trace/frame.ts';
+import { enterBridge, leaveBridge, type Onward } from './bridge.ts';
+import { taggedGate } from './bridge-vlan.ts';
+import { BROADCAST, type FrameAddresses } from './ethernet.ts';
 import type { DeviceGate, Gate } from './gate.ts';
 import type { Step } from './model.ts';
-import { forwardingEntry, gateStep, isStop, learnStation, type Port, placeOf, placeStep, type World } from './world.ts';
+import { receiverMtuGate } from './mtu.ts';
+import { classifierGates, egressTrafficGates, xdpGates } from './traffic-control.ts';
+import { gateStep, isStop, type Port, placeOf, placeStep, type World } from './world.ts';
 
-export const BROADCAST = 'ff:ff:ff:ff:ff:ff';
-
-/** Link-layer addresses of the frame that is sent. */
-export interface FrameAddresses {
-  readonly source: string;
-  readonly destination: string;
-}
+export { BROADCAST } from './ethernet.ts';
 
 /** A frame handed to the stack of `port`, or leaving this machine there. */
 export interface Arrival {
@@ -33,15 +31,22 @@ export interface Arrival {
 /** Devices a frame may cross before the walk calls it a loop. */
 const MAX_DEVICES = 64;
 
-interface Walk {
+/** One frame on its way. */
+export interface Walk {
   readonly world: World;
   readonly frame: FrameAddresses;
+  /** The device that sent it first. */
+  readonly origin: Port;
   readonly visited: ReadonlySet<string>;
+  /** The VLAN of the tag it carries now. */
+  readonly tag?: number;
 }
+
+const ONWARD: Onward = { send, handUp };
 
 /** Every stack that a frame sent by `from` comes to. */
 export function transmit(world: World, from: Port, frame: FrameAddresses): Arrival[] {
-  return send({ world, frame, visited: new Set() }, from, []);
+  return send({ world, frame, origin: from, visited: new Set() }, from, []);
 }
 
 function send(walk: Walk, port: Port, before: readonly Step[]): Arrival[] {
@@ -49,13 +54,21 @@ function send(walk: Walk, port: Port, before: readonly Step[]): Arrival[] {
   const key = `out ${port.namespace.id}/${port.link.name}`;
   if (visited.has(key) || visited.size > MAX_DEVICES) return [];
   const next = { ...walk, visited: new Set([...visited, key]) };
-  const ready = [...before, gateStep(deviceGate(world, port))];
+  const leaving = [deviceGate(world, port), ...egressTrafficGates(world, port, walk.frame)];
+  const ready = [...before, ...leaving.map(gateStep)];
   switch (port.link.kind) {
     case 'veth': {
       const peer = peerOf(world.topology, port.namespace.id, port.link);
       if (!peer) return [outside(port, [...ready, placeStep(port, 'out')])];
       // A veth without a running peer has no carrier: its own queue drops the frame before anybody can see it.
-      const steps = [...ready, gateStep(deviceGate(world, peer)), placeStep(port, 'out'), placeStep(peer, 'in')];
+      const steps = [
+        ...ready,
+        gateStep(deviceGate(world, peer)),
+        placeStep(port, 'out'),
+        ...receiverSteps(walk, peer),
+        ...xdpGates(world, peer).map(gateStep),
+        placeStep(peer, 'in'),
+      ];
       return receive(next, peer, steps);
     }
     case 'bridge':
@@ -70,20 +83,22 @@ function send(walk: Walk, port: Port, before: readonly Step[]): Arrival[] {
 /** A bridge none of whose ports is running has no carrier: like a veth's, its own queue then drops the frame unseen. */
 function sendBridge(walk: Walk, bridge: Port, ready: readonly Step[]): Arrival[] {
   const sent = placeStep(bridge, 'out');
-  if (hasCarrier(bridge.link)) return forward(walk, bridge, undefined, [...ready, sent]);
+  if (hasCarrier(bridge.link)) return leaveBridge(walk, bridge, [...ready, sent], ONWARD);
   if (portsOf(bridge.namespace, bridge.link).length === 0)
-    return forward(walk, bridge, undefined, [...ready, gateStep(portlessGate(walk.world, bridge)), sent]);
-  return forward(walk, bridge, undefined, ready).map((arrival) => {
+    return leaveBridge(walk, bridge, [...ready, gateStep(portlessGate(walk.world, bridge)), sent], ONWARD);
+  return leaveBridge(walk, bridge, ready, ONWARD).map((arrival) => {
     const first = arrival.steps.findIndex((step, index) => index >= ready.length && step.kind === 'place');
     return { ...arrival, steps: arrival.steps.toSpliced(first === -1 ? arrival.steps.length : first, 0, sent) };
   });
 }
 
 /** A frame has come in by a device: to its bridge, to the macvlans on it, or to its own stack. */
-function receive(walk: Walk, port: Port, steps: readonly Step[]): Arrival[] {
+function receive(walk: Walk, port: Port, before: readonly Step[]): Arrival[] {
   const { world, frame } = walk;
+  const steps = [...before, ...classifierGates(world, port, 'ingress', frame).map(gateStep)];
   const master = masterOf(port.namespace, port.link);
-  if (master?.kind === 'bridge') return bridgeInput(walk, port, { namespace: port.namespace, link: master }, steps);
+  if (master?.kind === 'bridge')
+    return enterBridge(walk, port, { namespace: port.namespace, link: master }, steps, ONWARD);
   // A bond or team takes what its members receive.
   if (master?.kind === 'bond' || master?.kind === 'team') {
     const bond = { namespace: port.namespace, link: master };
@@ -93,49 +108,15 @@ function receive(walk: Walk, port: Port, steps: readonly Step[]): Arrival[] {
 }
 
 /** To the device's own stack, and to the macvlans on it. */
-function handUp({ world, frame }: Walk, port: Port, steps: readonly Step[], accepted: boolean): Arrival[] {
+function handUp({ world, frame, tag }: Walk, port: Port, before: readonly Step[], accepted: boolean): Arrival[] {
+  const gates: Gate[] = tag === undefined ? [] : [taggedGate(world, port, tag)];
+  // Of every other device they were asked when the frame came in by it.
+  if (port.link.kind === 'bridge') gates.push(...classifierGates(world, port, 'ingress', frame));
+  const steps = [...before, ...gates.map(gateStep)];
   const children = childrenOf(world, port)
     .filter((child) => frame.destination === BROADCAST || child.link.mac === frame.destination)
     .map((child) => arrival(child, [...steps, placeStep(child, 'in')], true));
   return [arrival(port, steps, accepted), ...children];
-}
-
-/** br_handle_frame: the port's state, then up to the bridge's stack, on to other ports, or both. */
-function bridgeInput(walk: Walk, port: Port, bridge: Port, before: readonly Step[]): Arrival[] {
-  const { world, frame } = walk;
-  const steps = [...before, gateStep(portStateGate(world, port, bridge, 'ingress'))];
-  if (port.link.port?.learning !== false) learnStation(world, bridge, frame.source, port.link.name);
-  return forward(walk, bridge, port, steps);
-}
-
-/** Where the bridge sends a frame that came in by `ingress`, or from its own stack when there is none. */
-function forward(walk: Walk, bridge: Port, ingress: Port | undefined, steps: readonly Step[]): Arrival[] {
-  const { world, frame } = walk;
-  const arrivals: Arrival[] = [];
-  const up = () => arrivals.push(...handUp(walk, bridge, [...steps, placeStep(bridge, 'in')], true));
-  const ports = portsOf(bridge.namespace, bridge.link).map((link) => ({ namespace: bridge.namespace, link }));
-  const out = (egress: Port) => {
-    if (egress.link.name === ingress?.link.name && egress.link.port?.hairpin !== true) return;
-    arrivals.push(...send(walk, egress, [...steps, ...egressGates(walk, bridge, ingress, egress).map(gateStep)]));
-  };
-  if (frame.destination === BROADCAST) {
-    if (ingress) up();
-    for (const egress of ports) out(egress);
-    return arrivals;
-  }
-  // Every port's own address, and the bridge's, is local to the bridge.
-  if (frame.destination === bridge.link.mac || ports.some(({ link }) => link.mac === frame.destination)) {
-    if (ingress) up();
-    return arrivals;
-  }
-  const entry = forwardingEntry(world, bridge, frame.destination);
-  if (entry?.state === 'permanent' && !entry.flags.includes('sticky')) {
-    if (ingress) up();
-    return arrivals;
-  }
-  const known = entry && ports.find(({ link }) => link.name === entry.device);
-  for (const egress of known ? [known] : ports) out(egress);
-  return arrivals.length > 0 ? arrivals : [{ ...arrival(bridge, steps, false), reaches: 'nobody' }];
 }
 
 /**
@@ -150,7 +131,9 @@ function sendMacvlan(walk: Walk, port: Port, ready: readonly Step[]): Arrival[] 
   // A macvlan has the carrier of its lower device.
   const steps = [...ready, gateStep(deviceGate(world, lower)), placeStep(port, 'out')];
   const broadcast = frame.destination === BROADCAST;
-  const passing = broadcast ? [] : [gateStep(deviceGate(world, lower)), placeStep(lower, 'in')];
+  const passing = broadcast
+    ? []
+    : [gateStep(deviceGate(world, lower)), ...receiverSteps(walk, lower), placeStep(lower, 'in')];
   const bridges = ({ data }: Port['link']) => data.mode === undefined || data.mode === 'bridge';
   const siblings = childrenOf(world, lower)
     .filter(({ namespace, link }) => namespace.id !== port.namespace.id || link.index !== port.link.index)
@@ -177,6 +160,11 @@ function arrival(port: Port, steps: readonly Step[], accepted: boolean): Arrival
 
 function outside(port: Port, steps: readonly Step[]): Arrival {
   return { ...arrival(port, steps, false), reaches: 'outside' };
+}
+
+function receiverSteps({ world, frame }: Walk, port: Port): Step[] {
+  const gate = receiverMtuGate(world, port, frame);
+  return gate ? [gateStep(gate)] : [];
 }
 
 function portlessGate({ topology }: World, bridge: Port): DeviceGate {
@@ -209,64 +197,4 @@ export function deviceGate(world: World, port: Port): DeviceGate {
       facts: [{ text: `${name} has no carrier`, look }],
     };
   return { kind: 'device', place, verdict: 'pass', state: 'up', facts: [{ text: `${name} is up`, look }] };
-}
-
-function portStateGate(world: World, port: Port, bridge: Port, direction: 'ingress' | 'egress'): Gate {
-  const { topology } = world;
-  const place = placeOf(port);
-  const state = port.link.port?.state;
-  const bridgeUp = isUp(bridge.link);
-  // A port without carrier is disabled for that reason alone: its device's own gate says so.
-  const idle = state === 'disabled' && (!isUp(port.link) || !hasCarrier(port.link));
-  const passes = bridgeUp && (state === 'forwarding' || idle);
-  return {
-    kind: 'port-state',
-    place,
-    verdict: bridgeUp && state === undefined ? 'unknown' : passes ? 'pass' : 'stop',
-    direction,
-    bridge: placeOf(bridge),
-    bridgeUp,
-    state: state ?? 'disabled',
-    facts: [
-      bridgeUp
-        ? {
-            text: `${placeName(topology, place)} is a port of ${bridge.link.name}, state ${state ?? 'unknown'}`,
-            look: commandIn(topology, place.netns, ['bridge', 'link', 'show', 'dev', port.link.name]),
-          }
-        : {
-            text: `${placeName(topology, placeOf(bridge))} is down`,
-            look: commandIn(topology, place.netns, ['ip', 'link', 'show', bridge.link.name]),
-          },
-    ],
-  };
-}
-
-/** should_deliver and the flooding flags of net/bridge/br_forward.c. */
-function egressGates(walk: Walk, bridge: Port, ingress: Port | undefined, egress: Port): Gate[] {
-  const { world, frame } = walk;
-  const gates: Gate[] = [portStateGate(world, egress, bridge, 'egress')];
-  const flags = egress.link.port;
-  if (!flags) return gates;
-  const flag = (name: 'isolated' | 'flood' | 'bcast_flood', text: string) => {
-    const place = placeOf(egress);
-    const look = commandIn(world.topology, place.netns, ['bridge', '-d', 'link', 'show', 'dev', egress.link.name]);
-    const from: Place | undefined = ingress && placeOf(ingress);
-    gates.push({
-      kind: 'port-flag',
-      flag: name,
-      place,
-      bridge: placeOf(bridge),
-      ...(from === undefined ? {} : { ingress: from }),
-      verdict: 'stop',
-      facts: [{ text, look }],
-    });
-  };
-  const name = placeName(world.topology, placeOf(egress));
-  if (flags.isolated && ingress?.link.port?.isolated)
-    flag('isolated', `${ingress.link.name} and ${name} are both isolated ports of ${bridge.link.name}`);
-  if (frame.destination === BROADCAST) {
-    if (!flags.bcastFlood) flag('bcast_flood', `${name} has bcast_flood off`);
-  } else if (!flags.flood && !forwardingEntry(world, bridge, frame.destination))
-    flag('flood', `${name} has flood off and ${bridge.link.name} does not know ${frame.destination}`);
-  return gates;
 }

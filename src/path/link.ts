@@ -2,16 +2,19 @@
 import { commandIn, placeName } from '../topology/naming.ts';
 import { ipv4Setting } from '../topology/query.ts';
 import type { NextHop, Resolved } from './arp.ts';
+import type { Carried, FrameAddresses } from './ethernet.ts';
 import { isLocal } from './fib.ts';
 import type { NeighbourGate } from './gate.ts';
 import { type Arrival, BROADCAST, transmit } from './layer2.ts';
 import { type Step, stepKey } from './model.ts';
+import type { Sized } from './mtu.ts';
 import type { Trail } from './trail.ts';
 import { gateStep, type Port, placeOf, type World } from './world.ts';
 
 /**
  * Sends to `resolved.mac` and puts the way onto the trail, with the gate of the neighbour entry behind it.
  * Where the entry is wrong, the walk goes on at the address's real owner.
+ * @param packet its length, or that of its longest fragment
  */
 export function sendPacket(
   world: World,
@@ -19,8 +22,9 @@ export function sendPacket(
   from: Port,
   hop: NextHop,
   resolved: Resolved,
+  packet: Sized & Carried,
 ): Arrival | undefined {
-  const arrivals = transmit(world, from, { source: from.link.mac, destination: resolved.mac });
+  const arrivals = transmit(world, from, frameOf(from, resolved.mac, packet));
   const taken = byFewestStops(arrivals.filter(({ accepted }) => accepted));
   const { answeredBy, entry } = resolved;
   if (answeredBy) {
@@ -36,7 +40,7 @@ export function sendPacket(
   }
   // Nobody who may have the packet gets it: who should?
   const owners = byFewestStops(
-    transmit(world, from, { source: from.link.mac, destination: BROADCAST }).filter(
+    transmit(world, from, frameOf(from, BROADCAST, packet)).filter(
       ({ port, reaches }) => reaches === 'stack' && isLocal(port.namespace, hop.address),
     ),
   );
@@ -57,6 +61,16 @@ export function sendPacket(
     ...owner.steps.slice(shared),
   );
   return owner;
+}
+
+function frameOf({ link }: Port, destination: string, packet: Sized & Carried): FrameAddresses {
+  return {
+    source: link.mac,
+    destination,
+    ...(packet.lengthBytes === undefined ? {} : { lengthBytes: packet.lengthBytes }),
+    ...(packet.fragmentable === undefined ? {} : { fragmentable: packet.fragmentable }),
+    carries: packet,
+  };
 }
 
 function follow(trail: Trail, arrival: Arrival | undefined): Arrival | undefined {

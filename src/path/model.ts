@@ -4,7 +4,7 @@
  * and gates (decisions of the kernel between two places).
  */
 import type { Place } from '../trace/frame.ts';
-import type { Gate } from './gate.ts';
+import { type Gate, gateKey } from './gate.ts';
 
 export type LegKind = 'arp-request' | 'arp-reply' | 'echo-request' | 'echo-reply';
 
@@ -35,14 +35,14 @@ export interface Path {
 
 /** One string per step of a way: two frames whose ways share a beginning share these. */
 export function stepKey(step: Step): string {
-  const { netns, name } = step.kind === 'gate' ? step.gate.place : step.place;
   const direction =
     step.kind === 'place'
       ? step.direction
       : step.kind === 'gate' && 'direction' in step.gate
         ? step.gate.direction
         : '';
-  return `${step.kind} ${step.kind === 'gate' ? step.gate.kind : ''} ${netns}/${name} ${direction}`;
+  const what = step.kind === 'gate' ? gateKey(step.gate) : `${step.place.netns}/${step.place.name}`;
+  return `${step.kind} ${what} ${direction}`;
 }
 
 /** Every place of the path once, in the order of first mention: the columns of the ladder. */

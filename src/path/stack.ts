@@ -184,6 +184,23 @@ export function loopbackGate(world: World, port: Port, purpose: 'send' | 'reply'
   };
 }
 
+/** Out by lo is in by lo, in the same namespace, which is not the destination. */
+export function foreignGate({ topology }: World, { namespace, link }: Port, destination: string): LoopbackGate {
+  const place = { netns: namespace.id, name: link.name };
+  return {
+    kind: 'loopback',
+    place,
+    purpose: 'foreign',
+    verdict: 'stop',
+    facts: [
+      {
+        text: `${placeName(topology, place)} leads nowhere else, and ${destination} is no address of this namespace`,
+        look: commandIn(topology, namespace.id, ['ip', '-br', 'addr']),
+      },
+    ],
+  };
+}
+
 /** Rules at a netfilter hook: without them it passes, with them the model does not decide. */
 export function filterGate(world: World, port: Port, hook: FilterGate['hook']): Gate {
   const { topology } = world;

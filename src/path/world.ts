@@ -9,12 +9,14 @@ export interface World {
   readonly topology: Topology;
   /** Neighbour entries made during the walk, by `netns/device/address`. */
   readonly learnt: Map<string, Neighbour>;
-  /** Bridge ports where source addresses were seen during the walk, by `netns/bridge/mac`: port name. */
+  /** Bridge ports where source addresses were seen during the walk, by `netns/bridge/mac`, and VLAN: port name. */
   readonly stations: Map<string, string>;
+  /** Hardware addresses that were sighted answering first, by the IP address asked for. */
+  readonly answered: ReadonlyMap<string, string>;
 }
 
-export function createWorld(topology: Topology): World {
-  return { topology, learnt: new Map(), stations: new Map() };
+export function createWorld(topology: Topology, answered: ReadonlyMap<string, string> = new Map()): World {
+  return { topology, learnt: new Map(), stations: new Map(), answered };
 }
 
 /** One end of a frame's way: a link, and the namespace it is in. */
@@ -74,22 +76,32 @@ function neighbourKey(netns: NetnsId, device: string, address: string): string {
   return `${netns}/${device}/${address}`;
 }
 
-/** Where a bridge would send a unicast frame: an entry of its table, or the port where the address was just seen. */
-export function forwardingEntry(world: World, bridge: Port, mac: string): FdbEntry | undefined {
+/**
+ * Where a bridge would send a unicast frame: an entry of its table, or the port where the address was just seen.
+ * @param vlan of the frame, where the bridge filters by VLAN: then its table is one table for each
+ */
+export function forwardingEntry(world: World, bridge: Port, mac: string, vlan?: number): FdbEntry | undefined {
   const { namespace, link } = bridge;
   const entries = namespace.fdb.filter(
-    (entry) => entry.mac === mac && (entry.master === link.name || entry.device === link.name),
+    (entry) =>
+      entry.mac === mac &&
+      (entry.master === link.name || entry.device === link.name) &&
+      (vlan === undefined || entry.vlan === vlan),
   );
   const pinned = entries.find(({ state, flags }) => state === 'permanent' || flags.includes('sticky'));
   if (pinned) return pinned;
-  const seen = world.stations.get(`${namespace.id}/${link.name}/${mac}`);
+  const seen = world.stations.get(stationKey(bridge, mac, vlan));
   if (seen !== undefined) return { mac, device: seen, master: link.name, state: '', flags: [] };
   return entries.find(({ flags }) => !flags.includes('self')) ?? undefined;
 }
 
 /** br_fdb_update: the bridge notes on which port a source address was seen. */
-export function learnStation(world: World, bridge: Port, mac: string, port: string): void {
-  world.stations.set(`${bridge.namespace.id}/${bridge.link.name}/${mac}`, port);
+export function learnStation(world: World, bridge: Port, mac: string, port: string, vlan?: number): void {
+  world.stations.set(stationKey(bridge, mac, vlan), port);
+}
+
+function stationKey({ namespace, link }: Port, mac: string, vlan?: number): string {
+  return `${namespace.id}/${link.name}/${mac}${vlan === undefined ? '' : ` vlan ${vlan}`}`;
 }
 
 export const placeStep = (port: Port, direction: 'in' | 'out'): Step => ({

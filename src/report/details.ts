@@ -1,8 +1,10 @@
 /** What `-v` adds: every gate of the path, every journey, what was listened to, and the topology in short. */
 
 import { packetName } from '../diagnose/evidence.ts';
+import { droppedPacket } from '../diagnose/kernel-word.ts';
 import type { Link, Namespace, Topology } from '../topology/model.ts';
 import { netnsName, placeName } from '../topology/naming.ts';
+import { meaningOf } from '../trace/drop-reason.ts';
 import type { Journey } from '../trace/journey.ts';
 import { describePacket } from '../wire/describe.ts';
 import { milliseconds } from './figures.ts';
@@ -15,10 +17,36 @@ import type { Terminal } from './terminal.ts';
 
 /** Journeys of one trace are many when it ran long: the example's come first, and no more than this. */
 const MOST_JOURNEYS = 60;
+const MOST_DROPS = 60;
 
 /** One section per table; empty tables are left out. */
 export function detailLines(report: Report, terminal: Terminal): string[][] {
-  return [gates(report, terminal), journeys(report, terminal), coverage(report, terminal), topology(report, terminal)];
+  return [
+    gates(report, terminal),
+    journeys(report, terminal),
+    drops(report, terminal),
+    coverage(report, terminal),
+    topology(report, terminal),
+  ];
+}
+
+/** What the kernel said it dropped of these packets. */
+function drops(report: Report, terminal: Terminal): string[] {
+  const safe = safeIn(terminal);
+  const { drops: all = [], before } = report.diagnosis;
+  const zeroNs = zeroOf(report);
+  const rows = all
+    .slice(0, MOST_DROPS)
+    .map((drop) => [
+      milliseconds(drop.timeNs - zeroNs),
+      safe(`${droppedPacket(drop)}${drop.sequence === undefined ? '' : ` seq ${drop.sequence}`}`),
+      safe(placeName(before, drop.place)),
+      safe(drop.reason),
+      safe(drop.function),
+      `${drop.sure ? '' : 'not sure that it was this packet: '}${safe(meaningOf(drop.reason, drop.function) ?? '')}`,
+    ]);
+  const lines = tableLines(terminal, 'kernel drops', ['ms', 'packet', 'at', 'reason', 'function', 'meaning'], rows);
+  return all.length > MOST_DROPS ? [...lines, `  ${all.length - MOST_DROPS} more: see --json`] : lines;
 }
 
 function safeIn(terminal: Terminal): (text: string) => string {

@@ -4,6 +4,8 @@
  */
 import type { Evidence, Finding } from '../diagnose/finding.ts';
 import type { Path, Step } from '../path/model.ts';
+import type { Drop } from '../trace/drop.ts';
+import { meaningOf } from '../trace/drop-reason.ts';
 import type { ArpExchange, Exchange } from '../trace/exchange.ts';
 import type { Coverage, Place, ProbeResult } from '../trace/frame.ts';
 import type { Journey } from '../trace/journey.ts';
@@ -40,6 +42,7 @@ export function reportJson(report: Report): ReportDocument {
     path: pathJson(diagnosis.path),
     exchanges: diagnosis.exchanges.map(exchangeJson),
     coverage: coverageJson(diagnosis.coverage),
+    ...(diagnosis.drops === undefined ? {} : { drops: diagnosis.drops.map(dropJson) }),
     // Plain data already, with a schema of its own.
     topology: diagnosis.before,
   };
@@ -49,7 +52,7 @@ function placeJson(place: Place): { netns: string; interface: string } {
   return { netns: place.netns, interface: place.name };
 }
 
-function findingJson(finding: Finding): object {
+export function findingJson(finding: Finding): object {
   return {
     rule: finding.rule,
     severity: finding.severity,
@@ -163,6 +166,24 @@ function probeJson({ sequence, sentNs, error, replies }: ProbeResult): object {
 
 function errorJson({ errno, at, icmp }: NonNullable<ProbeResult['error']>): object {
   return { errno, at, ...(icmp === undefined ? {} : { icmp: { ...icmp } }) };
+}
+
+function dropJson(drop: Drop): object {
+  const { timeNs, reason, function: where, packet, journey, sequence, after, place, target, sure } = drop;
+  const meaning = meaningOf(reason, where);
+  return {
+    timeNs: String(timeNs),
+    reason,
+    function: where,
+    ...(meaning === undefined ? {} : { meaning }),
+    packet,
+    ...(journey === undefined ? {} : { journey }),
+    ...(sequence === undefined ? {} : { sequence }),
+    place: placeJson(place),
+    ...(after === undefined ? {} : { after: { ...placeJson(after.frame.place), direction: after.frame.direction } }),
+    ...(target === undefined ? {} : { target }),
+    sure,
+  };
 }
 
 function coverageJson(coverage: Coverage): object {

@@ -1,14 +1,24 @@
 /** The report as text: what is wrong and where, the ladder, the evidence, the cure, what would come next. */
-import type { Finding, Remedy } from '../diagnose/finding.ts';
+import type { Finding } from '../diagnose/finding.ts';
 import { netnsName, placeName } from '../topology/naming.ts';
 import { type Place, placeKey } from '../trace/frame.ts';
 import { detailLines } from './details.ts';
-import { offset, roundTrip, statistics } from './figures.ts';
+import { roundTrip, statistics } from './figures.ts';
+import {
+  asideLines,
+  cureLines,
+  evidenceLines,
+  type FindingWriter,
+  ruleOf,
+  shellLines,
+  signed,
+  worded,
+} from './finding-text.ts';
 import { ladder, zeroOf } from './ladder.ts';
 import { displayWidth, printable } from './printable.ts';
-import { commandLines, NO_BREAK, prose, wrapped } from './prose.ts';
+import { prose, wrapped } from './prose.ts';
 import type { Report } from './report.ts';
-import { type Glyphs, glyphsOf, painted, type Terminal, type Tone } from './terminal.ts';
+import { glyphsOf, type Terminal } from './terminal.ts';
 
 export interface TextOptions {
   /** Add tables: gates, journeys, coverage, topology; and draw flooded copies. */
@@ -17,21 +27,20 @@ export interface TextOptions {
   readonly quiet?: boolean;
 }
 
-interface Writer {
+interface Writer extends FindingWriter {
   readonly report: Report;
-  readonly terminal: Terminal;
-  readonly glyphs: Glyphs;
-  /** Makes a text from outside inert. */
-  readonly safe: (text: string) => string;
 }
 
 /** The whole report, ending in a newline. */
 export function reportText(report: Report, terminal: Terminal, options: TextOptions = {}): string {
+  const safe = (text: string): string => printable(text, terminal.unicode);
   const writer: Writer = {
     report,
     terminal,
     glyphs: glyphsOf(terminal),
-    safe: (text) => printable(text, terminal.unicode),
+    safe,
+    place: (place) => safe(placeName(report.diagnosis.before, place)),
+    zeroNs: zeroOf(report),
   };
   const sections = options.quiet === true ? [headline(writer)] : sectionsOf(writer, options.verbose === true);
   return sections
@@ -45,7 +54,7 @@ function sectionsOf(writer: Writer, verbose: boolean): string[][] {
   const { outcome, findings } = report.diagnosis;
   const details = verbose ? detailLines(report, terminal) : [];
   if (outcome === 'healthy') {
-    const short = [...headline(writer), ...asides(writer, findings)];
+    const short = [...headline(writer), ...asideLines(writer, findings)];
     return verbose ? [short, ladder(report, terminal, { flooded: true }), ...details] : [short];
   }
   const root = rootOf(report);
@@ -55,10 +64,10 @@ function sectionsOf(writer: Writer, verbose: boolean): string[][] {
     headline(writer),
     ladder(report, terminal, { flooded: verbose }),
     root === undefined ? [] : prose(writer.safe(root.summary), terminal.width),
-    root === undefined ? [] : evidence(writer, root),
-    root === undefined ? [] : cure(writer, root.remedies),
+    root === undefined ? [] : evidenceLines(writer, root),
+    root === undefined ? [] : cureLines(writer, root.remedies),
     ...others.filter((finding) => finding.blocks !== undefined).map((finding) => further(writer, finding)),
-    asides(
+    asideLines(
       writer,
       others.filter((finding) => finding.blocks === undefined),
     ),
@@ -110,11 +119,6 @@ function healthyHeadline(writer: Writer): string[] {
   return [...signed(writer, 'good', glyphs.healthy, answer), ...wrapped(path, terminal.width, '  ', '    ')];
 }
 
-function signed({ terminal }: Writer, tone: Tone, sign: string, text: string): string[] {
-  const [first = '', ...rest] = wrapped(text, terminal.width, `${sign} `, '  ');
-  return [painted(terminal, tone, sign) + first.slice(sign.length), ...rest];
-}
-
 /** Where the request went: as sighted, and only where nothing was sighted as the model has it. */
 function way(report: Report): Place[] {
   const { path, example } = report.diagnosis;
@@ -130,79 +134,13 @@ function unique(places: readonly Place[]): Place[] {
   return [...new Map(places.map((place) => [placeKey(place), place])).values()];
 }
 
-function ruleOf({ safe }: Writer, finding: Finding): string {
-  return `[${safe(finding.rule)},${NO_BREAK}${finding.confidence}]`;
-}
-
-function evidence({ report, terminal, safe }: Writer, root: Finding): string[] {
-  if (root.evidence.length === 0) return [];
-  const zeroNs = zeroOf(report);
-  const lines = [painted(terminal, 'head', 'evidence:')];
-  for (const item of root.evidence) {
-    const when = item.timeNs === undefined ? [] : [offset(item.timeNs - zeroNs)];
-    const place = item.place === undefined ? '' : safe(placeName(report.diagnosis.before, item.place));
-    const text = safe(item.text);
-    const where = place === '' || text.includes(place) ? [] : [place];
-    const prefix = [...when, ...where].join(' ');
-    const first = `  ${item.kind.padEnd(8)}  `;
-    const rest = ' '.repeat(first.length);
-    const own = prose(prefix === '' ? text : `${prefix}: ${text}`, terminal.width, first, rest);
-    lines.push(...own);
-    if (item.look !== undefined)
-      lines.push(
-        ...commandLines(safe(item.look), terminal.width, rest).map((line) => painted(terminal, 'command', line)),
-      );
-  }
-  return lines;
-}
-
-/** The remedies of one finding: the first is the one to take, the others are other ways. */
-function cure(writer: Writer, remedies: readonly Remedy[], indent = ''): string[] {
-  const { terminal, safe } = writer;
-  return remedies.flatMap((remedy, index) => {
-    const word = index === 0 ? 'cure:' : 'or:';
-    const [first = '', ...rest] = prose(safe(remedy.why), terminal.width, `${indent}${word} `, `${indent}  `);
-    return [
-      indent + painted(terminal, 'head', word) + first.slice(indent.length + word.length),
-      ...rest,
-      ...commands(writer, remedy.commands, `${indent}  `),
-      ...(remedy.verify === '' ? [] : commandLines(`then: ${safe(remedy.verify)}`, terminal.width, indent)),
-    ];
-  });
-}
-
-function commands({ terminal, safe }: Writer, list: readonly string[], indent: string): string[] {
-  return list
-    .flatMap((command) => commandLines(safe(command), terminal.width, indent))
-    .map((line) => painted(terminal, 'command', line));
-}
-
 /** A cause beside the first one, or one that would stop the packet after it. */
 function further(writer: Writer, finding: Finding): string[] {
-  const { terminal, safe } = writer;
   const word = finding.blocks === 'next' ? 'and then:' : 'also:';
-  const title = `${safe(finding.title)} ${ruleOf(writer, finding)}`;
-  const [first = '', ...rest] = wrapped(title, terminal.width, `${word} `, '  ');
   return [
-    painted(terminal, 'head', word) + first.slice(word.length),
-    ...rest,
-    ...commands(writer, finding.remedies[0]?.commands ?? [], '  '),
+    ...worded(writer, word, `${writer.safe(finding.title)} ${ruleOf(writer, finding)}`),
+    ...shellLines(writer, finding.remedies[0]?.commands ?? [], '  '),
   ];
-}
-
-/** Warnings with their commands, notes in one line each. */
-function asides(writer: Writer, findings: readonly Finding[]): string[] {
-  const { terminal, safe } = writer;
-  return findings.flatMap((finding) => {
-    const lines = wrapped(
-      `${finding.severity}: ${safe(finding.title)} [${safe(finding.rule)}]`,
-      terminal.width,
-      '',
-      '  ',
-    );
-    if (finding.severity === 'note') return lines;
-    return [...lines, ...commands(writer, finding.remedies[0]?.commands ?? [], '  ')];
-  });
 }
 
 /** What nobody saw: the reader must know before trusting an absence. */

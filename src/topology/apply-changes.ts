@@ -1,6 +1,10 @@
 /** What a change does to the model: so a cure can be tried before it is promised. */
 import type { Change, RouteChange } from './change.ts';
-import type { Address, BridgePort, Link, Namespace, NetnsId, Route, Topology } from './model.ts';
+import { applyBridgeChange } from './change-bridge.ts';
+import { applyFilterChange } from './change-filter.ts';
+import { applyTrafficChange } from './change-traffic.ts';
+import { editLink, editNamespace } from './edit.ts';
+import type { Address, BridgePort, Namespace, Route, Topology } from './model.ts';
 import { prefixAround, prefixContains } from './prefix.ts';
 
 type At = Extract<Change, { kind: 'link-up' }>['at'];
@@ -14,6 +18,19 @@ function applyChange(topology: Topology, change: Change): Topology {
   switch (change.kind) {
     case 'link-up':
       return linkUp(topology, change.at);
+    case 'link-arp':
+      return editNamespace(topology, change.at.netns, (namespace) => ({
+        // Switching it forgets every neighbour, also one set by hand (arp_netdev_event).
+        ...editLink(namespace, change.at.name, (link) => ({
+          ...link,
+          flags: link.flags.filter((flag) => flag !== 'NOARP'),
+        })),
+        neighbours: namespace.neighbours.filter(({ device, proxy }) => proxy || device !== change.at.name),
+      }));
+    case 'link-mtu':
+      return editNamespace(topology, change.at.netns, (namespace) =>
+        editLink(namespace, change.at.name, (link) => ({ ...link, mtu: change.mtu })),
+      );
     case 'enslave':
       return editNamespace(topology, change.at.netns, (namespace) => {
         const bridge = namespace.links.find(({ name }) => name === change.bridge);
@@ -29,9 +46,7 @@ function applyChange(topology: Topology, change: Change): Topology {
     case 'address-add':
       return editNamespace(topology, change.at.netns, (namespace) => addAddress(namespace, change.at.name, change));
     case 'address-del':
-      return editNamespace(topology, change.at.netns, (namespace) =>
-        deleteAddress(namespace, change.at.name, change.address),
-      );
+      return editNamespace(topology, change.at.netns, (namespace) => deleteAddress(namespace, change.at.name, change));
     case 'interface-sysctl':
       return editNamespace(topology, change.at.netns, (namespace) =>
         editLink(namespace, change.at.name, (link) => ({
@@ -43,6 +58,14 @@ function applyChange(topology: Topology, change: Change): Topology {
       return editNamespace(topology, change.netns, (namespace) =>
         setNamespaceSysctl(namespace, change.setting, change.value),
       );
+    case 'neighbour-flush':
+      return editNamespace(topology, change.at.netns, (namespace) => ({
+        ...namespace,
+        neighbours: namespace.neighbours.filter(
+          ({ address, device, state, proxy }) =>
+            address !== change.address || device !== change.at.name || proxy || /^(PERMANENT|NOARP)$/.test(state),
+        ),
+      }));
     case 'neighbour-del':
       return editNamespace(topology, change.at.netns, (namespace) => ({
         ...namespace,
@@ -66,6 +89,24 @@ function applyChange(topology: Topology, change: Change): Topology {
           routeFor(namespace, change),
         ],
       }));
+    case 'filter-delete':
+    case 'filter-accept':
+      return editNamespace(topology, change.netns, (namespace) => applyFilterChange(namespace, change));
+    case 'queue-del':
+    case 'xdp-off':
+    case 'classifier-del':
+      return editNamespace(topology, change.at.netns, (namespace) =>
+        editLink(namespace, change.at.name, (link) => applyTrafficChange(link, change)),
+      );
+    case 'link-down':
+    case 'port-flag':
+    case 'port-forwarding':
+    case 'bridge-stp-off':
+    case 'fdb-flush':
+    case 'fdb-del':
+    case 'vlan-add':
+    case 'link-mac':
+      return editNamespace(topology, change.at.netns, (namespace) => applyBridgeChange(namespace, change));
     default:
       return change satisfies never;
   }
@@ -150,42 +191,41 @@ function withRoutes(namespace: Namespace, device: string, { address, prefixLengt
   return { ...namespace, routes: [...namespace.routes, ...missing] };
 }
 
-/** With its last address a device loses all its routes (fib_disable_ip), else those of the address. */
-function deleteAddress(namespace: Namespace, device: string, address: string): Namespace {
-  const deleted = namespace.links
-    .find(({ name }) => name === device)
-    ?.addresses.find((candidate) => candidate.address === address);
-  const network = deleted && `${address}/${deleted.prefixLength}`;
+/**
+ * With its last address a device loses all its routes (fib_disable_ip), else those of the address: not what another
+ * prefix of the same address still holds (fib_del_ifaddr).
+ */
+function deleteAddress(
+  namespace: Namespace,
+  device: string,
+  { address, prefixLength }: Pick<Address, 'address' | 'prefixLength'>,
+): Namespace {
+  const held = namespace.links.find(({ name }) => name === device)?.addresses ?? [];
+  const isIt = (candidate: Address) => candidate.address === address && candidate.prefixLength === prefixLength;
+  const secondary = held.find(isIt)?.flags.includes('secondary') ?? true;
   // Its secondary addresses go with a primary one (promote_secondaries is off unless somebody set it).
   const gone = (candidate: Address) =>
-    candidate.address === address ||
-    (network !== undefined &&
-      !deleted?.flags.includes('secondary') &&
+    isIt(candidate) ||
+    (!secondary &&
       candidate.flags.includes('secondary') &&
-      candidate.prefixLength === deleted?.prefixLength &&
-      prefixContains(network, candidate.address));
-  const dropped = new Set(
-    namespace.links
-      .find(({ name }) => name === device)
-      ?.addresses.filter(gone)
-      .map((candidate) => candidate.address),
-  );
+      candidate.prefixLength === prefixLength &&
+      prefixContains(`${address}/${prefixLength}`, candidate.address));
   const edited = editLink(namespace, device, (link) => ({
     ...link,
     addresses: link.addresses.filter((candidate) => !gone(candidate)),
   }));
-  const last = edited.links.every(
-    ({ name, addresses }) => name !== device || addresses.every(({ family }) => family !== 4),
-  );
-  return {
-    ...edited,
-    routes: edited.routes.filter(
-      (route) =>
-        route.family !== 4 ||
-        route.nextHops[0]?.device !== device ||
-        (!last && !dropped.has(route.source ?? '') && !dropped.has(route.destination.replace(/\/32$/, ''))),
-    ),
+  const left = held.filter((candidate) => !gone(candidate));
+  const last = left.every(({ family }) => family !== 4);
+  const kept = new Set(left.map((candidate) => candidate.address));
+  const dropped = new Set(held.filter(gone).map((candidate) => candidate.address));
+  const around = prefixAround(address, prefixLength);
+  const goes = ({ family, table, nextHops, source, destination, protocol }: Route): boolean => {
+    if (family !== 4 || nextHops[0]?.device !== device) return false;
+    if (last || (table === 'main' && protocol === 'kernel' && destination === around && !secondary)) return true;
+    const owner = [source ?? '', destination.replace(/\/32$/, '')].find((candidate) => dropped.has(candidate));
+    return owner !== undefined && !kept.has(owner);
   };
+  return { ...edited, routes: edited.routes.filter((route) => !goes(route)) };
 }
 
 function setNamespaceSysctl(namespace: Namespace, setting: string, value: number): Namespace {
@@ -229,15 +269,4 @@ function deviceTowards(namespace: Namespace, gateway: string | undefined): strin
         prefixAround(address, prefixLength) === prefixAround(gateway, prefixLength),
     ),
   )?.name;
-}
-
-function editNamespace(topology: Topology, id: NetnsId, edit: (namespace: Namespace) => Namespace): Topology {
-  return {
-    ...topology,
-    namespaces: topology.namespaces.map((namespace) => (namespace.id === id ? edit(namespace) : namespace)),
-  };
-}
-
-function editLink(namespace: Namespace, name: string, edit: (link: Link) => Link): Namespace {
-  return { ...namespace, links: namespace.links.map((link) => (link.name === name ? edit(link) : link)) };
 }

@@ -3,6 +3,9 @@
  * so a cure can be tried on the model before it is promised.
  */
 
+import { type BridgeChange, bridgeWords } from './change-bridge.ts';
+import { type FilterChange, filterWords } from './change-filter.ts';
+import { type TrafficChange, trafficWords } from './change-traffic.ts';
 import type { NetnsId, Topology } from './model.ts';
 import { commandIn, interfaceSysctl } from './naming.ts';
 
@@ -12,7 +15,13 @@ interface At {
 }
 
 export type Change =
+  | BridgeChange
+  | FilterChange
+  | TrafficChange
   | { readonly kind: 'link-up'; readonly at: At }
+  /** ARP on again. */
+  | { readonly kind: 'link-arp'; readonly at: At }
+  | { readonly kind: 'link-mtu'; readonly at: At; readonly mtu: number }
   | { readonly kind: 'enslave'; readonly at: At; readonly bridge: string }
   | {
       readonly kind: 'address-add' | 'address-del';
@@ -25,6 +34,8 @@ export type Change =
   /** A setting of a whole namespace, by its name below net. ("ipv4.ip_forward"). */
   | { readonly kind: 'namespace-sysctl'; readonly netns: NetnsId; readonly setting: string; readonly value: number }
   | { readonly kind: 'neighbour-del'; readonly at: At; readonly address: string }
+  /** As `neighbour-del`, of an entry that may not be there, and not of one set by hand. */
+  | { readonly kind: 'neighbour-flush'; readonly at: At; readonly address: string }
   | {
       readonly kind: 'route-add' | 'route-replace';
       readonly netns: NetnsId;
@@ -48,6 +59,10 @@ export function changeCommand(topology: Topology, change: Change): string {
   switch (change.kind) {
     case 'link-up':
       return run(change.at.netns, 'ip', 'link', 'set', ...linkWords(change.at.name), 'up');
+    case 'link-arp':
+      return run(change.at.netns, 'ip', 'link', 'set', ...linkWords(change.at.name), 'arp', 'on');
+    case 'link-mtu':
+      return run(change.at.netns, 'ip', 'link', 'set', ...linkWords(change.at.name), 'mtu', String(change.mtu));
     case 'enslave':
       return run(change.at.netns, 'ip', 'link', 'set', ...linkWords(change.at.name), 'master', change.bridge);
     case 'address-add':
@@ -69,6 +84,8 @@ export function changeCommand(topology: Topology, change: Change): string {
     }
     case 'namespace-sysctl':
       return run(change.netns, 'sysctl', '-w', `net.${change.setting}=${change.value}`);
+    case 'neighbour-flush':
+      return run(change.at.netns, 'ip', 'neigh', 'flush', 'to', change.address, 'dev', change.at.name);
     case 'neighbour-del':
       return run(change.at.netns, 'ip', 'neigh', 'del', change.address, 'dev', change.at.name);
     case 'route-add':
@@ -85,6 +102,22 @@ export function changeCommand(topology: Topology, change: Change): string {
         ...(change.table === undefined || change.table === 'main' ? [] : ['table', change.table]),
       );
     }
+    case 'filter-delete':
+    case 'filter-accept':
+      return run(change.netns, ...filterWords(change));
+    case 'queue-del':
+    case 'xdp-off':
+    case 'classifier-del':
+      return run(change.at.netns, ...trafficWords(change));
+    case 'link-down':
+    case 'port-flag':
+    case 'port-forwarding':
+    case 'bridge-stp-off':
+    case 'fdb-flush':
+    case 'fdb-del':
+    case 'vlan-add':
+    case 'link-mac':
+      return run(change.at.netns, ...bridgeWords(change));
     default:
       return change satisfies never;
   }

@@ -78,6 +78,8 @@ const address = shape<Address>({
   flags: texts,
 });
 
+const vlans = list(shape<BridgePort['vlans'][number]>({ id: count, pvid: truth, untagged: truth }));
+
 const bridge = shape<BridgeSettings>({
   stp: truth,
   forwardDelay: count,
@@ -87,6 +89,7 @@ const bridge = shape<BridgeSettings>({
   nfCallIptables: truth,
   nfCallArptables: truth,
   groupAddress: optional(text),
+  vlans: optional(vlans),
 });
 
 const port = shape<BridgePort>({
@@ -100,7 +103,7 @@ const port = shape<BridgePort>({
   bcastFlood: truth,
   neighSuppress: truth,
   proxyArp: truth,
-  vlans: list(shape<BridgePort['vlans'][number]>({ id: count, pvid: truth, untagged: truth })),
+  vlans,
 });
 
 const link = shape<Link>({
@@ -179,7 +182,12 @@ const namespace = shape<Namespace>({
   neighbours: list(neighbour),
   fdb: list(fdbEntry),
   sysctls: table(integer),
-  filters: shape<Filters>({ nftables: optional(list(anything)), iptablesLegacy: optional(text) }),
+  filters: shape<Filters>({
+    nftables: optional(list(anything)),
+    iptablesLegacy: optional(text),
+    iptablesNft: optional(text),
+    ebtablesNft: optional(text),
+  }),
 });
 
 const topology = shape<Topology>({

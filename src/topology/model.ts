@@ -98,6 +98,8 @@ export interface BridgeSettings {
   readonly nfCallIptables: boolean;
   readonly nfCallArptables: boolean;
   readonly groupAddress?: string;
+  /** The VLANs of the bridge's own stack, where it filters by VLAN. */
+  readonly vlans?: BridgePort['vlans'];
 }
 
 export type PortState = 'disabled' | 'listening' | 'learning' | 'forwarding' | 'blocking';
@@ -187,4 +189,7 @@ export interface Filters {
   readonly nftables?: readonly unknown[];
   /** `iptables-legacy-save -c` where legacy tables are loaded. */
   readonly iptablesLegacy?: string;
+  /** `iptables-nft-save` and `ebtables-nft-save`, where `nftables` has expressions that nft cannot print (`xt`). */
+  readonly iptablesNft?: string;
+  readonly ebtablesNft?: string;
 }

@@ -10,6 +10,7 @@ import { parseRoutes } from './parse-routes.ts';
 import { parseRules } from './parse-rules.ts';
 import { type Answer, ask, type Outcome, type RunProgram, readJson } from './program.ts';
 import { readSysctls, type Sysctls } from './sysctls.ts';
+import { readTrafficControl } from './traffic-control.ts';
 
 /** Takes down what could not be read: "nft: not installed, filter rules of newns unknown". */
 export type NoteGap = (gap: string) => void;
@@ -56,12 +57,13 @@ export async function readInFull(
   const withIpv6 = existsSync('/proc/sys/net/ipv6');
   const switches = likely.some((link) => link.kind === 'bridge' || link.kind === 'vxlan');
   const filtersVlans = likely.some((link) => link.bridge?.vlanFiltering);
-  const [ipv4, ipv6, fdb, vlans, filters, withSettings] = await Promise.all([
+  const [ipv4, ipv6, fdb, vlans, filters, traffic, withSettings] = await Promise.all([
     readFamily(run, at, 4, gap),
     withIpv6 ? readFamily(run, at, 6, gap) : nothing,
     switches ? readFdb(run, at, gap) : [],
     filtersVlans ? readVlans(run, at, gap) : new Map(),
     readFilters(run, at, gap),
+    readTrafficControl(run, at),
     links.then((known) => ({ known, ...readSettings(at, known, gap) })),
   ]);
   return {
@@ -73,7 +75,9 @@ export async function readInFull(
         ...link,
         ipv4: own?.ipv4 ?? {},
         ipv6: own?.ipv6 ?? {},
+        ...(traffic.has(link.name) && { data: { ...link.data, ...traffic.get(link.name) } }),
         ...(link.port && { port: { ...link.port, vlans: vlans.get(link.name) ?? [] } }),
+        ...(link.bridge?.vlanFiltering && { bridge: { ...link.bridge, vlans: vlans.get(link.name) ?? [] } }),
       };
     }),
     routes: [...ipv4.routes, ...ipv6.routes],
@@ -124,8 +128,39 @@ async function readFilters(run: RunProgram, at: NetnsHandle, gap: NoteGap): Prom
   const ruleset = take(readJson(nft), unknown('nft'));
   const nftables = isObject(ruleset) ? field(ruleset, 'nftables') : undefined;
   return {
-    ...(Array.isArray(nftables) && { nftables }),
+    ...(Array.isArray(nftables) && { nftables, ...(await readOpaque(run, at, nftables, gap)) }),
     ...(legacy !== undefined && { iptablesLegacy: legacy }),
+  };
+}
+
+/** What iptables-nft and ebtables-nft put into nftables and nft cannot print: their own listings have it. */
+async function readOpaque(
+  run: RunProgram,
+  at: NetnsHandle,
+  nftables: readonly unknown[],
+  gap: NoteGap,
+): Promise<Pick<Filters, 'iptablesNft' | 'ebtablesNft'>> {
+  const opaque = nftables.flatMap((entry) => {
+    const rule = isObject(entry) ? field(entry, 'rule') : undefined;
+    const expressions = isObject(rule) ? field(rule, 'expr') : undefined;
+    const hidden =
+      Array.isArray(expressions) && expressions.some((one) => isObject(one) && field(one, 'xt') !== undefined);
+    return hidden && isObject(rule) ? [field(rule, 'family')] : [];
+  });
+  const list = async (family: string, program: string): Promise<string | undefined> => {
+    if (!opaque.includes(family)) return undefined;
+    const saved = await run(at, program, []);
+    if (saved.kind === 'ok') return saved.stdout;
+    gap(`${program}: ${saved.reason}, some filter rules of ${at.id} are not decided`);
+    return undefined;
+  };
+  const [iptablesNft, ebtablesNft] = await Promise.all([
+    list('ip', 'iptables-nft-save'),
+    list('bridge', 'ebtables-nft-save'),
+  ]);
+  return {
+    ...(iptablesNft !== undefined && { iptablesNft }),
+    ...(ebtablesNft !== undefined && { ebtablesNft }),
   };
 }
 

@@ -1,5 +1,6 @@
 /** A frame: the bytes of one packet at one interface, as a capture hands them over. */
 import type { NetnsId } from '../topology/model.ts';
+import type { LinkType } from '../wire/frame.ts';
 
 /** Where frames are sighted: one interface of one network namespace. */
 export interface Place {
@@ -30,8 +31,11 @@ export interface Frame {
   readonly originalLength: number;
   /** The sender has left the transport checksum to the device: a wrong one is no corruption. */
   readonly checksumNotReady: boolean;
-  /** What `bytes` starts with: `raw-ip` from a device without Ethernet header (tun, ipip, wireguard). Absent: `ethernet`. */
-  readonly linkType?: 'ethernet' | 'raw-ip';
+  /**
+   * What `bytes` starts with: `raw-ip` from a device without Ethernet header (tun, ipip, wireguard), the others from capture files
+   * (`tcpdump -i any`, BSD loopback). Absent: `ethernet`.
+   */
+  readonly linkType?: LinkType;
   /** From the Ethernet header on, VLAN tags in place. Owned by the frame: never reused. */
   readonly bytes: Uint8Array;
 }

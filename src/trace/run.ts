@@ -4,8 +4,8 @@
 export const TOKEN_LENGTH = 8;
 
 export interface RunIdentity {
-  /** Random per run, `TOKEN_LENGTH` bytes. */
-  readonly token: Uint8Array;
+  /** Random per run, `TOKEN_LENGTH` bytes. Absent: another program's echoes, which only the identifier tells. */
+  readonly token?: Uint8Array;
   /** ICMP identifier the probe sends with (NAT may rewrite it on the way). */
   readonly identifier: number;
 }
@@ -21,6 +21,7 @@ export function probeSequence(
   identifier: number,
   wireSequence: number,
 ): number | undefined {
+  if (run.token === undefined) return identifier === run.identifier ? wireSequence : undefined;
   const held = Math.min(TOKEN_LENGTH, data.length);
   for (let index = 0; index < held; index++) if (data[index] !== run.token[index]) return undefined;
   if (data.length >= TOKEN_LENGTH + 4)

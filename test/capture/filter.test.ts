@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { keepAll, probeFilter } from '../../src/capture/filter.ts';
+import { keepAll, keepInterfaces, probeFilter } from '../../src/capture/filter.ts';
 import { executeFilter } from '../../src/linux/bpf-machine.ts';
 import { droppedFrames, ethernet, icmp, ipv4, keptFrames, otherToken, token } from './frames.ts';
 
@@ -58,5 +58,13 @@ describe('the kernel filter of a run', () => {
         expect([0, 262144]).toContain(executeFilter(filter, bytes, hardwareType));
       }),
     );
+  });
+});
+
+describe('the filter of a recording', () => {
+  it('compares with every interface number, and keeps all of them where they are too many for one program', () => {
+    const numbers = Array.from({ length: 250 }, (_, index) => index + 1);
+    expect(keepInterfaces(numbers)).toHaveLength(253);
+    expect(keepInterfaces([...numbers, 251], 96)).toEqual(keepAll(96));
   });
 });

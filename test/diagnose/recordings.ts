@@ -1,7 +1,7 @@
 /** The recorded captures of the rules, diagnosed again without a kernel. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { readPcapng } from '../../src/capfile/pcapng-reader.ts';
+import { readCaptureBytes } from '../../src/capfile/capture-reader.ts';
 import { loadRecording, placeOptionsOf, type Recording, runOf } from '../../src/capfile/recording.ts';
 import { type DiagnosisInput, diagnose } from '../../src/diagnose/engine.ts';
 import type { Diagnosis } from '../../src/diagnose/finding.ts';
@@ -26,7 +26,7 @@ export interface Recorded {
 
 export function recorded(rule: string): Recorded {
   const recording = loadRecording(readFileSync(`${directory}/${rule}.recording.json`, 'utf8'));
-  const { frames } = readPcapng(readFileSync(`${directory}/${rule}.pcapng`), placeOptionsOf(recording));
+  const { frames } = readCaptureBytes(readFileSync(`${directory}/${rule}.pcapng`), placeOptionsOf(recording));
   return { recording, frames };
 }
 

@@ -13,6 +13,7 @@ const path = (relative: string) => fileURLToPath(new URL(`../../${relative}`, im
 /** Rules without a lab: how they are shown instead. */
 const WITHOUT_LAB: Readonly<Record<string, string>> = {
   'capture-lossy': 'a ring only loses frames under a flood that a small machine may not produce: see notes.test.ts',
+  'bridge-vlan-mismatch': 'not every kernel filters by VLAN: the capture and its topology are built',
 };
 
 /** Notes and what follows from another fault may be found beside the root cause of a recording. */
@@ -42,7 +43,7 @@ describe.each(RULES.map((rule) => [rule.id, rule] as const))('%s', (id, rule) =>
     expect(recordings.has(id), 'capture').toBe(true);
   });
 
-  it.skipIf(WITHOUT_LAB[id] !== undefined)('fires on its own recording, first', () => {
+  it.skipIf(WITHOUT_LAB[id] !== undefined && !recordings.has(id))('fires on its own recording, first', () => {
     const findings = recordings.get(id)?.findings ?? [];
     if (rule.severity === 'note') expect(findings.map((finding) => finding.rule)).toContain(id);
     else expect(findings[0]?.rule).toBe(id);

@@ -75,24 +75,32 @@ describe('a frame over a bridge', () => {
     const entry = { mac: C2, device: 'vC', master: 'br0', state: 'static' };
     const moved = (flags: readonly string[]) => {
       const world = bridged({}, [{ ...entry, flags }]);
-      expect(reached(world, 'eth0@c1', C2)).toEqual(['eth0@c3 for another']);
+      expect(reached(world, 'eth0@c1', C2)).toEqual(['eth0@c2: fdb at vC']);
       reached(world, 'eth0@c2', BROADCAST, C2);
       return reached(world, 'eth0@c1', C2);
     };
     expect(moved([])).toEqual(['eth0@c2']);
-    expect(moved(['sticky'])).toEqual(['eth0@c3 for another']);
+    expect(moved(['sticky'])).toEqual(['eth0@c2: fdb at vC']);
   });
 
-  it('to a permanent entry goes up to the host', () => {
-    const world = bridged({}, [{ mac: C2, device: 'vB', master: 'br0', state: 'permanent' }]);
-    expect(reached(world, 'eth0@c1', C2)).toEqual(['br0']);
+  it("to a permanent entry goes up to the host, which takes it for somebody else's; from the host it goes to the port", () => {
+    const of = (mac: string) => bridged({}, [{ mac, device: 'vB', master: 'br0', state: 'permanent' }]);
+    expect(reached(of(UNKNOWN), 'eth0@c1', UNKNOWN)).toEqual(['br0 for another']);
+    expect(reached(of(C2), 'eth0@c1', C2)).toEqual(['eth0@c2: fdb at vB']);
+    expect(reached(of(C2), 'br0', C2)).toEqual(['eth0@c2']);
+  });
+
+  it('to another port comes up to the bridge for somebody else, to its own port for the host', () => {
+    expect(reached(bridged(), 'eth0@c1', macOf(0, 4))).toEqual(['br0 for another']);
+    expect(reached(bridged(), 'eth0@c1', macOf(0, 3))).toEqual(['br0']);
   });
 
   it('that no port may have ends in the bridge', () => {
-    const world = bridged({}, [{ mac: C2, device: 'vA', master: 'br0' }]);
-    expect(reached(world, 'eth0@c1', C2)).toEqual(['br0 nobody']);
-    const hairpin = bridged({ vA: { port: { hairpin: true } } }, [{ mac: C2, device: 'vA', master: 'br0' }]);
-    expect(reached(hairpin, 'eth0@c1', C2)).toEqual(['eth0@c1 for another']);
+    const entry = { mac: UNKNOWN, device: 'vA', master: 'br0' };
+    expect(reached(bridged({}, [entry]), 'eth0@c1', UNKNOWN)).toEqual(['br0 nobody']);
+    const hairpin = bridged({ vA: { port: { hairpin: true } } }, [entry]);
+    expect(reached(hairpin, 'eth0@c1', UNKNOWN)).toEqual(['eth0@c1 for another']);
+    expect(reached(bridged({}, [{ ...entry, mac: C2 }]), 'eth0@c1', C2)).toEqual(['eth0@c2: fdb at vA']);
   });
 
   it('does not pass between isolated ports, but to and from others', () => {
@@ -105,6 +113,7 @@ describe('a frame over a bridge', () => {
   it('is not flooded out of a port that wants no floods', () => {
     const noBroadcast = bridged({ vB: { port: { bcastFlood: false } } });
     expect(reached(noBroadcast, 'eth0@c1', BROADCAST)[1]).toBe('eth0@c2: port-flag bcast_flood at vB');
+    expect(reached(noBroadcast, 'br0', BROADCAST)[1]).toBe('eth0@c2');
     expect(reached(noBroadcast, 'eth0@c1', C2)[0]).toBe('eth0@c2');
     const noUnicast = { vB: { port: { flood: false } } };
     expect(reached(bridged(noUnicast), 'eth0@c1', C2)[0]).toBe('eth0@c2: port-flag flood at vB');

@@ -114,6 +114,29 @@ const CASES: readonly Case[] = [
     changes: (home) => [{ kind: 'neighbour-del', at: veth(home), address: '10.9.0.3' }],
   },
   {
+    name: 'what a neighbour said is forgotten, and not what was set by hand',
+    home: 'ip neigh add 10.9.0.3 lladdr 02:00:00:00:99:99 dev v0 nud stale; ip neigh add 10.9.0.4 lladdr 02:00:00:00:99:99 dev v0',
+    changes: (home) =>
+      ['10.9.0.3', '10.9.0.4'].map((address) => ({ kind: 'neighbour-flush', at: veth(home), address })),
+  },
+  ...[
+    { from: 32, to: 24 },
+    { from: 16, to: 24 },
+  ].map(({ from, to }) => ({
+    name: `an address /${from} becomes one /${to}`,
+    home: `ip addr add 10.7.0.1/${from} dev v1; ip route add 10.5.0.0/16 dev v1`,
+    changes: (home: string): Change[] => [
+      { kind: 'address-add', at: veth(home, 'v1'), address: '10.7.0.1', prefixLength: to },
+      { kind: 'address-del', at: veth(home, 'v1'), address: '10.7.0.1', prefixLength: from },
+    ],
+  })),
+  { name: 'another MTU', changes: (home) => [{ kind: 'link-mtu', at: veth(home), mtu: 1400 }] },
+  {
+    name: 'ARP on again, which forgets all neighbours',
+    home: 'ip link set v0 arp off; ip neigh add 10.9.0.4 lladdr 02:00:00:00:99:99 dev v0',
+    changes: (home) => [{ kind: 'link-arp', at: veth(home) }],
+  },
+  {
     name: 'a default route',
     changes: (home) => [{ kind: 'route-add', netns: home, destination: '0.0.0.0/0', gateway: '10.9.0.1' }],
   },
@@ -216,7 +239,7 @@ function readable({ namespaces }: Topology): unknown {
       })
       .sort(),
     neighbours: namespace.neighbours
-      .filter(({ family, state }) => family === 4 && state === 'PERMANENT')
+      .filter(({ family, state }) => family === 4 && (state === 'PERMANENT' || state === 'STALE'))
       .map(({ address, device, mac }) => `${address} ${device} ${mac}`)
       .sort(),
     sysctls: Object.fromEntries(Object.entries(namespace.sysctls).filter(([name]) => READ.test(name))),
@@ -229,6 +252,9 @@ const READ = new RegExp(`^ipv4\\.(ip_forward|icmp_echo_ignore_all|conf\\.all\\.(
 function readableLink({ links }: Namespace, link: Namespace['links'][number]): unknown {
   return {
     up: link.flags.includes('UP'),
+    arp: !link.flags.includes('NOARP'),
+    // A bridge without a value of its own takes the smallest of its ports'.
+    mtu: link.kind === 'bridge' ? undefined : link.mtu,
     master: links.find(({ index }) => index === link.master)?.name,
     port: link.port,
     addresses: link.addresses

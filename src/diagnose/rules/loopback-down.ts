@@ -16,6 +16,7 @@ in the namespace; its addresses 127.0.0.1 and ::1 come with it.`,
   },
   evaluate({ situation, topology }) {
     if (situation.kind !== 'stopped' || situation.gate.kind !== 'loopback') return undefined;
+    if (situation.gate.purpose === 'foreign') return undefined;
     const { place, purpose } = situation.gate;
     const name = placeName(topology, place);
     const who = place.netns === topology.home ? 'this namespace' : netnsName(topology, place.netns);

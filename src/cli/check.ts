@@ -1,0 +1,65 @@
+/** vdiag check */
+import { Command, Option } from 'commander';
+import { checkText } from '../report/check-text.ts';
+import { reportJson } from '../report/json.ts';
+import { detectTerminal } from '../report/terminal.ts';
+import { check } from '../session/check.ts';
+import { wantsColor, write } from './output.ts';
+import { integer } from './ping-trace.ts';
+
+interface Flags {
+  readonly size?: number;
+  readonly pmtudisc?: 'do' | 'want' | 'dont';
+  readonly ttl?: number;
+  readonly netns?: string;
+  readonly json?: boolean;
+  readonly verbose?: boolean;
+  readonly quiet?: boolean;
+}
+
+const EXAMPLES = `Examples:
+  vdiag check veth0 1.2.3.102              would it get there, and back?
+  vdiag check eth0 10.9.0.3 --netns web    from the namespace web
+  vdiag check eth0 10.9.0.3 -s 1400        would a big one?
+`;
+
+const EXIT_STATUS =
+  '\nExit status: 0 nothing stops it, 1 something does or not every gate is decided, 2 vdiag could not do it.';
+
+export function checkCommand(): Command {
+  return new Command('check')
+    .summary('the model alone: the expected path, every gate on it, and what would stop a packet; none is sent')
+    .description(
+      'Reads the state of all network namespaces on the way, and says what would become of an echo request and its reply: every decision of the kernel, the state that decides it, and the cure where one stops the packet. Sends nothing.',
+    )
+    .argument('<interface>', 'the interface a packet would start from')
+    .argument('<address>', 'the IPv4 address it would go to')
+    .option('-s, --size <bytes>', 'echo data bytes (default: 56)', integer(0, 65507))
+    .addOption(new Option('-M, --pmtudisc <mode>', 'path MTU discovery').choices(['do', 'want', 'dont']))
+    .option('-t, --ttl <hops>', 'time to live', integer(1, 255))
+    .option('--netns <name|pid|path>', 'start in this network namespace')
+    .option('--json', 'one JSON document on standard output')
+    .option('-v, --verbose', 'the command that shows the state, for every gate')
+    .option('-q, --quiet', 'the headline alone')
+    .addHelpText('before', EXAMPLES)
+    .addHelpText('after', EXIT_STATUS)
+    .action(run);
+}
+
+async function run(name: string, address: string, flags: Flags, command: Command): Promise<void> {
+  const report = await check({
+    interface: name,
+    address,
+    ...(flags.size === undefined ? {} : { sizeBytes: flags.size }),
+    ...(flags.pmtudisc === undefined ? {} : { dontFragment: flags.pmtudisc }),
+    ...(flags.ttl === undefined ? {} : { ttl: flags.ttl }),
+    ...(flags.netns === undefined ? {} : { netns: flags.netns }),
+  });
+  const terminal = detectTerminal(process.stdout, process.env, { color: wantsColor(command) });
+  await write(
+    flags.json
+      ? `${JSON.stringify(reportJson(report), undefined, 2)}\n`
+      : checkText(report, terminal, { verbose: flags.verbose === true, quiet: flags.quiet === true }),
+  );
+  process.exitCode ??= report.diagnosis.outcome === 'healthy' ? 0 : 1;
+}

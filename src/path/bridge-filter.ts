@@ -1,0 +1,150 @@
+/**
+ * Packet filters inside a bridge: the bridge family's own, and, with br_netfilter, those of IP
+ * (net/bridge/br_netfilter_hooks.c: bridged IP is shown to the IP hooks with the bridge as its interface).
+ */
+import { commandIn, placeName } from '../topology/naming.ts';
+import type { Carried, FrameAddresses } from './ethernet.ts';
+import type { BridgeFilterGate, Fact } from './gate.ts';
+import {
+  type Chain,
+  chainsOf,
+  type Family,
+  type FilterPacket,
+  type Ruling,
+  rule,
+  type Stopper,
+  stopperText,
+} from './ruleset.ts';
+import { type Port, placeOf, type World } from './world.ts';
+
+/** Where in the bridge: `forward` without `from` is what its own stack sends. */
+export interface Passage {
+  readonly hook: 'prerouting' | 'input' | 'forward';
+  readonly from?: Port;
+  readonly to?: Port;
+}
+
+/** The gates of the hooks that have something to say; none where no chain is there. */
+export function bridgeFilterGates(
+  world: World,
+  frame: FrameAddresses,
+  bridge: Port,
+  passage: Passage,
+): BridgeFilterGate[] {
+  const { carries } = frame;
+  if (!carries || bridge.namespace.detail === 'links') return [];
+  const { filters } = bridge.namespace;
+  const chains = chainsOf(filters);
+  const at = { world, frame, bridge, passage, carries, chains };
+  const gates = bridgeHooks(passage).flatMap((hook) => gateOf(at, 'bridge', ['bridge'], hook));
+  // What comes up to the bridge's own stack meets the IP hooks there.
+  if (carries.kind.startsWith('echo') && passage.hook === 'forward' && passage.from)
+    for (const hook of ['prerouting', 'forward', 'postrouting'] as const)
+      gates.push(...gateOf(at, 'br_netfilter', ['ip', 'inet'], hook));
+  return gates;
+}
+
+function bridgeHooks({ hook, from }: Passage): BridgeFilterGate['hook'][] {
+  if (hook !== 'forward') return [hook];
+  return [from ? 'forward' : 'output', 'postrouting'];
+}
+
+interface Where {
+  readonly world: World;
+  readonly frame: FrameAddresses;
+  readonly bridge: Port;
+  readonly passage: Passage;
+  readonly carries: Carried;
+  readonly chains: readonly Chain[];
+}
+
+function gateOf(
+  where: Where,
+  by: BridgeFilterGate['by'],
+  families: readonly Family[],
+  hook: BridgeFilterGate['hook'],
+): BridgeFilterGate[] {
+  const { bridge, passage, carries } = where;
+  const calls = by === 'bridge' ? true : callsIptables(where);
+  if (calls === false) return [];
+  const ruling = rule(where.chains, families, hook, packetAt(where, by, hook));
+  if (!ruling) return [];
+  // Nothing that passes is worth a doubt about the switch before it.
+  const verdict = calls === undefined && ruling.verdict !== 'pass' ? 'unknown' : ruling.verdict;
+  const port = hook === 'prerouting' || hook === 'input' ? passage.from : passage.to;
+  return [
+    {
+      kind: 'bridge-filter',
+      place: placeOf(port ?? bridge),
+      verdict,
+      by,
+      hook,
+      packet: carries.kind,
+      bridge: placeOf(bridge),
+      ...(passage.from ? { from: placeOf(passage.from) } : {}),
+      ...(passage.to ? { to: placeOf(passage.to) } : {}),
+      ...(verdict === 'stop' && ruling.stopper ? { stopper: ruling.stopper } : {}),
+      facts: [...switchFacts(where, by), rulingFact(where, hook, by, ruling)],
+    },
+  ];
+}
+
+/** What the hook shows of the packet: to the IP hooks, the ports are hidden behind the bridge. */
+function packetAt({ frame, bridge, passage, carries }: Where, by: string, hook: string): FilterPacket {
+  const from = passage.from?.link.name ?? '';
+  const to = passage.to?.link.name ?? '';
+  const entering = hook === 'prerouting' || hook === 'input' || hook === 'forward';
+  const leaving = hook === 'forward' || hook === 'output' || hook === 'postrouting';
+  const own = by === 'bridge' ? undefined : bridge.link.name;
+  return {
+    inputInterface: entering ? (own ?? from) : '',
+    outputInterface: leaving ? (own ?? to) : '',
+    ...(by === 'bridge' ? { bridge: bridge.link.name } : {}),
+    ...(own !== undefined ? { physicalInput: from, ...(leaving ? { physicalOutput: to } : {}) } : {}),
+    etherSource: frame.source,
+    etherDestination: frame.destination,
+    carries,
+  };
+}
+
+/** Undefined where the setting could not be read although br_netfilter is loaded: older kernels show it in one namespace alone. */
+function callsIptables({ world, bridge }: Where): boolean | undefined {
+  const own = bridge.namespace.sysctls[SETTING];
+  if (own !== undefined) return own !== 0 || bridge.link.bridge?.nfCallIptables === true;
+  const elsewhere = world.topology.namespaces.some(({ sysctls }) => sysctls[SETTING] !== undefined);
+  return elsewhere ? undefined : false;
+}
+
+const SETTING = 'bridge.bridge-nf-call-iptables';
+
+function switchFacts({ world, bridge }: Where, by: string): Fact[] {
+  if (by === 'bridge') return [];
+  const { namespace, link } = bridge;
+  const value = namespace.sysctls[SETTING];
+  return [
+    {
+      text:
+        value === 0
+          ? `${link.name} has nf_call_iptables on: its bridged IP packets go through the IP chains`
+          : `bridge-nf-call-iptables is ${value ?? 'unknown'}: bridged IP packets go through the IP chains`,
+      look: commandIn(world.topology, namespace.id, ['sysctl', `net.${SETTING}`]),
+    },
+  ];
+}
+
+function rulingFact({ world, bridge, carries }: Where, hook: string, by: string, { verdict, stopper }: Ruling): Fact {
+  const { topology } = world;
+  const netns = bridge.namespace.id;
+  const what = by === 'bridge' ? 'the bridge family' : 'IP';
+  if (stopper) return { text: `${stopperText(stopper)} drops it`, look: commandIn(topology, netns, listing(stopper)) };
+  return {
+    text: `the rules of ${what} at ${hook} ${verdict === 'pass' ? 'let' : 'may not let'} the ${carries.kind} pass ${placeName(topology, placeOf(bridge))}`,
+    look: commandIn(topology, netns, ['nft', 'list', 'ruleset']),
+  };
+}
+
+function listing({ family, table, chain, legacy }: Stopper): string[] {
+  return legacy
+    ? ['iptables-legacy', '-t', table, '-v', '-L', chain, '--line-numbers']
+    : ['nft', '-a', 'list', 'chain', family, table, chain];
+}

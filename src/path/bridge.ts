@@ -1,0 +1,147 @@
+/** A frame inside a bridge: up to its stack, out of its ports, by the table or to all (net/bridge/br_input.c, br_device.c). */
+import type { FdbEntry } from '../topology/model.ts';
+import { commandIn, placeName } from '../topology/naming.ts';
+import { portsOf } from '../topology/query.ts';
+import { bridgeFilterGates } from './bridge-filter.ts';
+import { egressGates, ingressGates, isLocalEntry, learns } from './bridge-port.ts';
+import { egressVlan, ingressVlan } from './bridge-vlan.ts';
+import { BROADCAST } from './ethernet.ts';
+import type { FdbGate, Gate } from './gate.ts';
+import type { Arrival, Walk } from './layer2.ts';
+import type { Step } from './model.ts';
+import { portMtuGate } from './mtu.ts';
+import { forwardingEntry, gateStep, isStop, learnStation, type Port, placeOf, placeStep, type World } from './world.ts';
+
+/** What the bridge hands its frames on to. */
+export interface Onward {
+  send(walk: Walk, port: Port, before: readonly Step[]): Arrival[];
+  handUp(walk: Walk, port: Port, steps: readonly Step[], accepted: boolean): Arrival[];
+}
+
+/** br_handle_frame: a frame comes in by a port. */
+export function enterBridge(walk: Walk, port: Port, bridge: Port, before: readonly Step[], onward: Onward): Arrival[] {
+  const { world, frame } = walk;
+  const vlan = ingressVlan(world, bridge, port, walk.tag);
+  const gates = [
+    ...ingressGates(world, frame, port, bridge, vlan.id),
+    ...vlan.gates,
+    ...bridgeFilterGates(world, frame, bridge, { hook: 'prerouting', from: port }),
+  ];
+  const steps = [...before, ...gates.map(gateStep)];
+  // What was stopped on its way here teaches nothing that is known better.
+  const stopped = steps.some(isStop) && forwardingEntry(world, bridge, frame.source, vlan.id) !== undefined;
+  if (learns(port, bridge) && !stopped) learnStation(world, bridge, frame.source, port.link.name, vlan.id);
+  return distribute({ walk, bridge, ingress: port, vlan: vlan.id, onward }, steps);
+}
+
+/** br_dev_xmit: the bridge's own stack sends. */
+export function leaveBridge(walk: Walk, bridge: Port, before: readonly Step[], onward: Onward): Arrival[] {
+  const vlan = ingressVlan(walk.world, bridge, bridge, undefined);
+  return distribute({ walk, bridge, vlan: vlan.id, onward }, [...before, ...vlan.gates.map(gateStep)]);
+}
+
+interface Inside {
+  readonly walk: Walk;
+  readonly bridge: Port;
+  /** The port it came in by; absent when the bridge's own stack sends it. */
+  readonly ingress?: Port;
+  readonly vlan: number | undefined;
+  readonly onward: Onward;
+}
+
+function distribute(inside: Inside, steps: readonly Step[]): Arrival[] {
+  const { walk, bridge, ingress, vlan } = inside;
+  const { world, frame } = walk;
+  const ports = portsOf(bridge.namespace, bridge.link).map((link) => ({ namespace: bridge.namespace, link }));
+  if (frame.destination === BROADCAST)
+    return [...up(inside, steps), ...ports.flatMap((egress) => out(inside, egress, steps, true))];
+  // Every port's own address, and the bridge's, is local to the bridge.
+  if (frame.destination === bridge.link.mac || ports.some(({ link }) => link.mac === frame.destination))
+    return up(inside, steps);
+  const entry = forwardingEntry(world, bridge, frame.destination, vlan);
+  const named = entry && ports.find(({ link }) => link.name === entry.device);
+  const local = entry !== undefined && isLocalEntry(entry) && ingress !== undefined;
+  const taken = local ? up(inside, steps) : named ? out(inside, named, steps, false) : undefined;
+  const arrivals = taken ?? ports.flatMap((egress) => out(inside, egress, steps, true));
+  if (entry && taken && !taken.some(isTaken)) {
+    const astray = ports
+      .filter(({ link }) => (local || link.name !== named?.link.name) && link.name !== ingress?.link.name)
+      .flatMap((egress) => {
+        const owner = out(inside, egress, steps, false).find(
+          ({ reaches, accepted }) => accepted && reaches === 'stack',
+        );
+        return owner ? [{ egress, owner: owner.port }] : [];
+      })[0];
+    // A sender with the same address as the owner has just been learnt on its own port: that is no wrong entry.
+    if (astray && frame.source !== frame.destination) {
+      const gate = gateStep(fdbGate(world, bridge, entry, astray.owner, astray.egress));
+      return out(inside, astray.egress, [...steps, gate], false);
+    }
+  }
+  return arrivals.length > 0 ? arrivals : [lost(bridge, steps)];
+}
+
+/** Somebody has it, or may have it: it leaves this machine. */
+const isTaken = ({ accepted, reaches }: Arrival) => accepted || reaches === 'outside';
+
+function up({ walk, bridge, ingress, vlan, onward }: Inside, steps: readonly Step[]): Arrival[] {
+  if (!ingress) return [];
+  const { world, frame } = walk;
+  const gates = [
+    ...egressVlan(world, bridge, bridge, vlan).gates,
+    ...bridgeFilterGates(world, frame, bridge, { hook: 'input', from: ingress }),
+  ];
+  // Another port's address is local too, but the frame was found to be for somebody else when it came in (eth_type_trans).
+  const own = [BROADCAST, bridge.link.mac, ingress.link.mac].includes(frame.destination);
+  return onward.handUp(walk, bridge, [...steps, ...gates.map(gateStep), placeStep(bridge, 'in')], own);
+}
+
+function out(inside: Inside, egress: Port, steps: readonly Step[], flooded: boolean): Arrival[] {
+  const { walk, bridge, ingress, vlan, onward } = inside;
+  const { world, frame } = walk;
+  const leaving = egressVlan(world, bridge, egress, vlan);
+  const length = portMtuGate(world, egress, frame, ingress && bridge);
+  const gates: Gate[] = [
+    ...egressGates(world, frame, bridge, ingress, egress, flooded),
+    ...leaving.gates,
+    ...bridgeFilterGates(world, frame, bridge, { hook: 'forward', ...(ingress ? { from: ingress } : {}), to: egress }),
+    ...(length ? [length.gate] : []),
+  ];
+  const { tag: _, ...untagged } = length ? { ...walk, frame: { ...frame, lengthBytes: length.passes } } : walk;
+  const next = leaving.tag === undefined ? untagged : { ...untagged, tag: leaving.tag };
+  const arrivals = onward.send(next, egress, [...steps, ...gates.map(gateStep)]);
+  if (egress.link.name !== ingress?.link.name || egress.link.port?.hairpin) return arrivals;
+  // Back where it came from: of interest where it should have reached somebody beside its sender.
+  return arrivals.filter(({ port, accepted }) => accepted && isBesideSender(walk, port));
+}
+
+function isBesideSender({ origin, frame }: Walk, { namespace, link }: Port): boolean {
+  if (namespace.id === origin.namespace.id && link.name === origin.link.name) return false;
+  return link.mac === frame.destination || link.kind === 'macvlan';
+}
+
+function lost(bridge: Port, steps: readonly Step[]): Arrival {
+  return { port: bridge, steps, stops: steps.filter(isStop).length, accepted: false, reaches: 'nobody' };
+}
+
+function fdbGate({ topology }: World, bridge: Port, entry: FdbEntry, owner: Port, port: Port): FdbGate {
+  const netns = bridge.namespace.id;
+  const to = isLocalEntry(entry) ? `the stack of ${bridge.link.name}` : entry.device;
+  const words = [entry.state, ...entry.flags].filter((word) => word !== '').join(' ');
+  return {
+    kind: 'fdb',
+    place: { netns, name: entry.device },
+    verdict: 'stop',
+    bridge: placeOf(bridge),
+    entry,
+    owner: placeOf(owner),
+    port: placeOf(port),
+    facts: [
+      {
+        text: `${bridge.link.name} sends ${entry.mac} to ${to} (entry of ${entry.device}${words === '' ? '' : `, ${words}`})`,
+        look: commandIn(topology, netns, ['bridge', 'fdb', 'show', 'br', bridge.link.name]),
+      },
+      { text: `${placeName(topology, placeOf(owner))} has that address, behind ${port.link.name}` },
+    ],
+  };
+}

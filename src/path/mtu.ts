@@ -1,0 +1,100 @@
+/** The length of a packet against the MTUs on its way: who cuts it, and who drops it without a word. */
+import { commandIn, placeName } from '../topology/naming.ts';
+import type { MtuGate } from './gate.ts';
+import { type Port, placeOf, type World } from './world.ts';
+
+/** Headers of an echo request over IPv4 without options (RFC 791, RFC 792). */
+const IP_HEADER_BYTES = 20;
+const ECHO_HEADER_BYTES = 8;
+
+/** is_skb_forwardable (net/core/dev.c) leaves room for a VLAN tag, whether there is one or not. */
+const SLACK_BYTES = 4;
+
+/** The IP packet of an echo with so many data bytes. */
+export function echoLength(sizeBytes: number): number {
+  return IP_HEADER_BYTES + ECHO_HEADER_BYTES + sizeBytes;
+}
+
+/** The longest fragment when a stack sends a packet of this length by a device of this MTU (ip_do_fragment): all but the last are multiples of 8. */
+export function longestFragment(lengthBytes: number, mtu: number): number {
+  if (lengthBytes <= mtu) return lengthBytes;
+  return IP_HEADER_BYTES + Math.floor((mtu - IP_HEADER_BYTES) / 8) * 8;
+}
+
+/** What is carried, as far as its length decides. */
+export interface Sized {
+  /** The IP packet, bytes; absent for what fits everywhere (ARP). */
+  readonly lengthBytes?: number;
+  /** It may be cut on the way: no don't-fragment bit. */
+  readonly fragmentable?: boolean;
+}
+
+/**
+ * is_skb_forwardable: what the end of a veth pair, or a macvlan's lower device, takes in is no longer than its MTU.
+ * What is longer is dropped, and no error is sent. Undefined where there is nothing to decide: the device takes all that
+ * Ethernet's usual MTU brings, and this is no more.
+ */
+export function receiverMtuGate(world: World, port: Port, { lengthBytes }: Sized): MtuGate | undefined {
+  if (lengthBytes === undefined || fitsUsual(port, lengthBytes)) return undefined;
+  return gate(world, port, 'peer', lengthBytes, lengthBytes > port.link.mtu + SLACK_BYTES);
+}
+
+/**
+ * What a bridge port sends on. With bridged IP going through netfilter there is no room to spare, but what may be cut is
+ * cut: `passes` is then the longest fragment (br_nf_dev_queue_xmit, net/bridge/br_netfilter_hooks.c).
+ * @param bridge the bridge that passes the packet on from another port; absent for what its own stack sends
+ */
+export function portMtuGate(
+  world: World,
+  port: Port,
+  { lengthBytes, fragmentable }: Sized,
+  bridge?: Port,
+): { readonly gate: MtuGate; readonly passes: number } | undefined {
+  if (lengthBytes === undefined || fitsUsual(port, lengthBytes)) return undefined;
+  const { mtu } = port.link;
+  if (!bridge || !callsIptables(bridge))
+    return { gate: gate(world, port, 'bridge', lengthBytes, lengthBytes > mtu + SLACK_BYTES), passes: lengthBytes };
+  const cuts = fragmentable === true && lengthBytes > mtu;
+  return {
+    gate: gate(world, port, 'bridge', lengthBytes, lengthBytes > mtu && !cuts),
+    passes: cuts ? longestFragment(lengthBytes, mtu) : lengthBytes,
+  };
+}
+
+function fitsUsual({ link }: Port, lengthBytes: number): boolean {
+  return link.mtu >= USUAL_MTU && lengthBytes <= link.mtu;
+}
+
+/** br_netfilter is loaded, and switched on for the namespace or for this bridge (br_nf_pre_routing). */
+function callsIptables({ namespace, link }: Port): boolean {
+  const setting = namespace.sysctls['bridge.bridge-nf-call-iptables'];
+  return setting !== undefined && (setting !== 0 || link.bridge?.nfCallIptables === true);
+}
+
+const USUAL_MTU = 1500;
+
+/** A sender that may not fragment refuses what its own device cannot carry (EMSGSIZE). Undefined where it fits. */
+export function senderMtuGate(world: World, port: Port, lengthBytes: number): MtuGate | undefined {
+  return lengthBytes > port.link.mtu ? gate(world, port, 'sender', lengthBytes, true) : undefined;
+}
+
+function gate(world: World, port: Port, by: MtuGate['by'], lengthBytes: number, stops: boolean): MtuGate {
+  const { topology } = world;
+  const place = placeOf(port);
+  const { mtu } = port.link;
+  const fits = stops ? 'does not fit' : 'fits';
+  return {
+    kind: 'mtu',
+    place,
+    verdict: stops ? 'stop' : 'pass',
+    by,
+    mtu,
+    lengthBytes,
+    facts: [
+      {
+        text: `the MTU of ${placeName(topology, place)} is ${mtu}: a packet of ${lengthBytes} bytes ${fits}`,
+        look: commandIn(topology, place.netns, ['ip', 'link', 'show', port.link.name]),
+      },
+    ],
+  };
+}

@@ -1,0 +1,188 @@
+/**
+ * What the kernel means by a drop reason, one plain clause each: every reason of Linux 5.17 to 6.18
+ * (include/net/dropreason-core.h, before 6.3 dropreason.h and skbuff.h; names and numbers differ between versions).
+ */
+const MEANINGS: Readonly<Record<string, string>> = {
+  NOT_SPECIFIED: 'the kernel gives no reason here: the function tells more',
+  NO_SOCKET: 'no socket waits for it',
+  SOCKET_CLOSE: 'the socket was closed before it was read',
+  SOCKET_FILTER: "the socket's own filter does not want it",
+  SOCKET_RCVBUFF: "the socket's receive buffer is full: the program reads too slowly",
+  UNIX_DISCONNECT: 'the other end of the Unix socket went away or was exchanged',
+  UNIX_SKIP_OOB: 'out-of-band data of a Unix socket that nobody asked for',
+  PKT_TOO_SMALL: 'it is shorter than its headers must be',
+  TCP_CSUM: 'its TCP checksum is wrong: it was damaged on the way',
+  UDP_CSUM: 'its UDP checksum is wrong: it was damaged on the way',
+  ICMP_CSUM: 'its ICMP checksum is wrong: it was damaged on the way',
+  IP_CSUM: 'the checksum of its IP header is wrong: it was damaged on the way',
+  SKB_CSUM: 'its checksum could not be computed',
+  NETFILTER_DROP: 'a packet filter rule (nftables, iptables, ebtables) drops it',
+  OTHERHOST: 'it is addressed to the MAC of another machine',
+  IP_INHDR: 'its IP header is not acceptable, or its time to live has run out',
+  IP_RPFILTER: 'reverse path filtering: the way back to its source does not lead out of the interface it came in by',
+  UNICAST_IN_L2_MULTICAST: 'a broadcast or multicast frame carries a packet that is addressed to one host',
+  XFRM_POLICY: 'an IPsec policy asks for protection that it does not have',
+  IP_NOPROTO: 'nothing handles the protocol inside it',
+  PROTO_MEM: 'the memory for this protocol is used up (tcp_mem, udp_mem)',
+  TCP_AUTH_HDR: 'its TCP authentication option is given twice or malformed',
+  TCP_MD5NOTFOUND: 'a TCP MD5 signature is wanted and there is none',
+  TCP_MD5UNEXPECTED: 'it has a TCP MD5 signature that nobody asked for',
+  TCP_MD5FAILURE: 'its TCP MD5 signature is wrong: the keys differ',
+  TCP_AONOTFOUND: 'TCP authentication (TCP-AO) is wanted and there is none',
+  TCP_AOUNEXPECTED: 'it has TCP authentication (TCP-AO) that nobody asked for',
+  TCP_AOKEYNOTFOUND: 'its TCP-AO key is not known here',
+  TCP_AOFAILURE: 'its TCP-AO signature is wrong: the keys differ',
+  SOCKET_BACKLOG: "the socket's backlog is full: packets come faster than the program reads",
+  TCP_FLAGS: 'its TCP flags make no sense in this state',
+  TCP_FILTER: 'a filter on the TCP socket drops it',
+  TCP_ABORT_ON_DATA: 'data for a TCP connection that is closed already',
+  TCP_ZEROWINDOW: 'the receiver has no room: its TCP window is closed',
+  TCP_OLD_DATA: 'a TCP segment that had come before',
+  TCP_OVERWINDOW: 'a TCP segment beyond the receive window',
+  TCP_OFOMERGE: 'a TCP segment that is already in the queue of those out of order',
+  TCP_RFC7323_PAWS: 'a TCP segment with an old time stamp (PAWS)',
+  TCP_RFC7323_PAWS_ACK: 'an old TCP acknowledgement (PAWS)',
+  TCP_RFC7323_TW_PAWS: 'a TCP segment with an old time stamp, for a connection in TIME-WAIT (PAWS)',
+  TCP_RFC7323_TSECR: 'its TCP time stamp echo is one that was never sent',
+  TCP_LISTEN_OVERFLOW: 'the accept queue of the listening socket is full',
+  TCP_OLD_SEQUENCE: 'a TCP segment with an old sequence number: a duplicate',
+  TCP_INVALID_SEQUENCE: 'its TCP sequence number is outside the window',
+  TCP_INVALID_END_SEQUENCE: 'its TCP data ends outside the window',
+  TCP_INVALID_ACK_SEQUENCE: 'it acknowledges TCP data outside the window',
+  TCP_RESET: 'its TCP reset is not valid',
+  TCP_INVALID_SYN: 'a TCP SYN where none may come',
+  TCP_CLOSE: 'the TCP connection is closed',
+  TCP_FASTOPEN: 'TCP Fast Open refuses it',
+  TCP_OLD_ACK: 'an old TCP acknowledgement, inside the window',
+  TCP_TOO_OLD_ACK: 'a TCP acknowledgement older than the window',
+  TCP_ACK_UNSENT_DATA: 'it acknowledges TCP data that was never sent',
+  TCP_OFO_QUEUE_PRUNE: 'the queue of TCP segments out of order was cleared to save memory',
+  TCP_OFO_DROP: 'TCP data that is in the receive queue already',
+  TCP_MINTTL: 'its time to live is below what the socket accepts (IP_MINTTL)',
+  IP_OUTNOROUTES: 'no route leads to its destination',
+  BPF_CGROUP_EGRESS: 'an eBPF program of the control group forbids sending it',
+  IPV6DISABLED: 'IPv6 is disabled on the interface',
+  NEIGH_CREATEFAIL: 'no neighbour entry could be made for the next hop: the table is full',
+  NEIGH_FAILED: 'the next hop did not answer ARP or neighbour discovery',
+  NEIGH_QUEUEFULL: 'too many packets wait for the next hop to answer ARP or neighbour discovery',
+  NEIGH_DEAD: 'the neighbour entry of the next hop was being removed',
+  NEIGH_HH_FILLFAIL: 'the link-layer header could not be written',
+  TC_EGRESS: 'a traffic-control filter drops it on egress',
+  TC_INGRESS: 'a traffic-control filter drops it on ingress',
+  TC_COOKIE_ERROR: 'traffic control could not keep track of it',
+  TC_CHAIN_NOTFOUND: 'a traffic-control rule jumps to a chain that does not exist',
+  TC_RECLASSIFY_LOOP: 'traffic control classifies it again and again',
+  SECURITY_HOOK: 'a security module (SELinux, AppArmor, Smack) forbids it',
+  QDISC_DROP: 'the queue of the interface does not take it: no carrier, or a queueing discipline drops it',
+  QDISC_OVERLIMIT: 'the queueing discipline is over its limit',
+  QDISC_CONGESTED: 'the queueing discipline drops it against congestion',
+  CAKE_FLOOD: 'the flood protection of the CAKE queueing discipline drops it',
+  FQ_BAND_LIMIT: 'the band of the fq queueing discipline is full',
+  FQ_HORIZON_LIMIT: 'it is to be sent too far in the future for the fq queueing discipline',
+  FQ_FLOW_LIMIT: 'its flow has too many packets in the fq queueing discipline',
+  DUALPI2_STEP_DROP: 'the DualPI2 queueing discipline drops it: it has waited too long',
+  CPU_BACKLOG: 'the receive queue of a processor is full (net.core.netdev_max_backlog)',
+  XDP: 'an XDP program drops it',
+  PTYPE_ABSENT: 'nothing handles this kind of frame',
+  UNHANDLED_PROTO: 'nothing handles this kind of packet',
+  SKB_GSO_SEG: 'it could not be cut into segments',
+  SKB_UCOPY_FAULT: 'its data could not be copied from the program that sends it',
+  DEV_HDR: "the device's own header on it is wrong",
+  DEV_READY: 'the device is not ready: it is down, or no program has it open',
+  FULL_RING: 'the ring of the device is full',
+  NOMEM: 'no memory was left',
+  HDR_TRUNC: 'its headers are cut off',
+  TAP_FILTER: 'the eBPF filter of the tun/tap device drops it',
+  TAP_TXFILTER: 'the address filter of the tap device drops it',
+  INVALID_PROTO: 'it breaks the rules of its protocol',
+  IP_INADDRERRORS: 'it is for another host, and this one does not forward',
+  IP_INNOROUTES: 'no route leads on from here',
+  IP_LOCAL_SOURCE: "its source is one of this machine's own addresses",
+  IP_INVALID_SOURCE: 'its source is no address a host may have',
+  IP_LOCALNET: 'a loopback address (127.0.0.0/8) on a wire',
+  IP_INVALID_DEST: 'its destination is no address a host may have',
+  PKT_TOO_BIG: 'it is bigger than the MTU',
+  DUP_FRAG: 'a fragment that had come before',
+  FRAG_REASM_TIMEOUT: 'not all of its fragments came in time',
+  FRAG_TOO_FAR: 'too many other fragments came in between (ipfrag_max_dist)',
+  IPV6_BAD_EXTHDR: 'an IPv6 extension header on it is wrong',
+  IPV6_NDISC_FRAG: 'neighbour discovery in fragments, which is not allowed',
+  IPV6_NDISC_HOP_LIMIT: 'neighbour discovery that came through a router: its hop limit is not 255',
+  IPV6_NDISC_BAD_CODE: 'neighbour discovery with a wrong ICMPv6 code',
+  IPV6_NDISC_BAD_OPTIONS: 'neighbour discovery with wrong options',
+  IPV6_NDISC_NS_OTHERHOST: 'neighbour solicitation for another host',
+  QUEUE_PURGE: 'the queue it was in was thrown away',
+  PACKET_SOCK_ERROR: 'a packet socket could not take it',
+  VXLAN_INVALID_HDR: 'its VXLAN header is wrong',
+  VXLAN_VNI_NOT_FOUND: 'no VXLAN device here has its VNI',
+  VXLAN_ENTRY_EXISTS: 'a VXLAN forwarding entry for its sender is fixed elsewhere',
+  MAC_INVALID_SOURCE: 'its source MAC is no address a device may have',
+  NO_TX_TARGET: 'no port or remote end is there to send it to',
+  IP_TUNNEL_ECN: 'the congestion marks inside and outside the tunnel contradict each other (RFC 6040)',
+  TUNNEL_TXINFO: 'the tunnel device was not told where to send it',
+  LOCAL_MAC: "its source MAC is the device's own",
+  ARP_PVLAN_DISABLE: 'it would leave by the interface it came in by, and proxy_arp_pvlan is off',
+  MAC_IEEE_MAC_CONTROL: 'it is a MAC control frame, which bridges keep to themselves',
+  BRIDGE_INGRESS_STP_STATE: 'the bridge port it came in by is not forwarding',
+  BLACKHOLE: 'a blackhole route swallows it',
+  CAN_RX_INVALID_FRAME: 'no valid CAN frame',
+  CANFD_RX_INVALID_FRAME: 'no valid CAN FD frame',
+  CANXL_RX_INVALID_FRAME: 'no valid CAN XL frame',
+  PFMEMALLOC: 'only emergency memory is left, and the socket may not use it',
+  PSP_INPUT: 'PSP encryption refuses it on receive',
+  PSP_OUTPUT: 'PSP encryption refuses it on send',
+  RECURSION_LIMIT: 'virtual devices send it to each other in a circle',
+};
+
+/** Where the reason is NOT_SPECIFIED, the function may know. */
+const FUNCTIONS: Readonly<Record<string, string>> = {
+  __dev_forward_skb2:
+    'the other end of the pair does not take it: it is bigger than the MTU there, or that end is down',
+  br_handle_frame_finish: 'the bridge does not take it: the port is locked, of another VLAN, or not forwarding',
+  br_nf_dev_queue_xmit: 'it is bigger than the MTU of the bridge port it should leave by',
+  br_dev_queue_push_xmit: 'it is bigger than the MTU of the bridge port it should leave by',
+  ip_error: 'its route says unreachable, prohibit or blackhole',
+  ip_do_fragment: 'it is too big to be sent on and may not be fragmented',
+  ip6_pkt_discard: 'its route says unreachable or blackhole',
+  ip6_pkt_prohibit: 'its route says prohibit',
+  dst_discard: 'its route discards it',
+  dst_discard_out: 'its route discards it',
+  ip6_mc_input: 'a multicast group nobody here has joined',
+  nft_do_chain: 'a packet filter rule (nftables) drops it',
+  nf_hook_slow: 'a packet filter rule (nftables, iptables, ebtables) drops it',
+  neigh_invalidate: 'the next hop did not answer ARP or neighbour discovery',
+};
+
+/** A clause for a sentence; undefined for a reason this version has no words for. */
+export function meaningOf(reason: string, kernelFunction = ''): string | undefined {
+  const own =
+    reason === 'NOT_SPECIFIED' && Object.hasOwn(FUNCTIONS, kernelFunction) ? FUNCTIONS[kernelFunction] : undefined;
+  return own ?? (Object.hasOwn(MEANINGS, reason) ? MEANINGS[reason] : undefined);
+}
+
+/** Every reason that has a sentence. */
+export function knownReasons(): string[] {
+  return Object.keys(MEANINGS);
+}
+
+/** Drops that happen on every healthy machine, by reason and function. */
+const BENIGN: Readonly<Record<string, readonly string[]>> = {
+  // Every echo reply that a raw socket reads is dropped once more by the ping sockets, which nobody has opened.
+  NO_SOCKET: ['ping_rcv'],
+  // IPv6 multicast of groups nobody has joined, and bridges without a port that wants a frame.
+  NOT_SPECIFIED: ['ip6_mc_input', 'skb_release_data'],
+  NO_TX_TARGET: ['br_dev_xmit'],
+  // A filter on somebody's socket does what it is there for: vdiag's own probe has one.
+  SOCKET_FILTER: [],
+  OTHERHOST: [],
+  UNIX_SKIP_OOB: [],
+  SOCKET_CLOSE: [],
+  TCP_OLD_ACK: [],
+  TCP_OLD_DATA: [],
+};
+
+/** An ordinary drop: never evidence of a fault. @param kernelFunction where it was dropped */
+export function isBenign(reason: string, kernelFunction: string): boolean {
+  const functions = Object.hasOwn(BENIGN, reason) ? BENIGN[reason] : undefined;
+  return functions !== undefined && (functions.length === 0 || functions.includes(kernelFunction));
+}
