@@ -125,6 +125,7 @@ function readProbe(probe: JsonValue): ProbeResult {
   return {
     sequence: probe.field('sequence').count(),
     sentNs: probe.field('sentNs').bigint(),
+    ...probe.optional('doneNs', (time) => time.bigint()),
     ...probe.optional('error', (error) => ({
       errno: error.field('errno').text(),
       at: error.field('at').word('send', 'queue'),

@@ -9,8 +9,12 @@ export class RelativeTime {
   /** By interface: ticks of its clock at that moment, nanoseconds a tick, nanoseconds left over. */
   readonly #clocks: ({ high: number; low: number; scale: number; restNs: number } | undefined)[] = [];
 
-  constructor(baseNs: bigint) {
+  readonly #shiftNs: (source: CaptureInterface) => number;
+
+  /** @param shiftNs added to the times of an interface, nanoseconds */
+  constructor(baseNs: bigint, shiftNs: (source: CaptureInterface) => number = () => 0) {
     this.baseNs = baseNs;
+    this.#shiftNs = shiftNs;
   }
 
   /** Nanoseconds since `baseNs` of a stamp of this interface. */
@@ -28,7 +32,7 @@ export class RelativeTime {
       high,
       low,
       scale: clock.base === 10 ? 10 ** (9 - clock.exponent) : 1e9 / 2 ** clock.exponent,
-      restNs: Number(clockTimeNs(clock, high, low) - this.baseNs),
+      restNs: Number(clockTimeNs(clock, high, low) - this.baseNs) + this.#shiftNs(source),
     };
     this.#clocks[source.index] = made;
     return made;

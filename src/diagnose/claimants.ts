@@ -46,14 +46,14 @@ function keyOf({ mac, place }: Claimant): string {
   return place?.netns ?? mac;
 }
 
-interface Question {
+export interface Question {
   readonly asker: Port;
   readonly askerAddress: string;
   readonly address: string;
 }
 
 /** Who has to know whose hardware address, whether it asks or has it in its table. */
-function questions(topology: Topology, { legs }: Path): Question[] {
+export function questions(topology: Topology, { legs }: Path): Question[] {
   const found = new Map<string, Question>();
   const add = (place: Place, address: string, askerAddress?: string) => {
     const asker = portAt(topology, place);

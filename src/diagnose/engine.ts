@@ -110,8 +110,9 @@ function causesOf(input: DiagnosisInput, shared: Shared, progress: Progress, rul
     ? (stopping.find(({ gate }) => confirms(word, gate) === 'yes') ??
       stopping.find(({ gate }) => confirms(word, gate) === 'open'))
     : stopping[0];
-  // A wrong neighbour entry sends the packet elsewhere: then that is no surprise.
-  const stray = stop?.gate.kind === 'neighbour' ? undefined : strayed(progress, shared.example);
+  // A wrong neighbour entry, or a second station of the same address, sends the packet elsewhere: then that is no surprise.
+  const stray =
+    stop?.gate.kind === 'neighbour' || stop?.gate.kind === 'twin' ? undefined : strayed(progress, shared.example);
   if (stray) return lostElsewhere(shared, rules, stray, input.drops ?? []);
   const last = progress.steps[progress.reached];
   const missing = progress.missing === undefined ? undefined : progress.steps[progress.missing];

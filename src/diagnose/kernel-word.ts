@@ -15,7 +15,7 @@ type Kinds = readonly Gate['kind'][];
 
 const FILTERS: Kinds = ['filter', 'bridge-filter', 'arp-filter'];
 const SIZES: Kinds = ['mtu', 'device'];
-const BRIDGE: Kinds = ['port-state', 'port-flag', 'fdb', 'vlan', 'bridge-filter', 'device'];
+const BRIDGE: Kinds = ['port-state', 'port-flag', 'fdb', 'twin', 'vlan', 'bridge-filter', 'device'];
 
 /** A wrong hardware address may be one that the bridge knows on the port the frame came in by. */
 const SWITCHED: Kinds = [...BRIDGE, 'neighbour'];
@@ -29,7 +29,7 @@ const REASONS: Readonly<Record<string, Kinds>> = {
   IP_LOCAL_SOURCE: ['source'],
   IP_INVALID_SOURCE: ['source'],
   IP_LOCALNET: ['source'],
-  IP_INADDRERRORS: ['forwarding', 'route', 'neighbour'],
+  IP_INADDRERRORS: ['forwarding', 'route', 'neighbour', 'twin'],
   IP_INNOROUTES: ['route', 'device'],
   IP_OUTNOROUTES: ['route', 'sender', 'device'],
   BLACKHOLE: ['route'],

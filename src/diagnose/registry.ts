@@ -29,6 +29,7 @@ import { forwardingOff } from './rules/forwarding-off.ts';
 import { gatewayUnreachable } from './rules/gateway-unreachable.ts';
 import { linkArpOff } from './rules/link-arp-off.ts';
 import { linkDown } from './rules/link-down.ts';
+import { linkMacDuplicate } from './rules/link-mac-duplicate.ts';
 import { linkMtuSmaller } from './rules/link-mtu-smaller.ts';
 import { linkQdiscDrop } from './rules/link-qdisc-drop.ts';
 import { linkTcDrop } from './rules/link-tc-drop.ts';
@@ -63,6 +64,7 @@ export const RULES: readonly Rule[] = [
   bridgeNetfilterDrop,
   linkDown,
   linkMtuSmaller,
+  linkMacDuplicate,
   linkQdiscDrop,
   linkTcDrop,
   linkXdpDrop,

@@ -5,17 +5,8 @@
 import { commandIn, placeName } from '../topology/naming.ts';
 import type { Carried, FrameAddresses } from './ethernet.ts';
 import type { BridgeFilterGate, Fact } from './gate.ts';
-import {
-  type Chain,
-  chainsOf,
-  type Family,
-  type FilterPacket,
-  type Ruling,
-  rule,
-  type Stopper,
-  stopperText,
-} from './ruleset.ts';
-import { type Port, placeOf, type World } from './world.ts';
+import { type Chain, type Family, type FilterPacket, type Ruling, rule, type Stopper, stopperText } from './ruleset.ts';
+import { chainsIn, type Port, placeOf, type World } from './world.ts';
 
 /** Where in the bridge: `forward` without `from` is what its own stack sends. */
 export interface Passage {
@@ -33,8 +24,7 @@ export function bridgeFilterGates(
 ): BridgeFilterGate[] {
   const { carries } = frame;
   if (!carries || bridge.namespace.detail === 'links') return [];
-  const { filters } = bridge.namespace;
-  const chains = chainsOf(filters);
+  const chains = chainsIn(world, bridge.namespace);
   const at = { world, frame, bridge, passage, carries, chains };
   const gates = bridgeHooks(passage).flatMap((hook) => gateOf(at, 'bridge', ['bridge'], hook));
   // What comes up to the bridge's own stack meets the IP hooks there.
@@ -90,7 +80,7 @@ function gateOf(
 }
 
 /** What the hook shows of the packet: to the IP hooks, the ports are hidden behind the bridge. */
-function packetAt({ frame, bridge, passage, carries }: Where, by: string, hook: string): FilterPacket {
+function packetAt({ frame, bridge, passage, carries, chains }: Where, by: string, hook: string): FilterPacket {
   const from = passage.from?.link.name ?? '';
   const to = passage.to?.link.name ?? '';
   const entering = hook === 'prerouting' || hook === 'input' || hook === 'forward';
@@ -101,6 +91,8 @@ function packetAt({ frame, bridge, passage, carries }: Where, by: string, hook: 
     outputInterface: leaving ? (own ?? to) : '',
     ...(by === 'bridge' ? { bridge: bridge.link.name } : {}),
     ...(own !== undefined ? { physicalInput: from, ...(leaving ? { physicalOutput: to } : {}) } : {}),
+    // Bridged frames are not followed as connections but for br_netfilter, which also shows them to the IP rules.
+    tracked: by === 'br_netfilter' && !chains.some(({ untracks }) => untracks),
     etherSource: frame.source,
     etherDestination: frame.destination,
     carries,

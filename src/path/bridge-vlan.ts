@@ -36,7 +36,7 @@ export function egressVlan(
   if (!bridge.link.bridge?.vlanFiltering || id === undefined) return { gates: [] };
   const vlan = vlansOf(to).find((candidate) => candidate.id === id);
   const gates = [gate(world, bridge, to, 'egress', id, vlan ? 'pass' : 'stop')];
-  return vlan && !vlan.untagged && to.link.port ? { gates, tag: id } : { gates };
+  return vlan && !vlan.untagged ? { gates, tag: id } : { gates };
 }
 
 /** A stack without an interface for the VLAN drops what comes with its tag; with one, the walk does not follow it there. */

@@ -10,6 +10,7 @@ import type { FdbGate, Gate } from './gate.ts';
 import type { Arrival, Walk } from './layer2.ts';
 import type { Step } from './model.ts';
 import { portMtuGate } from './mtu.ts';
+import { twinGate } from './twin.ts';
 import { forwardingEntry, gateStep, isStop, learnStation, type Port, placeOf, placeStep, type World } from './world.ts';
 
 /** What the bridge hands its frames on to. */
@@ -72,10 +73,13 @@ function distribute(inside: Inside, steps: readonly Step[]): Arrival[] {
         );
         return owner ? [{ egress, owner: owner.port }] : [];
       })[0];
-    // A sender with the same address as the owner has just been learnt on its own port: that is no wrong entry.
-    if (astray && frame.source !== frame.destination) {
-      const gate = gateStep(fdbGate(world, bridge, entry, astray.owner, astray.egress));
-      return out(inside, astray.egress, [...steps, gate], false);
+    if (astray) {
+      // A sender with the same address as the owner has just been learnt on its own port: that is no wrong entry.
+      const gate =
+        frame.source === frame.destination
+          ? twinGate(world, ingress ?? bridge, frame.destination, walk.origin, astray.owner)
+          : fdbGate(world, bridge, entry, astray.owner, astray.egress);
+      return out(inside, astray.egress, [...steps, gateStep(gate)], false);
     }
   }
   return arrivals.length > 0 ? arrivals : [lost(bridge, steps)];
@@ -87,13 +91,16 @@ const isTaken = ({ accepted, reaches }: Arrival) => accepted || reaches === 'out
 function up({ walk, bridge, ingress, vlan, onward }: Inside, steps: readonly Step[]): Arrival[] {
   if (!ingress) return [];
   const { world, frame } = walk;
-  const gates = [
-    ...egressVlan(world, bridge, bridge, vlan).gates,
-    ...bridgeFilterGates(world, frame, bridge, { hook: 'input', from: ingress }),
-  ];
+  const leaving = egressVlan(world, bridge, bridge, vlan);
+  const gates = [...leaving.gates, ...bridgeFilterGates(world, frame, bridge, { hook: 'input', from: ingress })];
   // Another port's address is local too, but the frame was found to be for somebody else when it came in (eth_type_trans).
   const own = [BROADCAST, bridge.link.mac, ingress.link.mac].includes(frame.destination);
-  return onward.handUp(walk, bridge, [...steps, ...gates.map(gateStep), placeStep(bridge, 'in')], own);
+  return onward.handUp(
+    tagged(walk, leaving.tag),
+    bridge,
+    [...steps, ...gates.map(gateStep), placeStep(bridge, 'in')],
+    own,
+  );
 }
 
 function out(inside: Inside, egress: Port, steps: readonly Step[], flooded: boolean): Arrival[] {
@@ -107,12 +114,17 @@ function out(inside: Inside, egress: Port, steps: readonly Step[], flooded: bool
     ...bridgeFilterGates(world, frame, bridge, { hook: 'forward', ...(ingress ? { from: ingress } : {}), to: egress }),
     ...(length ? [length.gate] : []),
   ];
-  const { tag: _, ...untagged } = length ? { ...walk, frame: { ...frame, lengthBytes: length.passes } } : walk;
-  const next = leaving.tag === undefined ? untagged : { ...untagged, tag: leaving.tag };
+  const next = tagged(length ? { ...walk, frame: { ...frame, lengthBytes: length.passes } } : walk, leaving.tag);
   const arrivals = onward.send(next, egress, [...steps, ...gates.map(gateStep)]);
   if (egress.link.name !== ingress?.link.name || egress.link.port?.hairpin) return arrivals;
   // Back where it came from: of interest where it should have reached somebody beside its sender.
   return arrivals.filter(({ port, accepted }) => accepted && isBesideSender(walk, port));
+}
+
+/** The frame leaves the bridge with this tag, or with none. */
+function tagged(walk: Walk, tag: number | undefined): Walk {
+  const { tag: _, ...untagged } = walk;
+  return tag === undefined ? untagged : { ...untagged, tag };
 }
 
 function isBesideSender({ origin, frame }: Walk, { namespace, link }: Port): boolean {

@@ -104,6 +104,15 @@ export interface BridgeFilterGate extends Decided {
   readonly stopper?: Stopper;
 }
 
+/** Two stations of one segment have one hardware address: a bridge sends what is for it to where it was last seen (br_fdb_update). */
+export interface TwinGate extends Decided {
+  readonly kind: 'twin';
+  readonly mac: string;
+  /** Where the frame goes, or was sent from; and who should have had it. */
+  readonly one: Place;
+  readonly other: Place;
+}
+
 /** Rules of the ARP family at the stack that sends or takes in an ARP packet. */
 export interface ArpFilterGate extends Decided {
   readonly kind: 'arp-filter';
@@ -116,7 +125,9 @@ export interface ArpFilterGate extends Decided {
 /** A filter of traffic control at a device's ingress or egress (tc(8)). */
 export interface ClassifierGate extends Decided {
   readonly kind: 'classifier';
-  readonly classifier: Classifier;
+  readonly hook: Classifier['hook'];
+  /** The only one that can have dropped it; absent where several can. */
+  readonly classifier?: Classifier;
 }
 
 /** A device's queueing discipline, where it is one that drops more than what has no room (tc(8)). */
@@ -239,6 +250,7 @@ export type Gate =
   | FdbGate
   | VlanGate
   | BridgeFilterGate
+  | TwinGate
   | ClassifierGate
   | QueueGate
   | XdpGate
@@ -266,7 +278,7 @@ function detailOf(gate: Gate): string {
   if (gate.kind === 'port-flag') return gate.flag;
   if (gate.kind === 'vlan') return gate.direction;
   if (gate.kind === 'arp-answer') return gate.by;
-  if (gate.kind === 'classifier') return gate.classifier.hook;
+  if (gate.kind === 'classifier') return gate.hook;
   if (gate.kind === 'arp-filter') return `${gate.hook} ${gate.packet}`;
   return gate.kind === 'bridge-filter' ? `${gate.by} ${gate.hook} ${gate.packet} ${gate.from?.name}` : '';
 }

@@ -9,6 +9,7 @@ import { type Arrival, BROADCAST, transmit } from './layer2.ts';
 import { type Step, stepKey } from './model.ts';
 import type { Sized } from './mtu.ts';
 import type { Trail } from './trail.ts';
+import { twinGate } from './twin.ts';
 import { gateStep, type Port, placeOf, type World } from './world.ts';
 
 /**
@@ -54,12 +55,13 @@ export function sendPacket(
     trail.add(...(lost?.steps ?? []), gateStep(neighbourGate(world, from, entry, undefined, 'stop')));
     return undefined;
   }
+  const elsewhere = taken[0]?.port;
+  const gate =
+    elsewhere && owner.port.link.mac === entry.mac
+      ? twinGate(world, owner.port, entry.mac, elsewhere, owner.port)
+      : neighbourGate(world, from, entry, owner.port, 'stop');
   const shared = Math.max(0, ...arrivals.map(({ steps }) => commonLength(steps, owner.steps)));
-  trail.add(
-    ...owner.steps.slice(0, shared),
-    gateStep(neighbourGate(world, from, entry, owner.port, 'stop')),
-    ...owner.steps.slice(shared),
-  );
+  trail.add(...owner.steps.slice(0, shared), gateStep(gate), ...owner.steps.slice(shared));
   return owner;
 }
 

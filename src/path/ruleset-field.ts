@@ -73,8 +73,9 @@ export function metaField(packet: FilterPacket, key: string): Value {
   }
 }
 
-/** The connection as conntrack sees it: a request that nobody answered opens it, its reply belongs to it. */
-export function connectionState({ carries: { kind } }: FilterPacket): Value {
+/** Only where the packet is followed. The connection as conntrack sees it: a request that nobody answered opens it, its reply belongs to it. */
+export function connectionState({ carries: { kind }, tracked }: FilterPacket): Value {
+  if (!tracked) return undefined;
   if (kind === 'echo-request') return 'new';
   return kind === 'echo-reply' ? 'established' : 'untracked';
 }

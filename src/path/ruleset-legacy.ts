@@ -18,6 +18,7 @@ export function legacyChains({ iptablesLegacy }: Filters): Chain[] {
         legacy: true,
         ...(policy === '-' ? {} : { hook: name.toLowerCase() }),
         priority: PRIORITY[table] ?? 0,
+        untracks: (rules.get(name) ?? []).some((words) => words.includes('CT') || words.includes('NOTRACK')),
         policy: policy === 'DROP' ? 'drop' : 'accept',
         rules: (rules.get(name) ?? []).map((words) => textRule(words, 'iptables')),
       }),

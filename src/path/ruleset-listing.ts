@@ -32,15 +32,15 @@ export function parseListing(text: string): ListedTable[] {
 }
 
 /** The words of each rule of a chain that iptables-nft or ebtables-nft made; none where they were not listed. */
-export function listedRules(
-  { iptablesNft, ebtablesNft }: Filters,
-  family: Family,
-  table: string,
-  chain: string,
-): readonly (readonly string[])[] {
-  const text = family === 'ip' ? iptablesNft : family === 'bridge' ? ebtablesNft : undefined;
-  const found = text === undefined ? undefined : parseListing(text).find(({ name }) => name === table);
-  return found?.rules.get(chain) ?? [];
+export type Listed = (family: Family, table: string, chain: string) => readonly (readonly string[])[];
+
+export function listings({ iptablesNft, ebtablesNft }: Filters): Listed {
+  const ip = iptablesNft === undefined ? [] : parseListing(iptablesNft);
+  const bridge = ebtablesNft === undefined ? [] : parseListing(ebtablesNft);
+  return (family, table, chain) => {
+    const tables = family === 'ip' ? ip : family === 'bridge' ? bridge : [];
+    return tables.find(({ name }) => name === table)?.rules.get(chain) ?? [];
+  };
 }
 
 /** Words as a shell would read them: what is in double quotes is one. */

@@ -11,14 +11,23 @@ import {
   type Truth,
 } from './ruleset.ts';
 import { between, connectionState, equals, metaField, payloadField, type Value } from './ruleset-field.ts';
-import { listedRules } from './ruleset-listing.ts';
+import { listings } from './ruleset-listing.ts';
 import { textRule } from './ruleset-text.ts';
 
 const FAMILIES: ReadonlySet<string> = new Set(['ip', 'inet', 'bridge', 'arp']);
 
 export function nftChains(filters: Filters): Chain[] {
   const entries = filters.nftables ?? [];
-  const rules = entries.flatMap((entry) => member(entry, 'rule') ?? []);
+  const rules = new Map<string, unknown[]>();
+  for (const entry of entries) {
+    const rule = member(entry, 'rule');
+    if (rule === undefined) continue;
+    const key = keyOf(rule, member(rule, 'chain'));
+    const own = rules.get(key);
+    if (own) own.push(rule);
+    else rules.set(key, [rule]);
+  }
+  const listed = listings(filters);
   const sets = entries.flatMap((entry) => member(entry, 'set') ?? []);
   return entries
     .flatMap((entry) => member(entry, 'chain') ?? [])
@@ -28,24 +37,28 @@ export function nftChains(filters: Filters): Chain[] {
       const table = String(member(chain, 'table'));
       const name = String(member(chain, 'name'));
       const hook = member(chain, 'hook');
-      const own = rules.filter((rule) => isIn(rule, family, table) && member(rule, 'chain') === name);
-      const texts = own.some(isOpaque) ? listedRules(filters, family, table, name) : [];
+      const own = rules.get(keyOf(chain, name)) ?? [];
       const known = (set: string) =>
         member(
           sets.find((one) => isIn(one, family, table) && member(one, 'name') === set),
           'elem',
         );
+      let read: readonly Rule[] | undefined;
       return [
         {
           family,
           table,
           name,
           legacy: false,
+          untracks: own.some(isUntracking),
           ...(typeof hook === 'string' ? { hook } : {}),
           priority: Number(member(chain, 'prio') ?? 0),
           policy: member(chain, 'policy') === 'drop' ? 'drop' : 'accept',
-          // Only where both listings have the same rules does a place in one mean the same place in the other.
-          rules: own.map((rule, index) => ruleOf(rule, texts.length === own.length ? texts[index] : undefined, known)),
+          // Of tens of thousands of chains a packet comes to few: only those are read.
+          get rules() {
+            read ??= rulesOf(own, listed(family, table, name), known);
+            return read;
+          },
         },
       ];
     });
@@ -53,8 +66,18 @@ export function nftChains(filters: Filters): Chain[] {
 
 type Sets = (name: string) => unknown;
 
+/** Only where both listings have the same rules does a place in one mean the same place in the other. */
+function rulesOf(own: readonly unknown[], texts: readonly (readonly string[])[], sets: Sets): Rule[] {
+  const agree = texts.length === own.length;
+  return own.map((rule, index) => ruleOf(rule, agree ? texts[index] : undefined, sets));
+}
+
 function isFamily(family: string): family is Family {
   return FAMILIES.has(family);
+}
+
+function keyOf(at: unknown, chain: unknown): string {
+  return [member(at, 'family'), member(at, 'table'), chain].map(String).join(' ');
 }
 
 function isIn(entry: unknown, family: string, table: string): boolean {
@@ -63,6 +86,19 @@ function isIn(entry: unknown, family: string, table: string): boolean {
 
 function isOpaque(rule: unknown): boolean {
   return expressions(rule).some((expression) => member(expression, 'xt') !== undefined);
+}
+
+function isUntracking(rule: unknown): boolean {
+  return expressions(rule).some((expression) => {
+    const kind = keyIn(expression);
+    if (kind === 'notrack') return true;
+    return kind === 'xt' && /^(CT|NOTRACK)$/.test(String(member(member(expression, 'xt'), 'name')));
+  });
+}
+
+/** What kind of expression it is: libnftables-json(5) has one key in each. */
+function keyIn(expression: unknown): string {
+  return typeof expression === 'object' && expression !== null ? (Object.keys(expression)[0] ?? '') : '';
 }
 
 function expressions(rule: unknown): unknown[] {
@@ -101,7 +137,7 @@ const VERDICTS: ReadonlySet<string> = new Set(
 );
 
 function matches(packet: FilterPacket, expression: unknown, sets: Sets): Truth {
-  const [kind = ''] = typeof expression === 'object' && expression !== null ? Object.keys(expression) : [];
+  const kind = keyIn(expression);
   if (NEUTRAL.has(kind) || VERDICTS.has(kind)) return true;
   if (kind === 'xt') {
     const xt = member(expression, 'xt');
@@ -154,7 +190,7 @@ function isOneOf(value: string, wanted: unknown, sets: Sets): Truth {
 
 /** The verdict an expression gives; undefined when it gives none. */
 function verdictOf(packet: FilterPacket, expression: unknown, sets: Sets): Action | undefined {
-  const [kind = ''] = typeof expression === 'object' && expression !== null ? Object.keys(expression) : [];
+  const kind = keyIn(expression);
   switch (kind) {
     case 'accept':
     case 'drop':
@@ -208,5 +244,5 @@ function mapped(packet: FilterPacket, vmap: unknown, sets: Sets): Action {
 
 function member(value: unknown, key: string): unknown {
   if (typeof value !== 'object' || value === null) return undefined;
-  return Object.getOwnPropertyDescriptor(value, key)?.value;
+  return Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined;
 }

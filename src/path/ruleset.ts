@@ -22,6 +22,8 @@ export interface FilterPacket {
   /** The ports behind the bridge's name, where br_netfilter shows the packet to the IP family. */
   readonly physicalInput?: string;
   readonly physicalOutput?: string;
+  /** Its connection is known to conntrack, as far as no rule says otherwise. */
+  readonly tracked?: boolean;
   readonly etherSource: string;
   readonly etherDestination: string;
   readonly carries: Carried;
@@ -50,6 +52,8 @@ export interface Chain {
   readonly hook?: string;
   readonly priority: number;
   readonly policy: 'accept' | 'drop';
+  /** A rule in it may take packets out of conntrack. */
+  readonly untracks: boolean;
   readonly rules: readonly Rule[];
 }
 
@@ -74,6 +78,9 @@ export interface Ruling {
   readonly stopper?: Stopper;
 }
 
+/** Rules looked at for one packet before it counts as not known: chains that jump to each other multiply. */
+const MAX_RULES = 200_000;
+
 /** Jumps deeper than this are not followed (the kernel's own limit, NFT_JUMP_STACK_SIZE). */
 const MAX_DEPTH = 16;
 
@@ -94,7 +101,7 @@ export function rule(
   if (bases.length === 0) return undefined;
   let undecided = false;
   for (const base of bases) {
-    const { dropped, accepts, returns } = walk({ chains, base, packet }, base, 0);
+    const { dropped, accepts, returns } = walk({ chains, base, packet, budget: { rules: MAX_RULES } }, base, 0);
     const policy = returns && base.policy === 'drop' ? stopperOf(base, base) : undefined;
     const stopper = dropped ?? policy;
     const passes = accepts || (returns && !policy);
@@ -109,6 +116,8 @@ interface Evaluation {
   readonly chains: readonly Chain[];
   readonly base: Chain;
   readonly packet: FilterPacket;
+  /** Rules that may still be looked at. */
+  readonly budget: { rules: number };
 }
 
 /** How a chain may end for a packet. */
@@ -126,6 +135,7 @@ function walk(evaluation: Evaluation, chain: Chain, depth: number): Endings {
   let dropped: Endings['dropped'];
   let returns = false;
   for (const [index, one] of chain.rules.entries()) {
+    if (evaluation.budget.rules-- <= 0) return UNKNOWN;
     const truth = one.matches(evaluation.packet);
     if (truth === false) continue;
     const ends = ruleEndings(evaluation, chain, one, index, depth);

@@ -3,11 +3,12 @@
  * sch_handle_egress, net/core/dev.c), its queueing discipline, an XDP program. Egress is decided before the frame can be
  * seen on the device, XDP before it can be seen coming in, ingress after that.
  */
-import { field, isObject, objects } from '../topology/json.ts';
+import { parseAddress } from '../topology/address.ts';
+import { child, field, integer, isObject, objects, text } from '../topology/json.ts';
 import { commandIn, placeName } from '../topology/naming.ts';
 import { type Classifier, classifiersOf, queueOf, xdpOf } from '../topology/traffic-control.ts';
-import type { FrameAddresses } from './ethernet.ts';
-import type { ClassifierGate, QueueGate, Verdict, XdpGate } from './gate.ts';
+import type { Carried, FrameAddresses } from './ethernet.ts';
+import type { ClassifierGate, QueueGate, XdpGate } from './gate.ts';
 import { type Port, placeOf, type World } from './world.ts';
 
 const ETHERNET_HEADER_BYTES = 14;
@@ -18,6 +19,7 @@ export function egressTrafficGates(world: World, port: Port, frame: FrameAddress
   return [...classifierGates(world, port, 'egress', frame), ...queueGates(world, port, frame)];
 }
 
+/** At most one: the filters are asked in their order, and the first that matches decides. */
 export function classifierGates(
   { topology }: World,
   port: Port,
@@ -25,57 +27,88 @@ export function classifierGates(
   frame: FrameAddresses,
 ): ClassifierGate[] {
   if (!frame.carries) return [];
-  const place = placeOf(port);
-  const look = commandIn(topology, place.netns, ['tc', '-s', 'filter', 'show', 'dev', place.name, hook]);
-  const gate = (verdict: Verdict, classifier: Classifier, text: string): ClassifierGate[] => [
-    { kind: 'classifier', place, verdict, classifier, facts: [{ text, look }] },
-  ];
+  const suspects: Classifier[] = [];
+  let sure = true;
+  let ended: Result = 'next';
   for (const classifier of classifiersOf(port.link, hook)) {
-    if (!isFor(classifier, frame)) continue;
-    const { kind, preference } = classifier;
-    const name = `the ${kind} filter with preference ${preference} at ${hook} of ${placeName(topology, place)}`;
-    const decision = decide(classifier);
-    if (decision === 'next') continue;
-    if (decision === 'drop') return gate('stop', classifier, `${name} drops it`);
-    return decision === 'pass' ? [] : gate('unknown', classifier, `what ${name} does with it is not decided`);
+    const match = matches(classifier, frame.carries);
+    const result = resultOf(classifier);
+    if (match === false || result === 'next') continue;
+    if (result !== 'pass') suspects.push(classifier);
+    sure &&= match === true && result !== 'unknown';
+    if (match !== true || result === 'unknown') continue;
+    ended = result;
+    break;
   }
-  return [];
+  const [first, ...others] = suspects;
+  if (!first) return [];
+  const place = placeOf(port);
+  const stops = sure && ended === 'drop';
+  const names = suspects.map(({ kind, preference }) => `the ${kind} filter with preference ${preference}`);
+  const fact = `${names.join(' or ')} at ${hook} of ${placeName(topology, place)} ${stops ? 'drops it' : 'may drop it'}`;
+  const look = commandIn(topology, place.netns, ['tc', '-s', 'filter', 'show', 'dev', place.name, hook]);
+  return [
+    {
+      kind: 'classifier',
+      place,
+      verdict: stops ? 'stop' : 'unknown',
+      hook,
+      ...(others.length === 0 ? { classifier: first } : {}),
+      facts: [{ text: fact, look }],
+    },
+  ];
 }
 
-function isFor({ protocol }: Classifier, { carries }: FrameAddresses): boolean {
-  const own = carries?.kind.startsWith('arp') ? 'arp' : 'ip';
-  return protocol === 'all' || protocol === own;
+/** Undefined: not known. */
+function matches({ kind, protocol, options }: Classifier, carries: Carried): boolean | undefined {
+  const isArp = carries.kind.startsWith('arp');
+  if (protocol !== 'all' && protocol !== (isArp ? 'arp' : 'ip')) return false;
+  if (kind === 'matchall' || (kind === 'bpf' && returned(options) !== undefined)) return true;
+  if (kind === 'u32' && !isArp && differs(field(options, 'match'), carries)) return false;
+  return undefined;
 }
 
-/** Classifiers that match whatever comes to them, and say at once what becomes of it; of the others nothing is certain. */
-function decide({ kind, options }: Classifier): 'drop' | 'pass' | 'next' | 'unknown' {
-  if (kind === 'matchall') return actionOf(options);
-  if (kind === 'u32' && isEverything(field(options, 'match'))) return actionOf(options);
-  if (kind !== 'bpf' || field(options, 'direct-action') !== true) return 'unknown';
-  const bytecode = field(options, 'bytecode');
-  const [first, ...more] = isObject(bytecode) ? objects(field(bytecode, 'insns')) : [];
-  // "return k", and nothing before it.
-  if (!first || more.length > 0 || field(first, 'code') !== 6) return 'unknown';
-  const result = field(first, 'k');
-  return result === TC_ACT_SHOT ? 'drop' : result === 0 ? 'pass' : result === TC_ACT_UNSPEC ? 'next' : 'unknown';
+/** A key of tc-u32(8) that the packet does not have. That it has one says little: of several keys JSON shows the last. */
+function differs(match: unknown, { source, destination }: Carried): boolean {
+  if (!isObject(match)) return false;
+  const [value = '', mask = ''] = [text(match, 'value'), text(match, 'mask')];
+  const offset = integer(match, 'off');
+  const address = parseAddress(offset === SOURCE_OFFSET ? source : offset === DESTINATION_OFFSET ? destination : '');
+  if (!address || !/^[0-9a-f]{1,8}$/.test(value) || !/^[0-9a-f]{1,8}$/.test(mask)) return false;
+  return (address.value & BigInt(`0x${mask}`)) !== BigInt(`0x${value}`);
 }
 
+/** Of the addresses in an IPv4 header. */
+const SOURCE_OFFSET = 12;
+const DESTINATION_OFFSET = 16;
+
+/** `next`: the following filter is asked. */
+type Result = 'drop' | 'pass' | 'next' | 'unknown';
+
+function resultOf({ kind, options }: Classifier): Result {
+  if (kind === 'bpf' && field(options, 'direct-action') === true) {
+    const code = returned(options);
+    return code === TC_ACT_SHOT ? 'drop' : code === TC_ACT_OK ? 'pass' : code === TC_ACT_UNSPEC ? 'next' : 'unknown';
+  }
+  const [action] = objects(field(options, 'actions'));
+  // A filter without an action says into which class it goes, and lets it pass.
+  if (!action) return 'pass';
+  const type = text(child(action, 'control_action'), 'type');
+  return type === 'drop' || type === 'pass' ? type : 'unknown';
+}
+
+const TC_ACT_OK = 0;
 const TC_ACT_SHOT = 2;
 /** -1, as an unsigned number. */
 const TC_ACT_UNSPEC = 0xffffffff;
 
-function isEverything(match: unknown): boolean {
-  return isObject(match) && field(match, 'mask') === '0';
+/** What a BPF program returns that does nothing else; undefined of every other one. */
+function returned(options: Classifier['options']): number | undefined {
+  const [first, ...more] = objects(field(child(options, 'bytecode'), 'insns'));
+  return first && more.length === 0 && field(first, 'code') === BPF_RETURN ? integer(first, 'k') : undefined;
 }
 
-function actionOf(options: Classifier['options']): 'drop' | 'pass' | 'next' | 'unknown' {
-  const actions = objects(field(options, 'actions'));
-  // A filter without an action only says into which class it goes.
-  if (actions.length === 0) return 'next';
-  const control = actions[0] && field(actions[0], 'control_action');
-  const type = isObject(control) ? field(control, 'type') : undefined;
-  return type === 'drop' || type === 'pass' ? type : 'unknown';
-}
+const BPF_RETURN = 0x06;
 
 function queueGates({ topology }: World, port: Port, { lengthBytes }: FrameAddresses): QueueGate[] {
   const queue = queueOf(port.link);
@@ -120,7 +153,7 @@ export function xdpGates({ topology }: World, port: Port): XdpGate[] {
   const xdp = xdpOf(port.link);
   if (!xdp) return [];
   const place = placeOf(port);
-  const text = `${placeName(topology, place)} has an XDP program${xdp.id === undefined ? '' : ` (id ${xdp.id})`}, which may drop what comes in before it can be seen`;
+  const fact = `${placeName(topology, place)} has an XDP program${xdp.id === undefined ? '' : ` (id ${xdp.id})`}, which may drop what comes in before it can be seen`;
   const look = commandIn(topology, place.netns, ['ip', '-d', 'link', 'show', 'dev', place.name]);
-  return [{ kind: 'xdp', place, verdict: 'unknown', facts: [{ text, look }] }];
+  return [{ kind: 'xdp', place, verdict: 'unknown', facts: [{ text: fact, look }] }];
 }

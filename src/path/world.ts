@@ -4,6 +4,7 @@ import { namespaceOf } from '../topology/query.ts';
 import type { Place } from '../trace/frame.ts';
 import type { Gate } from './gate.ts';
 import type { Step } from './model.ts';
+import { type Chain, chainsOf } from './ruleset.ts';
 
 export interface World {
   readonly topology: Topology;
@@ -11,12 +12,14 @@ export interface World {
   readonly learnt: Map<string, Neighbour>;
   /** Bridge ports where source addresses were seen during the walk, by `netns/bridge/mac`, and VLAN: port name. */
   readonly stations: Map<string, string>;
+  /** Filter chains of namespaces that were asked about: read once for each walk. */
+  readonly chains: Map<NetnsId, readonly Chain[]>;
   /** Hardware addresses that were sighted answering first, by the IP address asked for. */
   readonly answered: ReadonlyMap<string, string>;
 }
 
 export function createWorld(topology: Topology, answered: ReadonlyMap<string, string> = new Map()): World {
-  return { topology, learnt: new Map(), stations: new Map(), answered };
+  return { topology, learnt: new Map(), stations: new Map(), chains: new Map(), answered };
 }
 
 /** One end of a frame's way: a link, and the namespace it is in. */
@@ -33,6 +36,13 @@ export function portAt(topology: Topology, place: Place): Port | undefined {
   const namespace = namespaceOf(topology, place.netns);
   const link = namespace?.links.find(({ name }) => name === place.name);
   return namespace && link ? { namespace, link } : undefined;
+}
+
+/** The packet filters of a namespace. */
+export function chainsIn(world: World, { id, filters }: Namespace): readonly Chain[] {
+  const known = world.chains.get(id) ?? chainsOf(filters);
+  world.chains.set(id, known);
+  return known;
 }
 
 export function portNamed(namespace: Namespace, name: string | undefined): Port | undefined {

@@ -9,6 +9,7 @@ import { painted } from './terminal.ts';
 
 /** Shown without -v. */
 const MOST_FINDINGS = 10;
+const MOST_NOTES = 5;
 const MOST_CANDIDATES = 3;
 
 /** Sections: of the first finding what it is about, its evidence, its cure or candidates and its example; then the others; then notes. */
@@ -19,18 +20,21 @@ export function findingSections(
 ): string[][] {
   const causes = others.filter(({ severity }) => severity !== 'note');
   const notes = others.filter(({ severity }) => severity === 'note');
-  const room = writer.verbose ? Number.POSITIVE_INFINITY : MOST_FINDINGS - (root === undefined ? 0 : 1);
+  const room = writer.verbose ? causes.length : MOST_FINDINGS - (root === undefined ? 0 : 1);
+  const shownNotes = writer.verbose ? notes.length : MOST_NOTES;
   return [
     ...(root === undefined ? [] : inFull(writer, root)),
-    ...causes.slice(0, room).map((finding) => further(writer, finding)),
-    more(causes.length - room, 'finding'),
-    notes.slice(0, room).flatMap((finding) => note(writer, finding)),
-    more(notes.length - room, 'note'),
+    ...causes.slice(0, room).map((finding, index) => further(writer, finding, [root, ...causes.slice(0, index)])),
+    more(writer, causes.length - room, 'finding'),
+    [
+      ...notes.slice(0, shownNotes).flatMap((finding) => note(writer, finding)),
+      ...more(writer, notes.length - shownNotes, 'note'),
+    ],
   ];
 }
 
-function more(count: number, noun: string): string[] {
-  return count > 0 ? wrapped(`and ${grouped(count)} more ${noun}${count === 1 ? '' : 's'}: -v or --json`, 80) : [];
+function more({ terminal }: AnalysisWriter, count: number, noun: string): string[] {
+  return count > 0 ? wrapped(`and ${counted(count, `more ${noun}`)}: -v or --json`, terminal.width) : [];
 }
 
 function inFull(writer: AnalysisWriter, finding: CaptureFinding): string[][] {
@@ -67,7 +71,7 @@ function weight(writer: AnalysisWriter, finding: CaptureFinding): string[] {
 
 function explained({ analysis }: AnalysisWriter, { explains, unit }: CaptureFinding): string {
   if (explains === 0) return '';
-  if (unit === 'packets') return `about ${counted(explains, 'packet')}`;
+  if (unit === 'packets') return counted(explains, 'packet');
   const failed = analysis.summary.requests - analysis.summary.answered;
   if (explains > failed) return `explains ${counted(explains, 'exchange')}`;
   return `explains ${grouped(explains)} of ${counted(failed, 'failed exchange')}`;
@@ -103,7 +107,7 @@ function trail(
   const lines = tableLines(terminal, 'sighted', ['ms'.padStart(width), 'packet', 'at'], rows);
   const last = left.at(-1);
   if (last === undefined) return lines;
-  const again = `${counted(left.length, 'more time')} the same, until ${offset(last.timeNs - zeroNs)}`;
+  const again = `${counted(left.length, 'more packet')} like these, until ${offset(last.timeNs - zeroNs)}`;
   return [...lines, ...wrapped(again, terminal.width, '  ', '    ')];
 }
 
@@ -126,15 +130,28 @@ function packetsOf(steps: NonNullable<CaptureFinding['trail']>, nameOf: Analysis
 }
 
 /** A cause beside the first one, or one that would stop the packet after it. */
-function further(writer: AnalysisWriter, finding: CaptureFinding): string[] {
+function further(
+  writer: AnalysisWriter,
+  finding: CaptureFinding,
+  before: readonly (CaptureFinding | undefined)[],
+): string[] {
   const { terminal, safe } = writer;
   const word = finding.blocks === 'next' ? 'and then:' : finding.severity === 'warning' ? 'warning:' : 'also:';
   const [cure] = finding.remedies;
+  const candidates = candidatesOf(finding);
+  // Many addresses that nobody answers for may all be this or that: once is enough.
+  const told = before.some((other) => other !== undefined && candidatesOf(other) === candidates);
   return [
     ...worded(writer, word, `${safe(finding.title)} ${ruleOf(writer, finding)}`),
     ...weight(writer, finding).flatMap((line) => wrapped(line.trimStart(), terminal.width, '  ')),
-    ...(cure === undefined ? mayBe(writer, finding) : shellLines(writer, cure.commands, '  ')),
+    ...(cure !== undefined ? shellLines(writer, cure.commands, '  ') : told ? [] : mayBe(writer, finding)),
   ];
+}
+
+/** One text per list of candidates; their commands may name the address. */
+function candidatesOf({ candidates: [only, ...rest] }: CaptureFinding): string {
+  if (only === undefined || rest.length === 0) return only?.look ?? '';
+  return [only, ...rest].map(({ rule }) => rule).join(' ');
 }
 
 function mayBe(writer: AnalysisWriter, { candidates }: CaptureFinding): string[] {

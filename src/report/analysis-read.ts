@@ -38,7 +38,7 @@ function filesText({ analysis, safe }: AnalysisWriter): string {
   const { fromNs, untilNs } = summary;
   const span = fromNs === undefined || untilNs === undefined ? '' : `; ${spanText(fromNs, untilNs)}`;
   const all = summary.frames !== captures.reduce((sum, { frames }) => sum + frames, 0);
-  return `${shortList(files)}${all ? `; ${counted(summary.frames, 'frame')} of them analyzed` : ''}${span}`;
+  return `${shortList(files)}${all ? `; ${grouped(summary.frames)} of them analyzed` : ''}${span}`;
 }
 
 function fileWords({ frames, format, compressed, skipped }: CaptureNote, safe: (text: string) => string): string[] {
@@ -52,7 +52,8 @@ function fileWords({ frames, format, compressed, skipped }: CaptureNote, safe: (
 
 function spanText(fromNs: bigint, untilNs: bigint): string {
   const [first, last] = [calendarDay(fromNs), calendarDay(untilNs)];
-  return `${first} ${clockTime(fromNs)} to ${first === last ? '' : `${last} `}${clockTime(untilNs)} (${duration(untilNs - fromNs)})`;
+  const until = [...(first === last ? [] : [last]), clockTime(untilNs)].join(' ');
+  return `${[first, clockTime(fromNs)].join(' ').trim()} to ${until} (${duration(untilNs - fromNs)})`;
 }
 
 function placesText({ analysis, place: nameOf }: AnalysisWriter): string {
@@ -74,18 +75,18 @@ function clockTexts({ analysis, safe, verbose }: AnalysisWriter): string[] {
         ? []
         : [`${safe(name)} was taken as it is: it has too few packets in common with the other captures`];
     const { offsetNs, uncertaintyNs, packets } = clock;
-    const told = `within ${safe(amount(uncertaintyNs))}, told by ${counted(packets, 'packet')}`;
+    const told = `within ${amount(uncertaintyNs, safe)}, told by ${counted(packets, 'packet')}`;
     if (Math.abs(offsetNs) < SAME_CLOCK_NS) return verbose ? [`${safe(name)} agrees with the first, ${told}`] : [];
     return [
-      `${safe(name)} is ${safe(amount(Math.abs(offsetNs)))} ${offsetNs > 0 ? 'ahead' : 'behind'}, ${told}: taken out`,
+      `${safe(name)} is ${amount(Math.abs(offsetNs), safe)} ${offsetNs > 0 ? 'ahead' : 'behind'}, ${told}: taken out`,
     ];
   });
 }
 
 /** "1.203 s", "0.2 ms", "12 µs" */
-function amount(ns: number): string {
-  if (ns >= 1e9) return `${(ns / 1e9).toFixed(3)} s`;
-  return ns >= 1e5 ? `${(ns / 1e6).toFixed(1)} ms` : `${Math.round(ns / 1e3)} µs`;
+function amount(ns: number, safe: (text: string) => string): string {
+  if (ns >= 1e9) return `${(ns / 1e9).toFixed(3)}${NO_BREAK}s`;
+  return ns >= 1e5 ? `${(ns / 1e6).toFixed(1)}${NO_BREAK}ms` : `${Math.round(ns / 1e3)}${NO_BREAK}${safe('µs')}`;
 }
 
 function lossTexts({ analysis, safe }: AnalysisWriter): string[] {

@@ -10,6 +10,8 @@ import { tableLines } from './table.ts';
 const MOST_PAIRS = 15;
 const MOST_HOPS = 10;
 const MOST_CAUSES = 3;
+/** Narrower than this, a round trip is its average alone. */
+const ROOMY = 80;
 /** Shown with it. */
 const MOST_ROWS = 1000;
 
@@ -24,15 +26,14 @@ function pairs(writer: AnalysisWriter): string[] {
   const { analysis, verbose, glyphs, safe } = writer;
   const { summary } = analysis;
   const shown = summary.pairs.slice(0, verbose ? MOST_ROWS : MOST_PAIRS);
+  const roomy = writer.terminal.width >= ROOMY;
   const rows = shown.map((pair) => [
-    KINDS[pair.kind],
-    `${safe(pair.source)} ${glyphs.arrow} ${safe(pair.target)}`,
-    grouped(pair.requests),
-    grouped(pair.answered),
+    `${KINDS[pair.kind]} ${safe(pair.source)} ${glyphs.arrow} ${safe(pair.target)}`,
+    `${grouped(pair.answered)} of ${grouped(pair.requests)}`,
     fate(writer, pair).join('\n'),
-    roundTrip(pair),
+    roundTrip(pair, roomy),
   ]);
-  const head = ['', 'from and to', 'requests', 'answered', 'not answered', 'rtt min/avg/max ms'];
+  const head = ['', 'answered', 'not answered', roomy ? 'rtt min/avg/max ms' : 'rtt ms'];
   return limited(writer, 'exchanges', head, rows, summary.pairCount, 'pair');
 }
 
@@ -70,8 +71,9 @@ function failureText({ place, glyphs, safe }: AnalysisWriter, group: FailureGrou
   }
 }
 
-function roundTrip({ rttNs }: PairSummary): string {
-  return rttNs === undefined ? '' : [rttNs.min, rttNs.avg, rttNs.max].map(inMilliseconds).join('/');
+function roundTrip({ rttNs }: PairSummary, roomy: boolean): string {
+  if (rttNs === undefined) return '';
+  return roomy ? [rttNs.min, rttNs.avg, rttNs.max].map(inMilliseconds).join('/') : inMilliseconds(rttNs.avg);
 }
 
 function inMilliseconds(ns: number): string {

@@ -49,11 +49,11 @@ export function dropsText(summary: DropsSummary, terminal: Terminal, options: Dr
     ...tableLines(terminal, 'dropped', ['count', 'at', 'reason', 'function', 'meaning'], rows),
     ...(rest > 0 ? [`and ${rest} of further kinds`] : []),
     ...(folded.length > 0
-      ? wrapped(`ordinary, as on every machine: ${foldedText(folded.map(kind))}`, terminal.width, '', '  ')
+      ? wrapped(`ordinary, as on every machine: ${safe(foldedText(folded.map(kind)))}`, terminal.width, '', '  ')
       : []),
     ...(lost > 0 ? wrapped(`${lost} events were lost: the counts are too low`, terminal.width) : []),
   ];
-  return `${lines.map(safe).join('\n')}\n`;
+  return `${lines.join('\n')}\n`;
 }
 
 function sum(counts: readonly DropCount[]): number {

@@ -4,6 +4,7 @@ import { companionOf, loadTopologyCompanion } from '../capfile/companion.ts';
 import { linkTypeName } from '../capfile/link-type.ts';
 import type { CaptureFile } from '../capfile/open.ts';
 import { loadRecording, placeOptionsOf, type Recording } from '../capfile/recording.ts';
+import { readTextTally } from '../capfile/text-comment.ts';
 import type { CaptureAnalysis, CaptureFinding, CaptureNote } from '../diagnose/analysis.ts';
 import { sightedFindings } from '../diagnose/sighted/engine.ts';
 import { VdiagError } from '../linux/error.ts';
@@ -72,7 +73,7 @@ export async function analyze(options: AnalyzeOptions): Promise<AnalyzeResult> {
       state === undefined
         ? sightedFindings(summary, look.cases)
         : modelledFindings(state, summary, look.cases, coverageOf(state.coverage, set, summary), toldBy(run));
-    const gaps = [...look.gaps, ...gapsOf(summary, options)];
+    const gaps = [...set.files.flatMap(textGaps), ...look.gaps, ...gapsOf(summary, options)];
     const analysis: CaptureAnalysis = {
       outcome: outcomeOf(findings, summary, run),
       findings,
@@ -140,22 +141,15 @@ function readState({ topology, captures }: AnalyzeOptions): RecordedState | unde
 
 async function surveyOf(set: CaptureSet, { onProgress, signal }: AnalyzeOptions): Promise<Survey> {
   const survey = new Survey();
-  await set.each(
-    (view, start, end, source, flags, place, ns, frame) =>
-      survey.add(view, start, end, source.addedHeader > 0 ? RAW : source.linkType, place, flags & 3, ns, frame),
-    async () => {
-      onProgress?.(progressOf(set, survey));
-      // Lets signals and timers in.
-      await new Promise((resolve) => setImmediate(resolve));
-      return signal?.aborted !== true;
-    },
-  );
+  await set.each(survey, async () => {
+    onProgress?.(progressOf(set, survey));
+    // Lets signals and timers in.
+    await new Promise((resolve) => setImmediate(resolve));
+    return signal?.aborted !== true;
+  });
   survey.finish();
   return survey;
 }
-
-/** LINKTYPE_RAW: what remains when an added header is taken off. */
-const RAW = 101;
 
 function progressOf(set: CaptureSet, survey: Survey): AnalyzeProgress {
   const bytes = set.files.reduce((sum, { position }) => sum + position, 0);
@@ -194,6 +188,22 @@ function coverageOf(recorded: Coverage | undefined, set: CaptureSet, summary: Su
     lost: [],
     gaps: [],
   };
+}
+
+/** Lines of a pasted text that were left out. */
+function textGaps(file: CaptureFile): string[] {
+  return file.summary().comments.flatMap((comment) => {
+    const left = readTextTally(comment)?.left;
+    if (!left) return [];
+    return [
+      ...(left.names > 0
+        ? [
+            `${left.names} lines of ${file.name} have names instead of addresses and were left out: print them with tcpdump -n`,
+          ]
+        : []),
+      ...(left.unclear > 0 ? [`${left.unclear} lines of ${file.name} could not be read`] : []),
+    ];
+  });
 }
 
 function gapsOf(summary: SurveySummary, { signal }: AnalyzeOptions): string[] {

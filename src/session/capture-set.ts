@@ -7,6 +7,7 @@ import { type CaptureMark, cursorTimeNs, type FrameCursor } from '../capfile/fra
 import { type CaptureFile, openCaptureFile } from '../capfile/open.ts';
 import { nameToPlace } from '../capfile/place-name.ts';
 import { RelativeTime } from '../capfile/relative-time.ts';
+import { readTextClock } from '../capfile/text-comment.ts';
 import { VdiagError } from '../linux/error.ts';
 import { AddressTable } from '../survey/addresses.ts';
 import { type ClockDifference, ClockSample } from '../survey/clocks.ts';
@@ -33,21 +34,19 @@ export interface CaptureSetOptions {
   readonly until?: Moment;
 }
 
-/**
- * Takes a frame: bytes `start` to `end` of `view`, at a place, at `ns` nanoseconds of the set's time.
- * @param flags as `epb_flags`
- * @param frame its number over all files (`splitFrame`)
- */
-export type TakeFrame = (
-  view: DataView,
-  start: number,
-  end: number,
-  source: CaptureInterface,
-  flags: number,
-  place: number,
-  ns: number,
-  frame: number,
-) => void;
+/** Takes frames one by one: what `Survey.add` takes. `frame` is the number over all files (`splitFrame`). */
+export interface FrameTaker {
+  add(
+    view: DataView,
+    start: number,
+    end: number,
+    linkType: number,
+    place: number,
+    direction: number,
+    ns: number,
+    frame: number,
+  ): void;
+}
 
 /** Frames of a span of time; at most `mostFrames` from a little before `atNs` on, where that is given. */
 export interface Span {
@@ -81,11 +80,14 @@ const MOST_HELD = 50_000;
 /** Frames between two marks. */
 const MARK_EVERY = 4096;
 /** Marks gone back at most, in a span whose frames are limited. */
-const MARKS_BEFORE = 4;
+const MARKS_BEFORE = 1;
 /** Frames between two looks at the clock and at whether to stop. */
 const BREATHE_EVERY = 1 << 18;
 /** Files are interleaved by a few milliseconds; frames of a span may stand outside of it by this much. */
 const DISORDER_NS = 1e9;
+/** Whole days: the time of the day stays as it was printed. */
+const DAYS_APART_NS = 2 * 86_400e9;
+const LINKTYPE_RAW = 101;
 const FRAMES_PER_FILE = 2 ** 40;
 
 const NO_VIEW = new DataView(new ArrayBuffer(0));
@@ -176,7 +178,7 @@ export class CaptureSet {
    * All frames, in order of time over the files.
    * @param breathe called now and then; the reading ends early when it says false
    */
-  async each(take: TakeFrame, breathe: () => Promise<boolean>): Promise<void> {
+  async each(taker: FrameTaker, breathe: () => Promise<boolean>): Promise<void> {
     const standing: Member[] = [];
     for (const member of this.#members) await this.#hold(member);
     for (const member of this.#members) if (await this.#advance(member)) standing.push(member);
@@ -188,7 +190,7 @@ export class CaptureSet {
       if (member === undefined) return;
       // A file alone needs no comparing.
       const run = standing.length === 1 && !member.held ? BREATHE_EVERY : 1;
-      frames += this.#takeRun(member, take, run);
+      frames += this.#takeRun(member, taker, run);
       if (frames >= BREATHE_EVERY) {
         frames = 0;
         if (!(await breathe())) return;
@@ -301,7 +303,8 @@ export class CaptureSet {
 
   #begin(baseNs: bigint): void {
     this.#baseNs = baseNs;
-    for (const member of this.#members) member.time = new RelativeTime(baseNs);
+    for (const member of this.#members)
+      member.time = new RelativeTime(baseNs, (source) => shiftApart(member.file, source));
   }
 
   #nsOf(member: Member, cursor: FrameCursor): number {
@@ -324,31 +327,34 @@ export class CaptureSet {
   }
 
   /** Takes the frame a member stands on, and up to `most` altogether where they are in memory. Returns how many. */
-  #takeRun(member: Member, take: TakeFrame, most: number): number {
+  #takeRun(member: Member, taker: FrameTaker, most: number): number {
     const first = member.index * FRAMES_PER_FILE;
     const { standing } = member;
     if (standing) {
       if (!this.#isWanted(member.ns)) return 1;
       const { source, flags, number, start, end, ns } = standing;
-      take(member.heldView, start, end, source, flags, this.#placeOf(member, source), ns, first + number);
+      const place = this.#placeOf(member, source);
+      taker.add(member.heldView, start, end, linkTypeOf(source), place, flags & 3, ns, first + number);
       return 1;
     }
     const { cursor, window } = member.file;
-    const { time, places, offsetNs } = member;
+    const { time, places, offsetNs, marks } = member;
     const { fromNs, untilNs } = this.#wanted;
+    let { source } = cursor;
     let { ns } = member;
     let taken = 1;
     for (;;) {
-      const { source } = cursor;
       if (ns >= fromNs && ns <= untilNs) {
         const place = places[source.index] ?? this.#register(member, source);
-        take(window.view, cursor.start, cursor.end, source, cursor.flags, place, ns, first + cursor.number);
+        const direction = cursor.flags & 3;
+        const number = first + cursor.number;
+        taker.add(window.view, cursor.start, cursor.end, linkTypeOf(source), place, direction, ns, number);
       }
       if (taken >= most || !cursor.next(window)) return taken;
       taken++;
-      const next = cursor.source;
-      ns = time.ns(next, cursor.ticksHigh, cursor.ticksLow) - offsetNs;
-      this.#mark(member, cursor, ns);
+      source = cursor.source;
+      ns = time.ns(source, cursor.ticksHigh, cursor.ticksLow) - offsetNs;
+      if (cursor.number % MARK_EVERY === 1) marks.push({ ns, mark: cursor.mark() });
     }
   }
 
@@ -452,9 +458,23 @@ export class CaptureSet {
   }
 }
 
+/** How a frame begins: what remains when an added header is taken off is an IP packet. */
+function linkTypeOf(source: CaptureInterface): number {
+  return source.addedHeader > 0 ? LINKTYPE_RAW : source.linkType;
+}
+
 /** `tcpdump -i any` records all interfaces as one, which no frame belongs to. */
 function isRecordedAsOthers(source: CaptureInterface, file: CaptureFile): boolean {
   return file.summary().interfaces.some(({ recordedAs }) => recordedAs === source.index);
+}
+
+/**
+ * Pasted captures whose times begin at 0 each, or that have none, say nothing about each other: they are taken to be of different days,
+ * so that no packet of one is believed to be one of the other.
+ */
+function shiftApart(file: CaptureFile, source: CaptureInterface): number {
+  const clock = readTextClock(file.summary().comments[source.section] ?? '');
+  return clock === 'relative' || clock === 'none' ? source.index * DAYS_APART_NS : 0;
 }
 
 /** "web" for "captures/web.pcap.gz". */

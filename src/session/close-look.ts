@@ -16,12 +16,12 @@ import type { CaptureSet } from './capture-set.ts';
 
 /** Pairs that are looked at closely. */
 const MOST_CASES = 32;
-const MOST_LARGE_CASES = 12;
+const MOST_LARGE_CASES = 8;
 /** Captures up to this size are looked at whole. */
 const SMALL = 20_000;
 const MOST_FRAMES = 60_000;
 /** Frames gone through around one example in a large capture, of whatever kind. */
-const MOST_AROUND = 40_000;
+const MOST_AROUND = 12_000;
 /** Before and after the example: what led to it, and what came instead of a reply (three tries of ARP), nanoseconds. */
 const BEFORE_NS = 1_000_000_000n;
 const AFTER_NS = 4_000_000_000n;

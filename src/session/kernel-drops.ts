@@ -1,6 +1,5 @@
 /** The third witness of a run: what the kernel says it dropped, kept as far as it may concern the run's packets. */
 import type { EventRole } from '../capture/drops/event-decode.ts';
-import type { EventFormat } from '../capture/drops/event-format.ts';
 import { openKernelEvents } from '../capture/drops/kernel-events.ts';
 import { openKernelSymbols } from '../capture/drops/kernel-symbols.ts';
 import { VdiagError } from '../linux/error.ts';
@@ -11,7 +10,6 @@ import { createLifeTracker, type KernelDrop, type UnnamedDrop } from '../trace/k
 export interface KernelDropsOptions {
   /** Echo data of the probes, bytes. */
   readonly sizeBytes: number;
-  readonly family: 4 | 6;
   /** Names of the interfaces that are listened to, asked when a drop is weighed. */
   readonly devices: () => ReadonlySet<string>;
 }
@@ -59,7 +57,7 @@ export function openKernelDrops(options: KernelDropsOptions): KernelDrops {
   }
 }
 
-function watch({ sizeBytes, family, devices }: KernelDropsOptions): KernelDrops {
+function watch({ sizeBytes, devices }: KernelDropsOptions): KernelDrops {
   const unnamed: UnnamedDrop[] = [];
   const drops: KernelDrop[] = [];
   let unkept = 0;
@@ -70,7 +68,7 @@ function watch({ sizeBytes, family, devices }: KernelDropsOptions): KernelDrops 
   };
   let onLost = (_from: number, _until: number): void => undefined;
   const stream = openKernelEvents({
-    filters: (formats) => filtersFor(formats, sizeBytes, family),
+    filters: () => filtersFor(sizeBytes),
     onEvent: (event) => onEvent(event),
     onLost: (from, until) => onLost(from, until),
   });
@@ -78,7 +76,9 @@ function watch({ sizeBytes, family, devices }: KernelDropsOptions): KernelDrops 
   const tracker = createLifeTracker({
     originNs: stream.originNs,
     thread: stream.thread,
-    wants: ({ own, hops, parent = [] }) => {
+    wants: ({ reason, own, hops, parent = [] }) => {
+      // By far the most frequent: every echo reply that a raw socket has read ends so.
+      if (reason === 'NO_SOCKET') return false;
       const names = namesNow();
       if (!own && ![...hops, ...parent].some(({ device }) => names.has(device))) return false;
       if (unnamed.length < MOST_DROPS) return true;
@@ -136,19 +136,13 @@ function named(drops: readonly UnnamedDrop[]): KernelDrop[] {
     .filter(({ reason, function: where }) => reason === 'OTHERHOST' || !isBenign(reason, where));
 }
 
-/** In the kernel, so that bulk traffic costs nothing but the comparison. */
-function filtersFor(
-  formats: ReadonlyMap<EventRole, EventFormat>,
-  sizeBytes: number,
-  family: 4 | 6,
-): Partial<Record<EventRole, string>> {
+/**
+ * In the kernel, so that bulk traffic costs nothing but the comparison. Only hops may be left out: a drop or a release that
+ * went unseen would leave an address to a packet that is gone.
+ */
+function filtersFor(sizeBytes: number): Partial<Record<EventRole, string>> {
   const echoBytes = 48 + sizeBytes;
-  const most = Math.max(LEAST_BYTES, echoBytes + AROUND_BYTES);
-  const short = echoBytes > WHOLE_BYTES ? {} : { queue: `len <= ${most}`, out: `len <= ${most}`, in: `len <= ${most}` };
-  // IP, ARP, and tagged frames (ETH_P_8021Q, ETH_P_8021AD).
-  const protocols = (family === 4 ? [0x0800, 0x0806] : [0x86dd]).concat(0x8100, 0x88a8);
-  const any = protocols.map((number) => `protocol == ${number}`).join(' || ');
-  // Every echo reply a raw socket has read ends as one of these: ordinary, and by far the most frequent.
-  const ordinary = [...(formats.get('drop')?.symbols ?? [])].find(([, name]) => name === 'NO_SOCKET')?.[0];
-  return { ...short, drop: ordinary === undefined ? any : `(${any}) && reason != ${ordinary}` };
+  if (echoBytes > WHOLE_BYTES) return {};
+  const short = `len <= ${Math.max(LEAST_BYTES, echoBytes + AROUND_BYTES)}`;
+  return { queue: short, out: short, in: short };
 }

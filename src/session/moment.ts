@@ -10,7 +10,10 @@ export type Moment =
   | { readonly kind: 'after-start'; readonly ns: bigint };
 
 const SECOND_NS = 1_000_000_000n;
-const HALF_DAY_NS = 43_200n * SECOND_NS;
+const DAY_NS = 86_400n * SECOND_NS;
+const HALF_DAY_NS = DAY_NS / 2n;
+/** A text that has times of the day alone is read as if it were of the first days of 1970, UTC. */
+const DATELESS_NS = 2n * DAY_NS;
 
 const FRACTION = String.raw`(?:[.,](\d{1,9}))?`;
 const AFTER_START = new RegExp(`^\\+(\\d{1,9})${FRACTION}s?$`);
@@ -73,6 +76,7 @@ export function momentNs(moment: Moment, startNs: bigint): bigint {
 
 /** What the clock on the wall shows as so many nanoseconds after midnight, on the day of a time or so many days later. */
 function onDayOf(timeNs: bigint, ofDayNs: bigint, later = 0): bigint {
+  if (timeNs < DATELESS_NS) return timeNs - (timeNs % DAY_NS) + ofDayNs + BigInt(later) * DAY_NS;
   const day = new Date(Number(timeNs / 1_000_000n));
   const seconds = Number(ofDayNs / SECOND_NS);
   const at = new Date(day.getFullYear(), day.getMonth(), day.getDate() + later, 0, 0, seconds).getTime();

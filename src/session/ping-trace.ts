@@ -100,7 +100,6 @@ export async function recordPingTrace(options: PingTraceOptions): Promise<PingTr
       ? undefined
       : openKernelDrops({
           sizeBytes,
-          family: options.address.includes(':') ? 6 : 4,
           devices: () => new Set(capture?.places().map(({ name }) => name)),
         });
   try {

@@ -30,6 +30,7 @@ const ARP_SETTLED_MS = 60;
 interface Sent {
   readonly sequence: number;
   readonly sentNs: bigint;
+  readonly doneNs: bigint;
   readonly replies: ProbeResult['replies'][number][];
   error?: NonNullable<ProbeResult['error']>;
 }
@@ -68,7 +69,14 @@ export async function runProbes(
 
 function send(probe: EchoProbe, sequence: number): Sent {
   const { sentNs, error } = probe.send(sequence);
-  return { sequence, sentNs, replies: [], ...(error === undefined ? {} : { error: { errno: error, at: 'send' } }) };
+  const doneNs = realtimeNs();
+  return {
+    sequence,
+    sentNs,
+    doneNs,
+    replies: [],
+    ...(error === undefined ? {} : { error: { errno: error, at: 'send' } }),
+  };
 }
 
 function note(sent: readonly Sent[], event: EchoEvent): void {

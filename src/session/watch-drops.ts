@@ -41,14 +41,16 @@ export async function watchDrops(options: WatchDropsOptions): Promise<WatchedDro
   const tally = createDropTally(devices);
   const symbols = openKernelSymbols();
   let onEvent = (_event: KernelEvent): void => undefined;
-  // Packets of no protocol are messages between programs: netlink and Unix sockets.
-  const stream = openKernelEvents({ filters: () => ({ drop: 'protocol != 0' }), onEvent: (event) => onEvent(event) });
+  const stream = openKernelEvents({ onEvent: (event) => onEvent(event) });
   try {
     const tracker = createLifeTracker({
       originNs: stream.originNs,
       thread: stream.thread,
       rivals: false,
-      onDrop: (drop) => tally.add({ ...drop, function: symbols.nameOf(drop.location) }),
+      onDrop: (drop) => {
+        // Packets of no protocol are messages between programs: netlink and Unix sockets.
+        if (drop.protocol !== 0) tally.add({ ...drop, function: symbols.nameOf(drop.location) });
+      },
     });
     onEvent = tracker.add;
     const started = performance.now();

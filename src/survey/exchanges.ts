@@ -28,8 +28,10 @@ export interface Asked {
   echo: number;
 }
 
-/** How long an answer is waited for, nanoseconds: as long as a socket would care. */
-const ANSWER_NS = 5e9;
+/** How long an answer is waited for, nanoseconds: ping's own patience (ping(8), -W), and less where very many wait. */
+const ANSWER_NS = 1e10;
+const BUSY_ANSWER_NS = 1.5e9;
+const BUSY = 1 << 15;
 /** A reply may be stamped, or stand in the file, a little before its request. */
 const DISORDER_NS = 2e6;
 const FIRST_EXCHANGES = 1 << 14;
@@ -99,7 +101,11 @@ export class ExchangeTable {
 
   /** A request was sighted, first at `place`. */
   ask(asked: Asked, ns: number, way: number, place: number, frame: number): void {
-    while (this.#oldest !== this.#next && ns - this.#double(this.#oldest, REQUEST_NS) > ANSWER_NS) this.#close();
+    while (this.#oldest !== this.#next) {
+      const age = ns - this.#double(this.#oldest, REQUEST_NS);
+      if (age <= BUSY_ANSWER_NS || (age <= ANSWER_NS && this.#next - this.#oldest <= BUSY)) break;
+      this.#close();
+    }
     if (this.#next - this.#oldest === this.#capacity) {
       if (this.#capacity < MOST_EXCHANGES) this.#resize(this.#capacity * 2);
       else {

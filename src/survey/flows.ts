@@ -27,18 +27,21 @@ export function familyOf(kind: number): number {
 /** Flows beyond these are taken together, as number 0. */
 const MOST_FLOWS = 1 << 19;
 const FIRST_FLOWS = 1 << 10;
-/** Different ways kept for each flow; the packets of further ones are counted all the same. */
-const WAYS_PER_FLOW = 3;
+/** Different ways kept for each direction of a flow; the packets of others are counted all the same. */
+const WAYS = 4;
 
-/** The record of a flow, in 32-bit words: a cache line. Round trips are single floats, nanoseconds. */
+/**
+ * The record of a flow, in 32-bit words: a cache line. Its replies stand in it as well, so that a reply finds it where the request left
+ * it. Ways are two to a word, 0 for none: those of what is sent, then those of what comes back. Round trips are single floats,
+ * nanoseconds.
+ */
 const WORDS = 16;
 const SOURCE = 0;
 const TARGET = 1;
 const FAMILY = 2;
 const PACKETS = 3;
 const WAY = 4;
-const WAY_PACKETS = WAY + WAYS_PER_FLOW;
-const REQUESTS = WAY_PACKETS + WAYS_PER_FLOW;
+const REQUESTS = WAY + WAYS;
 const ANSWERED = REQUESTS + 1;
 const FURTHER = ANSWERED + 1;
 const RTT_SUM = FURTHER + 1;
@@ -46,14 +49,16 @@ const RTT_MIN = RTT_SUM + 1;
 const RTT_MAX = RTT_MIN + 1;
 
 export interface Flow {
-  /** Numbers of `AddressTable`. */
+  /** Numbers of `AddressTable`: who asks and who is asked; where nobody asks, who sends and to whom. */
   readonly source: number;
   readonly target: number;
   /** Of `Family`. */
   readonly family: number;
+  /** Requests and replies together. */
   readonly packets: number;
-  /** The first few ways its packets took. */
-  readonly ways: readonly { readonly way: number; readonly packets: number }[];
+  /** Ways that its packets took, and those of the replies to them: not all, but always the longest. */
+  readonly ways: readonly number[];
+  readonly backWays: readonly number[];
   /** Requests among them, and how many a reply came back for; replies beyond the first. */
   readonly requests: number;
   readonly answered: number;
@@ -68,6 +73,12 @@ export class FlowTable {
   #words = new Int32Array(FIRST_FLOWS * WORDS);
   #floats = new Float32Array(this.#words.buffer);
   #slots = new Int32Array(FIRST_FLOWS * 2);
+  readonly #lengthOf: (way: number) => number;
+
+  /** @param lengthOf how many places a way has */
+  constructor(lengthOf: (way: number) => number = () => 0) {
+    this.#lengthOf = lengthOf;
+  }
 
   /** The flow's number; it is made if there is none. */
   find(source: number, target: number, family: number): number {
@@ -112,16 +123,16 @@ export class FlowTable {
     const at = flow * WORDS;
     const word = (field: number) => this.#words[at + field] ?? 0;
     const float = (field: number) => this.#floats[at + field] ?? 0;
-    const ways = [];
-    for (let index = 0; index < WAYS_PER_FLOW; index++)
-      if (word(WAY_PACKETS + index) > 0) ways.push({ way: word(WAY + index), packets: word(WAY_PACKETS + index) });
+    const ways = (back: boolean) =>
+      Array.from({ length: WAYS }, (_, index) => this.#way(flow, back, index)).filter((way) => way !== 0);
     const answered = word(ANSWERED);
     return {
       source: word(SOURCE),
       target: word(TARGET),
       family: word(FAMILY),
       packets: word(PACKETS),
-      ways,
+      ways: ways(false),
+      backWays: ways(true),
       requests: word(REQUESTS),
       answered,
       furtherReplies: word(FURTHER),
@@ -129,18 +140,28 @@ export class FlowTable {
     };
   }
 
-  /** One more packet of the flow. */
-  count(flow: number, way: number): void {
-    const words = this.#words;
-    const at = flow * WORDS;
-    words[at + PACKETS] = (words[at + PACKETS] ?? 0) + 1;
-    for (let index = 0; index < WAYS_PER_FLOW; index++) {
-      const packets = words[at + WAY_PACKETS + index] ?? 0;
-      if (packets > 0 && words[at + WAY + index] !== way) continue;
-      words[at + WAY + index] = way;
-      words[at + WAY_PACKETS + index] = packets + 1;
-      return;
+  /**
+   * One more packet of the flow, or, with `back`, a reply to one.
+   * @param length places of the way: of more ways than are kept, the longest stay
+   */
+  count(flow: number, way: number, back: boolean, length: number): void {
+    const at = flow * WORDS + PACKETS;
+    this.#words[at] = (this.#words[at] ?? 0) + 1;
+    let shortest = 0;
+    let least = length;
+    for (let index = 0; index < WAYS; index++) {
+      const known = this.#way(flow, back, index);
+      if (known === way) return;
+      if (known === 0) {
+        this.#setWay(flow, back, index, way);
+        return;
+      }
+      const places = this.#lengthOf(known);
+      if (places >= least) continue;
+      least = places;
+      shortest = index;
     }
+    if (least < length) this.#setWay(flow, back, shortest, way);
   }
 
   ask(flow: number): void {
@@ -163,6 +184,17 @@ export class FlowTable {
     floats[at + RTT_SUM] = (floats[at + RTT_SUM] ?? 0) + roundTrip;
     if (answered === 1 || roundTrip < (floats[at + RTT_MIN] ?? 0)) floats[at + RTT_MIN] = roundTrip;
     if (answered === 1 || roundTrip > (floats[at + RTT_MAX] ?? 0)) floats[at + RTT_MAX] = roundTrip;
+  }
+
+  #way(flow: number, back: boolean, index: number): number {
+    const at = flow * WORDS + WAY + (back ? WAYS / 2 : 0) + (index >> 1);
+    return ((this.#words[at] ?? 0) >>> ((index & 1) * 16)) & 0xffff;
+  }
+
+  #setWay(flow: number, back: boolean, index: number, way: number): void {
+    const at = flow * WORDS + WAY + (back ? WAYS / 2 : 0) + (index >> 1);
+    const shift = (index & 1) * 16;
+    this.#words[at] = ((this.#words[at] ?? 0) & ~(0xffff << shift)) | (way << shift);
   }
 
   #slotOf(source: number, target: number, family: number): number {

@@ -2,7 +2,7 @@
  * Where packets were lost: where they ended although others like them went further. Nothing is lost that is not known to go on: a
  * packet may end because it has arrived.
  */
-import type { EndedPacket, OpenRequest, Survey } from './survey.ts';
+import { type EndedPacket, isReply, type OpenRequest, type Survey } from './survey.ts';
 
 /** What says where a packet should have come next. */
 export type Basis =
@@ -75,13 +75,12 @@ export class Losses {
   /** How the request came to have no reply. */
   failure(request: OpenRequest): FailedExchange {
     const { flow, way, replyWay, error } = request;
-    const { source, target, family } = this.#survey.flows.get(flow);
+    const { source, target } = this.#survey.flows.get(flow);
     if (error) return { request, failure: 'refused', last: this.#last(way) };
     if (replyWay !== 0) {
       const last = this.#last(replyWay);
-      const back = this.#survey.flows.known(target, source, family);
       const asker = this.#survey.ways.way(way).first;
-      const gap = this.#gap(replyWay, back) ?? { last, next: asker, basis: 'reverse' as const };
+      const gap = this.#gap(replyWay, flow, REPLY_KIND) ?? { last, next: asker, basis: 'reverse' as const };
       return { request, failure: 'reply-lost', last, gap };
     }
     const gap = this.#gap(way, flow) ?? this.#byReverse(way, source, target);
@@ -108,9 +107,10 @@ export class Losses {
     // Multicasts go where somebody listens: only very many that went on say that one was lost.
     if (kind !== undefined && !isRequestKind(kind) && ways.way(way).group && this.#further(way) < VERY_MANY)
       return undefined;
-    const { ways: taken, packets } = flows.get(flow);
+    const { ways: sent, backWays, packets } = flows.get(flow);
+    const taken = kind !== undefined && isReply(kind) ? backWays : sent;
     if (flow !== 0)
-      for (const { way: other } of taken) {
+      for (const other of taken) {
         const next = ways.isPart(way, other) ? this.#next(way, other) : undefined;
         if (next !== undefined) return { last: this.#last(way), next, basis: 'flow' };
       }
@@ -144,8 +144,9 @@ export class Losses {
     const { flows } = this.#survey;
     const order = this.order(way);
     for (const family of FAMILIES) {
-      const { ways: taken } = flows.get(flows.known(target, source, family));
-      for (const { way: back } of taken) {
+      const sent = flows.get(flows.known(target, source, family)).ways;
+      const came = flows.get(flows.known(source, target, family)).backWays;
+      for (const back of [...came, ...sent]) {
         const expected = [...this.order(back)].reverse();
         const last = expected.findLast((place) => order.includes(place));
         if (last === undefined || expected[0] !== order[0]) continue;
@@ -165,6 +166,8 @@ export class Losses {
   }
 }
 
+/** Any of the kinds that are replies. */
+const REPLY_KIND = 4;
 const FAMILIES = [0, 1, 2, 3, 4];
 
 function isRequestKind(kind: number): boolean {

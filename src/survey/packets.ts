@@ -28,8 +28,10 @@ export interface ClosedPacket {
   circles: number;
 }
 
-/** How long a packet may be under way, nanoseconds. */
-const WINDOW_NS = 1e9;
+/** How long a packet may be under way, nanoseconds: the shorter time where very many are. */
+const WINDOW_NS = 1e10;
+const BUSY_WINDOW_NS = 3e8;
+const BUSY = 1 << 14;
 /** Packets that repeat byte for byte (ARP, neighbour discovery, retransmissions) do so later than this. */
 const REPEAT_NS = 8e7;
 const FIRST_PACKETS = 1 << 15;
@@ -113,7 +115,11 @@ export class PacketTable {
    * @param direction as in `epb_flags`: 0 unknown, 1 in, 2 out
    */
   add(glance: Glance, place: number, direction: number, timeNs: number, frame: number): boolean {
-    while (timeNs - this.#oldestNs > WINDOW_NS) this.#close();
+    while (
+      timeNs - this.#oldestNs > BUSY_WINDOW_NS &&
+      (this.#next - this.#oldest > BUSY || timeNs - this.#oldestNs > WINDOW_NS)
+    )
+      this.#close();
     const mask = this.#capacity - 1;
     const words = this.#words;
     const { hashHigh, hashLow } = glance;

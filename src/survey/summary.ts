@@ -5,7 +5,7 @@ import { Family } from './flows.ts';
 import { Kind } from './glance.ts';
 import { type Basis, type FailedExchange, type Failure, Losses } from './losses.ts';
 import { type Shape, shapeOf } from './shape.ts';
-import type { IcmpError, Survey } from './survey.ts';
+import { type IcmpError, isReply, type Survey } from './survey.ts';
 
 /** A frame of one of the files. */
 export interface FrameRef {
@@ -170,7 +170,7 @@ export interface SurveySummary {
 }
 
 const NOTHING = { frames: 0, firstNs: 0, lastNs: 0, inward: 0, outward: 0 };
-const MOST_PAIRS = 10_000;
+const MOST_PAIRS = 2_000;
 
 /** How numbers of the survey are to be read. */
 export interface Reading {
@@ -243,6 +243,12 @@ class Words {
     return { source: this.address(source), target: this.address(target) };
   }
 
+  /** Of a packet: a reply goes from who was asked to who asked. */
+  endsOf(flow: number, kind: number): Ends {
+    const { source, target } = this.ends(flow);
+    return isReply(kind) ? { source: target, target: source } : { source, target };
+  }
+
   error(error: IcmpError): ErrorSummary {
     const { from, version, type, code, mtu, source, target, packets, place, frame } = error;
     return {
@@ -287,13 +293,15 @@ function pairsOf(survey: Survey, losses: Losses, words: Words, wanted: (ends: En
     answered += flows.answered(id);
     asking.push(id);
   }
-  const lost = (id: number) => flows.requests(id) - flows.answered(id);
-  const weight = new Float64Array(flows.size);
-  for (const id of asking)
-    weight[id] =
-      lost(id) * 2 ** 30 + (survey.unheeded.has(id) || flows.furtherReplies(id) > 0 ? 2 ** 29 : 0) + flows.requests(id);
-  asking.sort((a, b) => (weight[b] ?? 0) - (weight[a] ?? 0));
-  const shown = asking.slice(0, MOST_PAIRS).flatMap((id) => {
+  const odd = (id: number) =>
+    flows.requests(id) > flows.answered(id) || survey.unheeded.has(id) || flows.furtherReplies(id) > 0;
+  const order = (a: number, b: number) =>
+    flows.requests(b) - flows.answered(b) - (flows.requests(a) - flows.answered(a)) ||
+    Number(odd(b)) - Number(odd(a)) ||
+    flows.requests(b) - flows.requests(a);
+  const least = leastOfMost(asking, (id) => flows.requests(id));
+  const chosen = asking.filter((id) => flows.requests(id) >= least || odd(id)).sort(order);
+  const shown = chosen.slice(0, MOST_PAIRS).flatMap((id) => {
     const flow = flows.get(id);
     const kind = requestKind(flow.family);
     if (kind === undefined) return [];
@@ -302,7 +310,7 @@ function pairsOf(survey: Survey, losses: Losses, words: Words, wanted: (ends: En
       {
         kind,
         ...words.ends(id),
-        ...(way === undefined ? {} : { begins: words.reading.place(survey.ways.way(way.way).first) }),
+        ...(way === undefined ? {} : { begins: words.reading.place(survey.ways.way(way).first) }),
         requests: flow.requests,
         answered: flow.answered,
         furtherReplies: flow.furtherReplies,
@@ -316,28 +324,37 @@ function pairsOf(survey: Survey, losses: Losses, words: Words, wanted: (ends: En
   return { shown, count, requests, answered };
 }
 
+/** The size that at most `MOST_PAIRS` items reach, so that the few large ones of very many are found without sorting all. */
+function leastOfMost(items: readonly number[], size: (item: number) => number): number {
+  const SIZES = 1 << 10;
+  const counts = new Uint32Array(SIZES);
+  for (const item of items) {
+    const at = Math.min(size(item), SIZES - 1);
+    counts[at] = (counts[at] ?? 0) + 1;
+  }
+  let least = SIZES - 1;
+  for (let sum = counts[least] ?? 0; least > 0 && sum + (counts[least - 1] ?? 0) <= MOST_PAIRS; )
+    sum += counts[--least] ?? 0;
+  return least;
+}
+
 /**
  * Where replies go on to behind the asker's place. A device below it, which the requests pass as well, is none. Captures that were not
  * made at one time show no packet at two places: then it is the place that saw replies only.
  */
-function passesTo(
-  survey: Survey,
-  losses: Losses,
-  words: Words,
-  id: number,
-): { passesTo?: Place; begins?: undefined } {
-  const { source, target, family, ways, answered, requests } = survey.flows.get(id);
+function passesTo(survey: Survey, losses: Losses, words: Words, id: number): { passesTo?: Place; begins?: undefined } {
+  const { family, ways, backWays, answered, requests } = survey.flows.get(id);
   if (answered === 0 || family === Family.echo) return {};
-  const requested = new Set(ways.flatMap(({ way }) => survey.ways.way(way).places));
-  const begins = survey.ways.way(ways[0]?.way ?? 0).first;
-  const back = survey.flows.get(survey.flows.known(target, source, family)).ways.map(({ way }) => survey.ways.way(way));
+  const requested = new Set(ways.flatMap((way) => survey.ways.way(way).places));
+  const begins = survey.ways.way(ways[0] ?? 0).first;
+  const back = backWays.map((way) => survey.ways.way(way));
   for (const { id: way, group } of back) {
     const order = losses.order(way);
     const next = group ? undefined : order[order.indexOf(begins) + 1];
     if (order.includes(begins) && next !== undefined && !requested.has(next))
       return { passesTo: words.reading.place(next) };
   }
-  const joined = [...ways.map(({ way }) => survey.ways.way(way)), ...back].some(({ places }) => places.length > 1);
+  const joined = [...ways.map((way) => survey.ways.way(way)), ...back].some(({ places }) => places.length > 1);
   const alone = back.find(({ group, first }) => !group && !requested.has(first));
   if (joined || !alone || requests < 2 || requested.size < 2) return {};
   return { passesTo: words.reading.place(alone.first), begins: undefined };
@@ -378,7 +395,7 @@ function groupFailures(failed: readonly FailedExchange[], kind: RequestKind, wor
 function lostPacketsOf(losses: Losses, words: Words): LostPacket[] {
   return losses.packets().map(({ packet, last, next, basis }) => ({
     kind: kindName(packet.kind),
-    ...words.ends(packet.flow),
+    ...words.endsOf(packet.flow, packet.kind),
     ...(packet.kind === Kind.echoRequest || packet.kind === Kind.echoReply ? echoOf(packet.echo) : {}),
     last: words.reading.place(last),
     next: words.reading.place(next),
@@ -475,7 +492,7 @@ function odditiesOf(
     repeats: [...survey.repeated.values()]
       .map(({ flow, kind, group, packets, worst, circles, frame }) => ({
         kind: kindName(kind),
-        ...words.ends(flow),
+        ...words.endsOf(flow, kind),
         group,
         packets,
         worst,

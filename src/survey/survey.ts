@@ -21,6 +21,10 @@ const MOST_RECORDS = 1 << 16;
 const MOST_ERRORS = 4096;
 const MOST_QUOTES = 1 << 14;
 const MOST_REPEATED = 1024;
+/** Packets that are held back until it is known where such packets begin. */
+const REHEARSED = 512;
+/** Packets that begin at the one place for each that begins at the other, before stamps that nearly agree are not believed. */
+const FAR_MORE = 8;
 const RETRY_FROM_NS = 9e8;
 const RETRY_UNTIL_NS = 1.15e9;
 const TARGET_LINK_LAYER_ADDRESS = 2;
@@ -28,6 +32,7 @@ const TARGET_LINK_LAYER_ADDRESS = 2;
 /** A packet that ended before others of its way did. */
 export interface EndedPacket {
   readonly kind: number;
+  /** Of the request, where it is a reply. */
   readonly flow: number;
   readonly way: number;
   readonly echo: number;
@@ -87,8 +92,8 @@ export interface PlaceCount {
 
 export class Survey {
   readonly addresses = new AddressTable();
-  readonly flows = new FlowTable();
   readonly ways = new WayTable();
+  readonly flows = new FlowTable((way) => this.ways.way(way).places.length);
   readonly claims = new ClaimTable();
   readonly places: PlaceCount[] = [];
   readonly ended: EndedPacket[] = [];
@@ -112,6 +117,9 @@ export class Survey {
   readonly #exchanges: ExchangeTable;
   readonly #asked: Asked = { flow: 0, source: 0, target: 0, family: 0, echo: 0 };
   readonly #scratch = new Uint16Array(MOST_PLACES);
+  /** The first packets, held back, and their ways by their stamps alone. */
+  #heldBack: ClosedPacket[] | undefined = [];
+  readonly #rehearsal = new WayTable();
   /** Where packets of an address begin, by majority: the place and its lead. */
   #origin = new Uint16Array(1024);
   #lead = new Int32Array(1024);
@@ -121,7 +129,7 @@ export class Survey {
   readonly #quotes = new Map<string, IcmpError>();
 
   constructor() {
-    this.#packets = new PacketTable((packet) => this.#close(packet), MOST_PLACES);
+    this.#packets = new PacketTable((packet) => this.#rehearse(packet), MOST_PLACES);
     this.#exchanges = new ExchangeTable(this.flows, (exchange) => this.#settle(exchange));
   }
 
@@ -172,9 +180,15 @@ export class Survey {
 
   /** No more frames come. */
   finish(): void {
-    this.#packets.finish();
-    this.#exchanges.finish();
+    this.#drain();
     this.claims.finish();
+  }
+
+  /** What is under way comes to its end. */
+  #drain(): void {
+    this.#packets.finish();
+    this.#release();
+    this.#exchanges.finish();
   }
 
   /** Where packets of this address begin, by most of them; undefined when none was seen. */
@@ -198,8 +212,7 @@ export class Survey {
       if (this.frames === 1) this.firstNs = ns;
       this.lastNs = ns;
     } else if (ns < this.lastNs - NEW_RECORDING_NS) {
-      this.#packets.finish();
-      this.#exchanges.finish();
+      this.#drain();
       this.recordings++;
       this.lastNs = ns;
       if (ns < this.firstNs) this.firstNs = ns;
@@ -273,14 +286,39 @@ export class Survey {
     void to;
   }
 
+  /** The first packets are looked at twice: where packets begin is not known from one. */
+  #rehearse(packet: ClosedPacket): void {
+    const held = this.#heldBack;
+    if (held === undefined) {
+      this.#close(packet);
+      return;
+    }
+    const { places, times, directions, count, group } = packet;
+    this.#rehearsal.add(places, times, directions, count, places[0] ?? 0, group, this.#scratch);
+    held.push({
+      ...packet,
+      places: places.slice(0, count),
+      times: times.slice(0, count),
+      directions: directions.slice(0, count),
+    });
+    if (held.length >= REHEARSED) this.#release();
+  }
+
+  #release(): void {
+    const held = this.#heldBack ?? [];
+    this.#heldBack = undefined;
+    for (const packet of held) this.#close(packet);
+  }
+
   #close(packet: ClosedPacket): void {
     this.packetCount++;
     const { kind, source, target, echo, count, places, times, directions, frame } = packet;
     const first = this.#begin(packet);
     const way = this.ways.add(places, times, directions, count, first, packet.group, this.#scratch);
     const family = familyOf(kind);
-    const flow = this.flows.find(source, target, family);
-    this.flows.count(flow, way);
+    const back = isReply(kind);
+    const flow = back ? this.flows.find(target, source, family) : this.flows.find(source, target, family);
+    this.flows.count(flow, way, back, count);
     if (packet.repeats > 0) this.#repeat(packet, flow);
     let start = times[0] ?? 0;
     for (let index = 0; index < count; index++) if (places[index] === first) start = times[index] ?? 0;
@@ -294,7 +332,7 @@ export class Survey {
         asked.source = source;
         asked.target = target;
         this.#exchanges.ask(asked, start, way, first, frame);
-      } else if (isReply(kind)) {
+      } else if (back) {
         asked.source = target;
         asked.target = source;
         this.#exchanges.reply(asked, start, way, frame, places, times, count);
@@ -311,7 +349,7 @@ export class Survey {
     const origin = this.#origin[source] ?? 0;
     const open = count > 1 && (times[1] ?? 0) - (times[0] ?? 0) <= STAMP_SLACK_NS;
     if (lead === 0) {
-      const first = open ? this.ways.usualFirst(places, count, group, this.#scratch) : earliest;
+      const first = open ? this.#usualFirst(earliest, places[1] ?? 0, group) : earliest;
       this.#origin[source] = first;
       this.#lead[source] = 1;
       return first;
@@ -327,6 +365,13 @@ export class Survey {
     }
     this.#lead[source] = lead - 1;
     return earliest;
+  }
+
+  /** Of two places that saw a packet at nearly the same time, the one where far more packets that come to both begin. */
+  #usualFirst(earliest: number, second: number, group: boolean): number {
+    const begun = (place: number, other: number) =>
+      this.ways.begun(place, other, group) + this.#rehearsal.begun(place, other, group);
+    return begun(second, earliest) > FAR_MORE * begun(earliest, second) ? second : earliest;
   }
 
   /** Writes a packet down that may have been lost: unless it is known that packets of its way end there. */
@@ -390,6 +435,7 @@ function isRequest(kind: number): boolean {
   return kind === Kind.echoRequest || kind === Kind.arpRequest || kind === Kind.solicitation;
 }
 
-function isReply(kind: number): boolean {
+/** Of a `Kind`: it comes back for something that was asked. */
+export function isReply(kind: number): boolean {
   return kind === Kind.echoReply || kind === Kind.arpReply || kind === Kind.advertisement;
 }

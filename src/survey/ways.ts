@@ -27,6 +27,7 @@ const DELAYS = 6;
 /** Ways beyond these are taken together, so that a file cannot make them without end. */
 const MOST_WAYS = 1 << 13;
 const SHIFT = 1 << 16;
+const WAYS_LOOKED_AT = 256;
 /** A power of two. */
 const RECENT = 64;
 /** Packets of a way before it is known whether packets end there; asked again whenever they have doubled. */
@@ -95,12 +96,15 @@ export class WayTable {
     return this.#mayEndEarly[id] ?? true;
   }
 
-  /** Among the first two of `places`, the one where more packets of these places begin; the first of all when that is open. */
-  usualFirst(places: Uint16Array, count: number, group: boolean, scratch: Uint16Array): number {
-    const [first = 0, second = 0] = places;
-    sort(places, count, scratch);
-    const begun = (place: number) => this.packets[this.#known(scratch, count, place, group)] ?? 0;
-    return begun(second) > 8 * begun(first) ? second : first;
+  /** Packets that began at `place` and came to `other`: of the first ways that were found, which most packets take. */
+  begun(place: number, other: number, group: boolean): number {
+    let packets = 0;
+    const last = Math.min(this.ways.length, WAYS_LOOKED_AT);
+    for (let id = 1; id < last; id++) {
+      const way = this.ways[id];
+      if (way?.first === place && way.group === group && way.places.includes(other)) packets += this.packets[id] ?? 0;
+    }
+    return packets;
   }
 
   /** The places of a way in the order the packet came to them, on average. */
@@ -141,14 +145,6 @@ export class WayTable {
   /** With one time: what a device sends comes before what another one receives. */
   #inwardLast(id: number, place: number): number {
     return this.direction(id, place).inward > 0.5 ? 1 : 0;
-  }
-
-  /** A way that was found before, 0 for none. */
-  #known(sorted: Uint16Array, count: number, first: number, group: boolean): number {
-    let node = this.#steps.get(first * 2 + (group ? 1 : 0));
-    for (let at = 0; at < count && node !== undefined; at++)
-      node = this.#steps.get(node * 2 * SHIFT + (sorted[at] ?? 0));
-    return node === undefined ? 0 : (this.#wayOf[node] ?? 0);
   }
 
   #find(sorted: Uint16Array, count: number, first: number, group: boolean): number {

@@ -1,10 +1,11 @@
 /** A drop: the kernel threw a packet away, and it is known which packet, and after which place. */
 import { isBenign } from './drop-reason.ts';
+import { CLOCK_SLACK_NS, ETHERNET_HEADER, lastSighting, type Names } from './drop-sighting.ts';
 import type { Exchange } from './exchange.ts';
 import type { Place, ProbeResult } from './frame.ts';
 import { placeKey } from './frame.ts';
 import type { Journey } from './journey.ts';
-import { type KernelDrop, type KernelHop, MOST_RIVALS, RIVAL_NS } from './kernel-life.ts';
+import type { KernelDrop, KernelHop } from './kernel-life.ts';
 import type { Sighting, SightingKind } from './sighting.ts';
 
 export interface Drop {
@@ -38,14 +39,6 @@ export interface DropContext {
   readonly places: readonly Place[];
 }
 
-/** A frame that is sent is stamped before its hop is reported; the two clocks are compared to within this. */
-const CLOCK_SLACK_NS = 4_000n;
-/** A frame that is received is stamped when it comes, or when the packet socket gets it: then after its hop. */
-const TAP_SLACK_NS = 1_000_000n;
-/** From the system call that sends a probe to what happens to it there. */
-const SEND_NS = 50_000_000n;
-const ETHERNET_HEADER = 14;
-const VLAN_TAG = 4;
 const ETHERTYPE = { ipv4: 0x0800, arp: 0x0806, ipv6: 0x86dd };
 
 /** The drops that hit the packets of these journeys, in order of time; those of others, and ordinary ones, are left out. */
@@ -55,10 +48,17 @@ export function joinDrops(drops: readonly KernelDrop[], given: DropContext): Dro
   return drops
     .filter(({ reason, function: where }) => reason === 'OTHERHOST' || !isBenign(reason, where))
     .flatMap((drop) => joinDrop(drop, context, names) ?? [])
+    .filter((drop) => drop.sure || !wentOn(drop, context))
     .sort((a, b) => (a.timeNs < b.timeNs ? -1 : a.timeNs > b.timeNs ? 1 : 0));
 }
 
-type Names = ReadonlySet<string>;
+/** The packet was sighted afterwards, or answered: whatever was dropped, it was not this one. */
+function wentOn({ timeNs, journey, sequence }: Drop, { journeys, probes }: Joining): boolean {
+  const sightings = journeys.find(({ id }) => id === journey)?.sightings ?? [];
+  if (sightings.some(({ frame }) => frame.timeNs > timeNs)) return true;
+  return probes.some((probe) => probe.sequence === sequence && probe.replies.length > 0);
+}
+
 type Joining = DropContext & { readonly journeys: readonly Journey[] };
 
 function journeysIn(exchanges: readonly Exchange[]): Journey[] {
@@ -78,8 +78,7 @@ function joinDrop(drop: KernelDrop, context: Joining, names: Names): Drop | unde
 
 /** What the packet passed was sighted, so the sightings tell which packet it was. */
 function joinSighted(drop: KernelDrop, context: Joining, names: Names): Drop | undefined {
-  const own = drop.hops[0]?.own === true;
-  const found = lastSighting(drop, drop.hops, context.journeys, names, own);
+  const found = lastSighting(drop, drop.hops, context.journeys, names, sentIn(drop, context.probes));
   if (!found) return undefined;
   const { sighting, journey, sure } = found;
   return {
@@ -95,9 +94,8 @@ function joinSighted(drop: KernelDrop, context: Joining, names: Names): Drop | u
 
 /** Never sighted, and dropped in the very system call that sent a probe, or that made the kernel ask for a neighbour. */
 function joinSent(drop: KernelDrop, { probes, start }: DropContext): Drop | undefined {
-  const timeNs = drop.hops[0]?.timeNs ?? drop.timeNs;
-  const probe = probes.findLast(({ sentNs }) => sentNs <= timeNs + CLOCK_SLACK_NS);
-  if (!probe || timeNs - probe.sentNs > SEND_NS) return undefined;
+  const probe = sentIn(drop, probes);
+  if (!probe) return undefined;
   const device = drop.hops.at(-1)?.device ?? start.name;
   const arp = drop.protocol === ETHERTYPE.arp;
   return {
@@ -110,9 +108,20 @@ function joinSent(drop: KernelDrop, { probes, start }: DropContext): Drop | unde
   };
 }
 
+/** The probe whose system call made the packet; undefined for what this thread did not send, or sent for something else. */
+function sentIn(drop: KernelDrop, probes: readonly ProbeResult[]): ProbeResult | undefined {
+  const [first] = drop.hops;
+  if (first ? !first.own : !drop.own) return undefined;
+  const timeNs = first?.timeNs ?? drop.timeNs;
+  // Another run of this process may have sent as well, but not in the same moment.
+  return probes.find(
+    ({ sentNs, doneNs = sentNs }) => sentNs <= timeNs + CLOCK_SLACK_NS && timeNs <= doneNs + CLOCK_SLACK_NS,
+  );
+}
+
 /** Never sighted itself: made by the kernel while it received a packet that was. */
 function joinChild(drop: KernelDrop, parent: readonly KernelHop[], context: Joining, names: Names): Drop | undefined {
-  const found = lastSighting(drop, parent, context.journeys, names, false);
+  const found = lastSighting(drop, parent, context.journeys, names);
   if (!found) return undefined;
   const { sighting, journey, sure } = found;
   const packet = childOf(drop, parent, journey);
@@ -145,97 +154,6 @@ function childOf(drop: KernelDrop, parent: readonly KernelHop[], { kind }: Journ
 
 function kernelsWord({ timeNs, reason, function: where }: KernelDrop): Pick<Drop, 'timeNs' | 'reason' | 'function'> {
   return { timeNs, reason, function: where };
-}
-
-interface Found {
-  readonly sighting: Sighting;
-  readonly journey: Journey;
-  readonly sure: boolean;
-}
-
-/**
- * The sighting of the last hop, and whether no other packet can have been meant: none of the run's own that does not follow
- * from this one, and none of the rivals.
- * @param own the packet was sent by this thread: then it is no rival's
- */
-function lastSighting(
-  drop: KernelDrop,
-  hops: readonly KernelHop[],
-  journeys: readonly Journey[],
-  names: Names,
-  own: boolean,
-): Found | undefined {
-  const possible = own ? journeys.filter(({ kind }) => kind === 'echo-request' || kind === 'arp-request') : journeys;
-  const { journeys: found, decided } = journeysFor(hops, possible, names);
-  const journey = found.at(-1);
-  const last = hops.findLast(({ way }) => way !== 'queue');
-  const sighting = journey && last && sightingsOf(journey).findLast((each) => fits(each, last));
-  if (!journey || !sighting) return undefined;
-  const competes = (rival: readonly KernelHop[]) => {
-    const others = journeysFor(rival, possible, names);
-    return others.decided ? others.journeys.at(-1) === journey : others.journeys.includes(journey);
-  };
-  const rivalled = !own && (drop.rivals.length >= MOST_RIVALS || drop.rivals.some(competes));
-  return { sighting, journey, sure: decided && !rivalled && !drop.doubtful };
-}
-
-/**
- * The journeys that account for every hop, the likeliest last. A frame that is sent is stamped just before its hop is
- * reported, and the answer to a packet is stamped after both: so of a question and its answer it is the later one.
- */
-function journeysFor(
-  hops: readonly KernelHop[],
-  journeys: readonly Journey[],
-  names: Names,
-): { readonly journeys: readonly Journey[]; readonly decided: boolean } {
-  const possible = journeys.filter((journey) => accountsFor(journey, hops, names));
-  const sent = hops.find(({ way, device }) => way === 'out' && names.has(device));
-  if (possible.length <= 1 || !sent) return { journeys: possible, decided: possible.length === 1 };
-  const stamp = (journey: Journey) =>
-    sightingsOf(journey).findLast((sighting) => fits(sighting, sent))?.frame.timeNs ?? 0n;
-  const ordered = [...possible].sort((a, b) => Number(stamp(a) - stamp(b)));
-  const last = ordered.at(-1);
-  return { journeys: ordered, decided: ordered.every((each) => last && (each === last || areRelated(each, last))) };
-}
-
-/** A question and its answer: one is never under way before the other has come. */
-function areRelated(one: Journey, other: Journey): boolean {
-  if (one.kind === other.kind) return false;
-  if (one.sequence !== undefined) return one.sequence === other.sequence;
-  const [a, b] = [one.sightings[0]?.packet.arp, other.sightings[0]?.packet.arp];
-  return a !== undefined && b !== undefined && a.senderProtocol === b.targetProtocol;
-}
-
-function sightingsOf({ sightings, fragments }: Journey): readonly Sighting[] {
-  return fragments.length === 0 ? sightings : [...sightings, ...fragments];
-}
-
-/** Every hop at a place that was listened to was sighted on this journey. */
-function accountsFor(journey: Journey, hops: readonly KernelHop[], names: Names): boolean {
-  const sightings = sightingsOf(journey);
-  return hops.every(
-    (hop) => hop.way === 'queue' || !names.has(hop.device) || sightings.some((sighting) => fits(sighting, hop)),
-  );
-}
-
-function fits({ frame }: Sighting, { way, device, lengthBytes, timeNs }: KernelHop): boolean {
-  const late = timeNs - frame.timeNs;
-  return (
-    frame.place.name === device &&
-    (frame.direction === way || frame.direction === 'unknown') &&
-    late >= -(way === 'in' ? TAP_SLACK_NS : CLOCK_SLACK_NS) &&
-    late <= BigInt(RIVAL_NS) &&
-    lengthFits(frame, way, lengthBytes)
-  );
-}
-
-/** The kernel counts without the link-layer header on receive; a tag it holds apart from the frame counts on neither side. */
-function lengthFits(frame: Sighting['frame'], way: KernelHop['way'], lengthBytes: number): boolean {
-  const header = way === 'in' && frame.linkType !== 'raw-ip' ? ETHERNET_HEADER : 0;
-  const expected = frame.originalLength - header;
-  const type = ((frame.bytes[12] ?? 0) << 8) | (frame.bytes[13] ?? 0);
-  const tagged = frame.linkType !== 'raw-ip' && (type === 0x8100 || type === 0x88a8);
-  return lengthBytes === expected || (tagged && lengthBytes === expected - VLAN_TAG);
 }
 
 function protocolFits({ packet }: Sighting, protocol: number): boolean {

@@ -61,6 +61,8 @@ export interface ProbeResult {
   /** From 1. */
   readonly sequence: number;
   readonly sentNs: bigint;
+  /** When the system call that sent it had returned. */
+  readonly doneNs?: bigint;
   /** The kernel refused it on send, or reported an error later (IP_RECVERR): the errno's name, and where it came from. */
   readonly error?: {
     readonly errno: string;

@@ -151,6 +151,8 @@ describe('VLAN filtering', () => {
   it('sends with a tag where the VLAN is not untagged, and nobody there takes it off', () => {
     const world = filtering({ vA: vlan(10), vB: vlan(10, false, false) });
     expect(gates(world, 'eth0@c1', BROADCAST)['eth0@c2']).toEqual(['vlan tagged stop at eth0']);
+    const up = filtering({ vA: vlan(10) }, vlan(10, false, false));
+    expect(gates(up, 'eth0@c1', BROADCAST).br0).toEqual(['vlan tagged stop at br0']);
   });
 
   it('has a table for each VLAN', () => {

@@ -7,6 +7,7 @@ const ECHO: FilterPacket = {
   inputInterface: 'vA',
   outputInterface: 'vB',
   bridge: 'br0',
+  tracked: true,
   etherSource: '02:00:00:00:00:01',
   etherDestination: '02:00:00:00:00:02',
   carries: { kind: 'echo-request', source: '10.9.0.2', destination: '10.9.0.3' },
@@ -155,7 +156,8 @@ describe('what a rule asks for', () => {
     expect(holds(meta('ibrname', 'br0'), ARP, 'bridge')).toBe(true);
   });
 
-  it('of a connection: a request opens it, a reply belongs to it', () => {
+  it('of a connection: a request opens it, a reply belongs to it; untracked, nobody knows', () => {
+    expect(holds(match({ ct: { key: 'state' } }, 'new', 'in'), { ...ECHO, tracked: false })).toBeUndefined();
     const established = match({ ct: { key: 'state' } }, 'established', 'in');
     expect(holds(established, REPLY)).toBe(true);
     expect(holds(match({ ct: { key: 'state' } }, 'new', 'in'))).toBe(true);
@@ -231,6 +233,14 @@ describe('rules that iptables-nft and ebtables-nft made', () => {
     expect(said('-A c -p ARP --arp-op Request --arp-ip-dst ! 10.9.0.3 -j DROP', ARP)).toBe('pass');
     expect(said('-A c -p ARP --arp-op Request --arp-ip-dst 10.9.0.0/24 -j DROP', ARP)).toBe('stop');
   });
+});
+
+it.each([
+  ['nft', { notrack: null }],
+  ['iptables', { xt: { type: 'target', name: 'CT' } }],
+])('a chain that takes packets out of conntrack says so: %s', (_, expression) => {
+  expect(chainsOf(nft([[expression]])).map(({ untracks }) => untracks)).toEqual([true]);
+  expect(chainsOf(nft([[DROP]])).map(({ untracks }) => untracks)).toEqual([false]);
 });
 
 describe('legacy tables', () => {

@@ -117,6 +117,10 @@ ordinary, as on every machine: 42 NO_SOCKET in ping_rcv
     expect(dropsText(hostile, terminal(140))).not.toContain('\x1b');
   });
 
+  it('has its head in colour where there is colour', () => {
+    expect(dropsText(COUNTED, terminal(140, true, true))).toContain('\x1b[1mdropped:\x1b[22m');
+  });
+
   it('follows its schema', () => {
     const validate = schema('drops');
     expect(validate(JSON.parse(JSON.stringify(dropsJson(COUNTED, '1.2.3')))), JSON.stringify(validate.errors)).toBe(

@@ -6,6 +6,9 @@ import { pingTrace } from '../../src/session/ping-trace.ts';
 import { watchDrops } from '../../src/session/watch-drops.ts';
 import { mayMakeNamespaces, type PrivateNetwork, privateNetwork, sleep, untilUp } from '../capture/private-network.ts';
 
+const DROP_IN =
+  "nft 'add table ip t; add chain ip t c { type filter hook input priority 0; }; add rule ip t c icmp type echo-request drop'";
+
 const mayTrace = (() => {
   try {
     openInstance({}).close();
@@ -38,9 +41,7 @@ describe.skipIf(!mayTrace)('a run that reads what the kernel drops', () => {
 
   it('says which rule took the request, and that it was this very packet', async () => {
     const [a, b] = await pair();
-    b.run(
-      "nft 'add table ip t; add chain ip t c { type filter hook input priority 0; }; add rule ip t c icmp type echo-request drop'",
-    );
+    b.run(DROP_IN);
     const { diagnosis } = await pingTrace({ interface: 'va', address: '10.9.0.3', netns: String(a.pid) });
     // On a machine that others use as well, one may be too much like somebody else's to be sure.
     expect(diagnosis.drops?.filter(({ sure }) => sure).length).toBeGreaterThan(0);
@@ -100,6 +101,20 @@ describe.skipIf(!mayTrace)('a run that reads what the kernel drops', () => {
     expect(diagnosis.drops?.filter(({ sure }) => sure)).toEqual([]);
   });
 
+  it('never takes the drops of one network for those of another that is alike in every name and number', async () => {
+    const [healthy] = await pair();
+    const [broken, far] = await pair();
+    far.run(DROP_IN);
+    const trace = ({ pid }: PrivateNetwork) =>
+      pingTrace({ interface: 'va', address: '10.9.0.3', netns: String(pid), count: 80, intervalMs: 7, waitMs: 200 });
+    const [good, bad] = await Promise.all([trace(healthy), trace(broken)]);
+    expect(good.diagnosis.outcome).toBe('healthy');
+    expect(good.diagnosis.drops?.filter(({ sure }) => sure)).toEqual([]);
+    const sure = bad.diagnosis.drops?.filter((drop) => drop.sure) ?? [];
+    expect(sure.length).toBeGreaterThan(10);
+    expect(new Set(sure.map(({ sequence }) => sequence)).size).toBe(sure.length);
+  });
+
   it('goes without when it is not asked for', async () => {
     const [a] = await pair();
     const { diagnosis } = await pingTrace({ interface: 'va', address: '10.9.0.3', netns: String(a.pid), drops: false });
@@ -110,7 +125,7 @@ describe.skipIf(!mayTrace)('a run that reads what the kernel drops', () => {
 
   it('keeps nothing of devices that are not listened to', async () => {
     const [a] = await pair();
-    const kernel = openKernelDrops({ sizeBytes: 56, family: 4, devices: () => new Set(['vz']) });
+    const kernel = openKernelDrops({ sizeBytes: 56, devices: () => new Set(['vz']) });
     cleanup.push(() => kernel.close());
     a.run('ip route add 10.77.0.0/16 dev va; ping -q -c 1 -W 0.1 10.77.0.1 || true');
     kernel.finish();

@@ -16,8 +16,8 @@ export const addressPrefixWrong: Rule = {
     "an interface's prefix length is not that of its segment: it hides the peer, or claims hosts that are elsewhere",
   explain: {
     what: `The prefix length says who is on the link. Too long (/32 instead of /24): the kernel does not know that the peer is
-on the link and has no route to it; the request arrives and cannot be answered. Too short (/16 instead of /24): the kernel
-takes hosts of other networks to be on the link, asks ARP for them there and never tries the router.
+on the link and has no route to it; the request arrives and cannot be answered. Too short (/16 instead of /24): the
+kernel takes hosts of other networks to be on the link, asks ARP for them there and never tries the router.
 A copy of an address without its length ("ip addr add 10.9.0.3 dev eth0") makes it /32.`,
     wire: `Too long: the request comes in at the target, and nothing leaves it, or it leaves by the default route.
 Too short: ARP requests on the own segment for an address that lives behind the router, unanswered.`,

@@ -20,8 +20,9 @@ as soon as it has much to say.`,
     confirm: `  ping -I DEV -s 1472 -M do TARGET      fails, while without -s it works
   ip link                               in every namespace of the path: look for the smaller mtu`,
     cure: `  ip link set DEV mtu N
-where N is the MTU of the others. If the small one is small for a reason (a tunnel, a VPN behind it), set the senders to
-it instead. Whatever made the interface (a runtime's network option, an overlay) makes the next one the same: set it there.`,
+where N is the MTU of the others. If the small one is small for a reason (a tunnel, a VPN behind it), set the senders
+to it instead. Whatever made the interface (a runtime's network option, an overlay) makes the next one the same: set it
+there too.`,
     otherwise: `If an ICMP "fragmentation needed" comes back, a router has the smaller MTU: that is fragmentation-needed. If ping
 itself says "message too long", the sender's own interface has it.`,
   },

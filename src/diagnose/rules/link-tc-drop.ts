@@ -1,5 +1,7 @@
 import { placeName } from '../../topology/naming.ts';
-import type { Rule } from '../rule.ts';
+import type { Classifier } from '../../topology/traffic-control.ts';
+import type { Place } from '../../trace/frame.ts';
+import type { Cure, Rule } from '../rule.ts';
 import { culprit } from '../suspect.ts';
 
 export const linkTcDrop: Rule = {
@@ -8,8 +10,8 @@ export const linkTcDrop: Rule = {
   title: 'a traffic control filter (tc) of an interface drops the packet',
   explain: {
     what: `Traffic control can look at every frame an interface takes in (ingress) or sends (egress), before bridges, routing and
-the packet filters see it. Filters there (u32, flower, matchall, BPF programs) may drop. Network plugins built on eBPF, Cilium
-among them, enforce their policies in this place; a filter may also be left over from a test.`,
+the packet filters see it. Filters there (u32, flower, matchall, BPF programs) may drop. Network plugins built on eBPF,
+Cilium among them, enforce their policies in this place; a filter may also be left over from a test.`,
     wire: `At ingress: the packet is seen coming in by the interface, and nowhere after, neither on its bridge nor answered.
 At egress: it is not seen at all, not even on the interface that should send it. iptables counters stay at zero.`,
     confirm: `  tc qdisc show dev DEV                     clsact or ingress
@@ -24,29 +26,36 @@ before the packet is seen: link-xdp-drop.`,
   evaluate(context) {
     const found = culprit(context, 'classifier');
     if (!found) return undefined;
-    const { place, classifier } = found.gate;
-    const { hook, kind, protocol, preference, handle } = classifier;
+    const { place, hook, classifier } = found.gate;
     const name = placeName(context.topology, place);
     const way = hook === 'ingress' ? 'comes in by' : 'should leave by';
+    const which = classifier
+      ? `the ${classifier.kind} filter with preference ${classifier.preference}`
+      : 'one of several filters';
+    const cure = classifier && deletion(place, classifier);
     return {
-      title: `a ${kind} filter of traffic control at ${hook} of ${name} ${found.certain ? 'drops' : 'may drop'} the packet`,
-      summary: `the packet ${way} ${name}, and the ${kind} filter with preference ${preference} at its ${hook} ${found.certain ? 'drops it' : 'is all that can have taken it'}. No bridge, no route and no packet filter has a say in that.`,
+      title: `${which} of traffic control at ${hook} of ${name} ${found.certain ? 'drops' : 'may drop'} the packet`,
+      summary: `the packet ${way} ${name}, and ${which} at its ${hook} ${found.certain ? 'drops it' : 'is all that can have taken it'}. No bridge, no route and no packet filter has a say in that.`,
       where: place,
       ...(found.certain ? {} : { confidence: 'possible' as const }),
-      cure: {
-        why: 'delete that filter',
-        changes: [
-          {
-            kind: 'classifier-del',
-            at: place,
-            hook,
-            protocol,
-            preference,
-            classifier: kind,
-            ...(handle === undefined ? {} : { handle }),
-          },
-        ],
-      },
+      ...(cure ? { cure } : {}),
     };
   },
 };
+
+function deletion(at: Place, { hook, kind, protocol, preference, handle }: Classifier): Cure {
+  return {
+    why: 'delete that filter',
+    changes: [
+      {
+        kind: 'classifier-del',
+        at,
+        hook,
+        protocol,
+        preference,
+        classifier: kind,
+        ...(handle === undefined ? {} : { handle }),
+      },
+    ],
+  };
+}

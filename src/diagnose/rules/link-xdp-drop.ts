@@ -8,8 +8,8 @@ export const linkXdpDrop: Rule = {
   title: 'an XDP program of an interface drops the packet before anybody sees it',
   explain: {
     what: `An XDP program is run by the driver for every frame that comes in, before the kernel makes a packet of it: before
-any capture, bridge, route or packet filter. Load balancers and guards against floods use it. What it drops has never been
-there, as far as the rest of the kernel is concerned.`,
+any capture, bridge, route or packet filter. Load balancers and guards against floods use it. What it drops has never
+been there, as far as the rest of the kernel is concerned.`,
     wire: `The packet is seen leaving the other end, and never coming in at the interface: tcpdump there shows nothing.`,
     confirm: `  ip -d link show dev DEV             "prog/xdp", or xdp, xdpgeneric, xdpoffload in its first line
   bpftool net show dev DEV            the program; bpftool prog dump xlated id N shows what it does

@@ -11,7 +11,8 @@ have passed. Something it does not model takes it: a packet filter, a traffic-co
     wire: `The reply is sighted at the first place named and absent at the second, which was listened to.`,
     confirm: `  nft list ruleset; iptables-save -c      counters that move
   tc -s qdisc show dev DEV; tc filter show dev DEV ingress
-  ip -d link show DEV                     xdp programs`,
+  ip -d link show DEV                     xdp programs
+  vdiag drops --for 10                    what the kernel drops meanwhile, and why`,
     cure: 'Look between the two places: the cause is there.',
     otherwise: `If no reply was sighted anywhere, the request's target did not answer: request-lost.`,
   },

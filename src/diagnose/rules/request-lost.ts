@@ -11,7 +11,8 @@ it: a packet filter, a traffic-control or XDP program, a driver, a device of ano
     wire: `Sighted at the first place named, absent at the second, which was listened to.`,
     confirm: `  nft list ruleset; iptables-save -c      counters that move
   tc -s qdisc show dev DEV; tc filter show dev DEV ingress
-  ip -d link show DEV                     xdp programs`,
+  ip -d link show DEV                     xdp programs
+  vdiag drops --for 10                    what the kernel drops meanwhile, and why`,
     cure: 'Look between the two places: the cause is there.',
     otherwise: `If a place in between was not listened to, add it with --probe and run again.`,
   },
