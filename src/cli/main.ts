@@ -4,15 +4,20 @@ import { Command, CommanderError } from 'commander';
 import { VdiagError } from '../linux/error.ts';
 import { errorText } from '../report/error-text.ts';
 import { version } from '../version.ts';
-import { analyzeCommand } from './analyze.ts';
-import { checkCommand } from './check.ts';
-import { dropsCommand } from './drops.ts';
-import { framesCommand } from './frames.ts';
-import { labCommand } from './lab.ts';
 import { tolerateClosedPipe } from './output.ts';
-import { pingTraceCommand } from './ping-trace.ts';
-import { recordCommand } from './record.ts';
-import { explainCommand, rulesCommand } from './rules.ts';
+
+/** Each command's module is loaded when it is asked for: starting costs as much as the one, not as all. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  'ping-trace': async () => (await import('./ping-trace.ts')).pingTraceCommand(),
+  check: async () => (await import('./check.ts')).checkCommand(),
+  analyze: async () => (await import('./analyze.ts')).analyzeCommand(),
+  record: async () => (await import('./record.ts')).recordCommand(),
+  frames: async () => (await import('./frames.ts')).framesCommand(),
+  drops: async () => (await import('./drops.ts')).dropsCommand(),
+  rules: async () => (await import('./rules.ts')).rulesCommand(),
+  explain: async () => (await import('./rules.ts')).explainCommand(),
+  lab: async () => (await import('./lab.ts')).labCommand(),
+};
 
 const EXAMPLES = `Examples:
   vdiag ping-trace veth0 1.2.3.102        why does nobody answer?
@@ -25,7 +30,8 @@ const EXAMPLES = `Examples:
 /** Nothing that vdiag cannot do is a fault of the network: as ping's, its status is 2. */
 const CANNOT = 2;
 
-export function program(): Command {
+/** The command line with the command that `words` name; with all of them where they name none (help, or a word mistyped). */
+async function program(words: readonly string[]): Promise<Command> {
   const command = new Command('vdiag')
     .description('Where did the packet stop, why, and which command cures it?')
     .version(version(), '-V, --version')
@@ -33,18 +39,12 @@ export function program(): Command {
     .showSuggestionAfterError()
     .configureOutput({ outputError: () => {} })
     .option('--no-color', 'plain text (so does NO_COLOR)');
-  for (const sub of [
-    pingTraceCommand(),
-    checkCommand(),
-    analyzeCommand(),
-    recordCommand(),
-    framesCommand(),
-    dropsCommand(),
-    rulesCommand(),
-    explainCommand(),
-    labCommand(),
-  ])
-    command.addCommand(sub);
+  const named = words.find((word) => !word.startsWith('-')) ?? '';
+  const wanted = Object.hasOwn(COMMANDS, named) ? [named] : Object.keys(COMMANDS);
+  for (const name of wanted) {
+    const sub = await COMMANDS[name]?.();
+    if (sub) command.addCommand(sub);
+  }
   inherit(command.exitOverride());
   return command;
 }
@@ -63,7 +63,9 @@ function usageError({ message }: CommanderError): VdiagError {
 tolerateClosedPipe(process.stdout);
 tolerateClosedPipe(process.stderr);
 try {
-  await program().parseAsync();
+  const words = process.argv.slice(2);
+  if (words.length === 1 && (words[0] === '--version' || words[0] === '-V')) process.stdout.write(`${version()}\n`);
+  else await (await program(words)).parseAsync();
 } catch (error) {
   const help = error instanceof CommanderError && error.exitCode === 0;
   // Without any argument commander has shown the help: that is an answer, but nothing was done.

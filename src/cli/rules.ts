@@ -2,21 +2,29 @@
 import { Command } from 'commander';
 import { RULES } from '../diagnose/registry.ts';
 import type { Rule } from '../diagnose/rule.ts';
+import { SIGHTED_PAGES } from '../diagnose/sighted/pages.ts';
 import { VdiagError } from '../linux/error.ts';
 import { nearestNames } from '../linux/nearest.ts';
 import { prose } from '../report/prose.ts';
 import { detectTerminal } from '../report/terminal.ts';
 import { write } from './output.ts';
 
+type Page = Pick<Rule, 'id' | 'severity' | 'title' | 'explain'>;
+
+const PAGES: readonly Page[] = [...RULES, ...SIGHTED_PAGES];
+
 export function rulesCommand(): Command {
   return new Command('rules')
     .summary('what vdiag can find')
-    .description('Lists every rule: its id, whether it is a fault, a warning or a note, and what it means.')
+    .description(
+      'Lists every rule: its id, whether it is a fault, a warning or a note, and what it means. ' +
+        'Those at the end, marked (captures), are told by `vdiag analyze` only, from the traffic.',
+    )
     .action(() => {
-      const width = Math.max(...RULES.map(({ id }) => id.length));
-      return write(
-        RULES.map(({ id, severity, title }) => `${id.padEnd(width)}  ${severity.padEnd(7)}  ${title}\n`).join(''),
-      );
+      const width = Math.max(...PAGES.map(({ id }) => id.length));
+      const line = ({ id, severity, title }: Page) => `${id.padEnd(width)}  ${severity.padEnd(7)}  ${title}`;
+      const lines = [...RULES.map(line), ...SIGHTED_PAGES.map((page) => `${line(page)} (captures)`)];
+      return write(lines.map((text) => `${text}\n`).join(''));
     });
 }
 
@@ -26,11 +34,11 @@ export function explainCommand(): Command {
     .argument('<rule>', 'its id, as `vdiag rules` lists it')
     .addHelpText('before', 'Example:\n  vdiag explain bridge-port-owns-ip\n')
     .action((id: string) => {
-      const rule = RULES.find((candidate) => candidate.id === id);
-      if (rule) return write(explanation(rule));
+      const page = PAGES.find((candidate) => candidate.id === id);
+      if (page) return write(explanation(page));
       const near = nearestNames(
         id,
-        RULES.map((candidate) => candidate.id),
+        PAGES.map((candidate) => candidate.id),
       );
       throw new VdiagError(
         'usage',
@@ -40,7 +48,7 @@ export function explainCommand(): Command {
     });
 }
 
-function explanation({ id, severity, title, explain }: Rule): string {
+function explanation({ id, severity, title, explain }: Page): string {
   const sections: [string, string][] = [
     ['what it is', explain.what],
     ['how it looks on the wire', explain.wire],

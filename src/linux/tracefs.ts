@@ -86,7 +86,7 @@ function refused(errno: number): VdiagError {
     return new VdiagError(
       'permission',
       `tracefs may not be mounted (${name})`,
-      'kernel drop events need root of the machine itself: run it with sudo, outside user namespaces',
+      'run it as root of the machine itself (sudo), outside user namespaces',
     );
   return new VdiagError(
     'unsupported-platform',

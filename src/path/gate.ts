@@ -278,6 +278,7 @@ function detailOf(gate: Gate): string {
   if (gate.kind === 'port-flag') return gate.flag;
   if (gate.kind === 'vlan') return gate.direction;
   if (gate.kind === 'arp-answer') return gate.by;
+  if (gate.kind === 'mtu') return gate.by === 'sender' ? gate.by : '';
   if (gate.kind === 'classifier') return gate.hook;
   if (gate.kind === 'arp-filter') return `${gate.hook} ${gate.packet}`;
   return gate.kind === 'bridge-filter' ? `${gate.by} ${gate.hook} ${gate.packet} ${gate.from?.name}` : '';

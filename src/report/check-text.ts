@@ -42,7 +42,7 @@ function sectionsOf(report: Report, writer: FindingWriter, { verbose = false }: 
   return [
     wrapped(opening, terminal.width, '', '  '),
     headline(report, writer),
-    ...path.legs.map((leg) => legLines(leg, writer, verbose)),
+    ...joined(path.legs).map((leg) => legLines(leg, writer, verbose)),
     root === undefined ? [] : prose(safe(root.summary), terminal.width),
     root === undefined ? [] : cureLines(writer, root.remedies),
     ...findings
@@ -83,7 +83,19 @@ function headline({ diagnosis, target }: Report, writer: FindingWriter): string[
   }
 }
 
-/** "ARP request, who has 10.9.0.3", then places flush and the gates between them. */
+/** A leg that goes on after nobody had to be asked is one leg to the reader. */
+function joined(legs: readonly Leg[]): Leg[] {
+  const whole: Leg[] = [];
+  for (const leg of legs) {
+    const last = whole.at(-1);
+    if (last && last.kind === leg.kind && last.source === leg.source && last.destination === leg.destination)
+      whole.splice(-1, 1, { ...last, steps: [...last.steps, ...leg.steps] });
+    else whole.push(leg);
+  }
+  return whole;
+}
+
+/** "ARP request for 10.9.0.3", then places flush and the gates between them. */
 function legLines({ kind, source, destination, steps }: Leg, writer: FindingWriter, verbose: boolean): string[] {
   const { terminal, glyphs, safe } = writer;
   const about = kind.startsWith('arp') ? `for ${destination}` : `${source} ${glyphs.arrow} ${destination}`;

@@ -15,9 +15,7 @@ import type { NetnsId, Topology } from '../topology/model.ts';
 import type { Coverage } from '../trace/frame.ts';
 import { type CaptureInput, CaptureSet, splitFrame } from './capture-set.ts';
 import { closeLook } from './close-look.ts';
-import { modelledFindings } from './modelled.ts';
 import type { Moment } from './moment.ts';
-import { replay } from './replay.ts';
 
 export interface AnalyzeOptions {
   readonly captures: readonly CaptureInput[];
@@ -64,15 +62,23 @@ export async function analyze(options: AnalyzeOptions): Promise<AnalyzeResult> {
       place: (index) => set.place(index),
       time: (ns) => set.time(ns),
       frame: (frame) => splitFrame(frame),
+      together: set.together,
     };
     const summary = summarise(survey, reading, options.between);
     const captures = set.files.map((file, index) => noteOf(file, set.clocks[index]));
-    const run = state?.recording && (await replay(state.recording, set));
+    // The model is loaded where there is a state to judge by.
+    const run = state?.recording && (await (await import('./replay.ts')).replay(state.recording, set));
     const look = await closeLook(set, summary);
     const findings =
       state === undefined
         ? sightedFindings(summary, look.cases)
-        : modelledFindings(state, summary, look.cases, coverageOf(state.coverage, set, summary), toldBy(run));
+        : (await import('./modelled.ts')).modelledFindings(
+            state,
+            summary,
+            look.cases,
+            coverageOf(state.coverage, set, summary),
+            toldBy(run),
+          );
     const gaps = [...set.files.flatMap(textGaps), ...look.gaps, ...gapsOf(summary, options)];
     const analysis: CaptureAnalysis = {
       outcome: outcomeOf(findings, summary, run),
@@ -206,8 +212,11 @@ function textGaps(file: CaptureFile): string[] {
   });
 }
 
-function gapsOf(summary: SurveySummary, { signal }: AnalyzeOptions): string[] {
+function gapsOf(summary: SurveySummary, { signal, between }: AnalyzeOptions): string[] {
   return [
+    ...(between && summary.pairCount === 0
+      ? [`nothing between ${between[0]} and ${between[1]} was asked in these captures`]
+      : []),
     ...(signal?.aborted ? ['interrupted: only what had been read is analyzed'] : []),
     ...(summary.closedEarly > 0
       ? [`${summary.closedEarly} packets were given up early, because too many were under way at a time`]

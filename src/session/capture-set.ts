@@ -36,6 +36,8 @@ export interface CaptureSetOptions {
 
 /** Takes frames one by one: what `Survey.add` takes. `frame` is the number over all files (`splitFrame`). */
 export interface FrameTaker {
+  /** Numbers of places that are loopback devices are put here before their first frame comes. */
+  readonly loopbacks: Set<number>;
   add(
     view: DataView,
     start: number,
@@ -102,6 +104,7 @@ export class CaptureSet {
   readonly #members: Member[];
   readonly #options: CaptureSetOptions;
   readonly #numbers = new Map<string, { place: number; member: number }>();
+  #loopbacks = new Set<number>();
   #baseNs: bigint | undefined;
   #wanted: Span = { fromNs: Number.NEGATIVE_INFINITY, untilNs: Number.POSITIVE_INFINITY };
   #clocks: (ClockDifference | undefined)[] = [];
@@ -156,6 +159,13 @@ export class CaptureSet {
     return this.#clocks;
   }
 
+  /** By file: numbers of the places recorded into it. */
+  get together(): readonly (readonly number[])[] {
+    return this.#members.map(({ places }) => [
+      ...new Set(places.flatMap((place) => (place === undefined ? [] : [place]))),
+    ]);
+  }
+
   /** Unix nanoseconds of a relative time. */
   time(ns: number): bigint {
     return (this.#baseNs ?? 0n) + BigInt(Math.round(ns));
@@ -179,6 +189,7 @@ export class CaptureSet {
    * @param breathe called now and then; the reading ends early when it says false
    */
   async each(taker: FrameTaker, breathe: () => Promise<boolean>): Promise<void> {
+    this.#loopbacks = taker.loopbacks;
     const standing: Member[] = [];
     for (const member of this.#members) await this.#hold(member);
     for (const member of this.#members) if (await this.#advance(member)) standing.push(member);
@@ -378,12 +389,15 @@ export class CaptureSet {
     let place = this.#named(member, source);
     let known = this.#numbers.get(placeKey(place));
     // Two machines have an eth0 each; but parts of one recording come one after the other.
-    if (known && known.member !== member.index && !this.#members[known.member]?.ended) {
-      place = { netns: place.netns, name: `${place.name} (${labelOf(member.input)})` };
+    for (let copy = 1; known && known.member !== member.index && !this.#members[known.member]?.ended; copy++) {
+      const label = labelOf(member.input);
+      const { name } = this.#named(member, source);
+      place = { netns: place.netns, name: `${name} (${copy === 1 ? label : `${label} ${copy}`})` };
       known = this.#numbers.get(placeKey(place));
     }
     if (known === undefined) {
       known = { place: this.places.length, member: member.index };
+      if (place.name === 'lo') this.#loopbacks.add(known.place);
       this.places.push(place);
       this.#numbers.set(placeKey(place), known);
     }
@@ -442,19 +456,29 @@ export class CaptureSet {
     this.#alignClocks(samples);
   }
 
-  /** From the first file on, to every file that shares packets with one that is aligned already. */
+  /**
+   * From the first file on, to every file that shares packets with one that is aligned already. Files that share none with those may
+   * still share some with each other: they are brought together by themselves.
+   */
   #alignClocks(samples: readonly (ClockSample | undefined)[]): void {
-    const aligned = [0];
-    for (const from of aligned)
-      for (const [to, sample] of samples.entries()) {
-        if (aligned.includes(to)) continue;
-        const difference = sample && samples[from]?.difference(sample);
-        const [member, base] = [this.#members[to], this.#members[from]];
-        if (!difference || !member || !base) continue;
-        member.offsetNs = base.offsetNs + difference.offsetNs;
-        this.#clocks[to] = { ...difference, offsetNs: member.offsetNs };
-        aligned.push(to);
-      }
+    const aligned = new Set<number>();
+    for (const root of samples.keys()) {
+      if (aligned.has(root)) continue;
+      aligned.add(root);
+      const group = [root];
+      for (const from of group)
+        for (const [to, sample] of samples.entries()) {
+          if (aligned.has(to)) continue;
+          const difference = sample && samples[from]?.difference(sample);
+          const [member, base] = [this.#members[to], this.#members[from]];
+          if (!difference || !member || !base) continue;
+          member.offsetNs = base.offsetNs + difference.offsetNs;
+          this.#clocks[to] = { ...difference, offsetNs: member.offsetNs };
+          if (from === root && root > 0) this.#clocks[root] ??= { ...difference, offsetNs: 0 };
+          aligned.add(to);
+          group.push(to);
+        }
+    }
   }
 }
 

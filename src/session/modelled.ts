@@ -2,6 +2,7 @@
 import type { CaptureFinding } from '../diagnose/analysis.ts';
 import { diagnose } from '../diagnose/engine.ts';
 import type { Case } from '../diagnose/sighted/case.ts';
+import { trailOf } from '../diagnose/sighted/claim.ts';
 import { sightedFindings } from '../diagnose/sighted/engine.ts';
 import type { SurveySummary } from '../survey/summary.ts';
 import type { Topology } from '../topology/model.ts';
@@ -12,6 +13,9 @@ export interface State {
   readonly before: Topology;
   readonly after?: Topology;
 }
+
+/** What is said where nothing known explains an absence. */
+const UNEXPLAINED: readonly string[] = ['request-lost', 'reply-lost', 'not-captured'];
 
 export function modelledFindings(
   { before, after }: State,
@@ -38,8 +42,11 @@ export function modelledFindings(
       exchanges: failed.exchanges,
       coverage,
     });
-    const causes = findings.filter(({ severity }) => severity !== 'note');
-    const explains = failed.pair.requests - failed.pair.answered;
+    // All was answered, and an echo that nobody sent is missed by nobody: only a cause says something.
+    const causes = findings.filter(
+      ({ severity, rule }) => severity !== 'note' && !(failed.group === undefined && UNEXPLAINED.includes(rule)),
+    );
+    const explains = failed.pair.requests - failed.pair.answered || failed.pair.requests;
     if (causes.length === 0) {
       if (outcome === 'healthy') settled.add(pairKey(failed.pair));
       else left.push(failed);
@@ -53,6 +60,7 @@ export function modelledFindings(
         pair: { source, target },
         ...(failed.group === undefined ? {} : { example: failed.group.example }),
         candidates: [],
+        ...(finding.blocks === 'next' ? {} : { trail: trailOf(failed) }),
       })),
     );
   }

@@ -7,6 +7,11 @@ const ENOUGH_FRAMES = 200_000;
 const FEWEST_COMMON = 3;
 /** Clocks that agree this well are one clock: the difference is the way between the places. */
 const SAME_CLOCK_NS = 1e6;
+/** ARP and neighbour discovery repeat byte for byte, but not so soon. */
+const REPEAT_NS = 8e7;
+/** Messages that both saw once tell the clocks where nothing else does, if they agree this well. */
+const AGREEMENT_NS = 5e6;
+const FEWEST_AGREEING = 2;
 /** With packets of one direction only, the way cannot be told from the clock unless it would be this long. */
 const ONE_WAY_NS = 5e7;
 
@@ -28,6 +33,8 @@ export class ClockSample {
   readonly #glance = new Glance();
   readonly #addresses: AddressTable;
   readonly #seen = new Map<number, Seen>();
+  /** ARP and neighbour discovery, by what they say: when it was said; NaN where it was said more than once. */
+  readonly #said = new Map<number, number>();
   #frames = 0;
 
   /** @param addresses one table for all samples that are compared */
@@ -43,9 +50,13 @@ export class ClockSample {
     this.#frames++;
     const glance = this.#glance;
     if (!glance.look(view, start, end, linkType)) return;
-    // ARP and neighbour discovery repeat byte for byte: which is which is not known before the clocks are.
-    if (glance.kind !== Kind.echoRequest && glance.kind !== Kind.echoReply && glance.kind !== Kind.other) return;
     const key = glance.hashHigh * 2 ** 32 + (glance.hashLow >>> 0);
+    if (glance.kind !== Kind.echoRequest && glance.kind !== Kind.echoReply && glance.kind !== Kind.other) {
+      const before = this.#said.get(key);
+      if (before === undefined) this.#said.set(key, ns);
+      else if (!(ns - before < REPEAT_NS)) this.#said.set(key, Number.NaN);
+      return;
+    }
     const known = this.#seen.get(key);
     if (known) {
       if (ns < known.ns) known.ns = ns;
@@ -72,8 +83,25 @@ export class ClockSample {
         flowSeen.most = Math.max(flowSeen.most, delta);
       }
     }
-    if (packets < FEWEST_COMMON) return undefined;
-    return between(byFlow, packets);
+    return packets < FEWEST_COMMON ? this.#bySaid(other) : between(byFlow, packets);
+  }
+
+  /** By what both heard once, where they have little else in common: places that only floods come to. */
+  #bySaid(other: ClockSample): ClockDifference | undefined {
+    const deltas: number[] = [];
+    for (const [key, ns] of this.#said) {
+      const delta = (other.#said.get(key) ?? Number.NaN) - ns;
+      if (!Number.isNaN(delta)) deltas.push(delta);
+    }
+    deltas.sort((a, b) => a - b);
+    const [least = 0, most = 0] = [deltas[0], deltas.at(-1)];
+    if (deltas.length < FEWEST_AGREEING || most - least > AGREEMENT_NS) return undefined;
+    const offset = (least + most) / 2;
+    return {
+      offsetNs: Math.abs(offset) < ONE_WAY_NS ? 0 : offset,
+      uncertaintyNs: AGREEMENT_NS,
+      packets: deltas.length,
+    };
   }
 }
 

@@ -84,6 +84,7 @@ export class ExchangeTable {
     replyWay: 0,
     replyFrame: 0,
   };
+  readonly #loopbacks: ReadonlySet<number>;
   readonly #early = new Map<string, EarlyReply>();
 
   #capacity = 0;
@@ -93,8 +94,14 @@ export class ExchangeTable {
   #doubles = new Float64Array(0);
   #heads = new Int32Array(0);
 
-  constructor(flows: FlowTable, onClose: (exchange: ClosedExchange) => void) {
+  /** @param loopbacks places where what arrives has been delivered, whoever asked from where */
+  constructor(
+    flows: FlowTable,
+    onClose: (exchange: ClosedExchange) => void,
+    loopbacks: ReadonlySet<number> = new Set(),
+  ) {
     this.#flows = flows;
+    this.#loopbacks = loopbacks;
     this.#onClose = onClose;
     this.#resize(FIRST_EXCHANGES);
   }
@@ -165,7 +172,8 @@ export class ExchangeTable {
       const place = words[at + FIRST] ?? 0;
       let roundTrip = Number.NaN;
       for (let index = 0; index < count; index++)
-        if (places[index] === place) roundTrip = (times[index] ?? 0) - requestNs;
+        if (places[index] === place || (this.#loopbacks.size > 0 && this.#loopbacks.has(places[index] ?? -1)))
+          roundTrip = (times[index] ?? 0) - requestNs;
       this.#answer(at, way, frame, roundTrip);
       return;
     }

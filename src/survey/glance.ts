@@ -57,8 +57,13 @@ const ROUTING = 43;
 const FRAGMENT = 44;
 const DESTINATION_OPTIONS = 60;
 
-/** Bytes behind the IP header that tell packets apart: a TCP header with its time stamps (RFC 7323), or an echo's first data. */
+/** Bytes behind the IP header that tell packets apart: a TCP header with its time stamps (RFC 7323), or the first data. */
 const MARK = 32;
+/**
+ * Of an echo the header is enough: its checksum covers the rest, which a short capture may have cut off in a tunnel. Not so of an error:
+ * the checksums inside what it quotes make up for whatever differs there.
+ */
+const ECHO_MARK = ICMP_HEADER;
 
 export class Glance {
   /** Of `Kind`. */
@@ -149,7 +154,9 @@ export class Glance {
 
   #ipv4(view: DataView, at: number, end: number, depth: number): boolean {
     if (at + IPV4_HEADER > end) return false;
-    const header = (view.getUint8(at) & 15) * 4;
+    const first = view.getUint8(at);
+    if (first >>> 4 !== 4) return false;
+    const header = (first & 15) * 4;
     const protocol = view.getUint8(at + 9);
     const fragment = view.getUint16(at + 6) & 0x3fff;
     const total = view.getUint16(at + 2);
@@ -169,7 +176,7 @@ export class Glance {
   }
 
   #ipv6(view: DataView, at: number, end: number, depth: number): boolean {
-    if (at + IPV6_HEADER > end) return false;
+    if (at + IPV6_HEADER > end || view.getUint8(at) >>> 4 !== 6) return false;
     const length = view.getUint16(at + 4);
     const stop = length > 0 && at + IPV6_HEADER + length < end ? at + IPV6_HEADER + length : end;
     let protocol = view.getUint8(at + 6);
@@ -257,7 +264,8 @@ export class Glance {
   #hashMore(view: DataView, body: number, stop: number, protocol: number): void {
     let high = this.hashHigh;
     let low = this.hashLow;
-    const last = Math.min(body + MARK, stop);
+    const echo = this.kind === Kind.echoRequest || this.kind === Kind.echoReply;
+    const last = Math.min(body + (echo ? ECHO_MARK : MARK), stop);
     const checksum = protocol === IpProtocol.tcp ? body + 16 : protocol === IpProtocol.udp ? body + 4 : -1;
     let at = body;
     for (; at + 4 <= last; at += 4) {

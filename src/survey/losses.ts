@@ -2,6 +2,8 @@
  * Where packets were lost: where they ended although others like them went further. Nothing is lost that is not known to go on: a
  * packet may end because it has arrived.
  */
+import { Family } from './flows.ts';
+import type { Spans } from './spans.ts';
 import { type EndedPacket, isReply, type OpenRequest, type Survey } from './survey.ts';
 
 /** What says where a packet should have come next. */
@@ -51,23 +53,32 @@ const FEW = 3;
 
 export class Losses {
   readonly #survey: Survey;
+  readonly #spans: Spans;
   readonly #others = new Map<number, Gap | undefined>();
   readonly #orders = new Map<number, number[]>();
 
-  constructor(survey: Survey) {
+  constructor(survey: Survey, spans: Spans) {
     this.#survey = survey;
+    this.#spans = spans;
   }
 
   /** Every packet that was lost for sure, in order of time. */
   packets(): LostPacket[] {
     // One that was refused was not lost.
     const open = new Set(this.#survey.open.flatMap(({ frame, error }) => (error ? [] : [frame])));
+    const refused = new Set([...this.#survey.errors.values()].map(({ source, target }) => `${source} ${target}`));
     const lost: LostPacket[] = [];
     for (const packet of this.#survey.ended) {
+      // Who was told why his packets ended has lost none; of others than echoes it is not known which were quoted.
+      if (refused.size > 0 && !isRequestKind(packet.kind) && !isReply(packet.kind)) {
+        const { source, target } = this.#survey.flows.get(packet.flow);
+        if (refused.has(`${source} ${target}`)) continue;
+      }
       // A request that was answered has arrived, wherever it was sighted last.
       if (isRequestKind(packet.kind) && !open.has(packet.frame)) continue;
+      if (this.#hasArrived(packet.way, packet.flow, packet.kind)) continue;
       const gap = this.#gap(packet.way, packet.flow, packet.kind);
-      if (gap) lost.push({ packet, ...gap });
+      if (gap && this.#spans.covers(gap.next, packet.ns)) lost.push({ packet, ...gap });
     }
     return lost.sort((a, b) => a.packet.ns - b.packet.ns);
   }
@@ -75,7 +86,7 @@ export class Losses {
   /** How the request came to have no reply. */
   failure(request: OpenRequest): FailedExchange {
     const { flow, way, replyWay, error } = request;
-    const { source, target } = this.#survey.flows.get(flow);
+    const { source, target, family } = this.#survey.flows.get(flow);
     if (error) return { request, failure: 'refused', last: this.#last(way) };
     if (replyWay !== 0) {
       const last = this.#last(replyWay);
@@ -83,9 +94,19 @@ export class Losses {
       const gap = this.#gap(replyWay, flow, REPLY_KIND) ?? { last, next: asker, basis: 'reverse' as const };
       return { request, failure: 'reply-lost', last, gap };
     }
-    const gap = this.#gap(way, flow) ?? this.#byReverse(way, source, target);
-    if (gap) return { request, failure: 'request-lost', last: gap.last, gap };
+    const gap = this.#gap(way, flow) ?? this.#byReverse(way, source, target, familiesLike(family));
+    if (gap && this.#spans.covers(gap.next, request.ns))
+      return { request, failure: 'request-lost', last: gap.last, gap };
     return { request, failure: 'unanswered', last: this.#last(way) };
+  }
+
+  /** It came to where packets of the one it is for begin. */
+  #hasArrived(way: number, flow: number, kind: number): boolean {
+    const { flows, ways } = this.#survey;
+    if (flow === 0) return false;
+    const { source, target } = flows.get(flow);
+    const origin = this.#survey.origin(isReply(kind) ? source : target);
+    return origin !== undefined && origin === this.#last(way) && ways.way(way).first !== origin;
   }
 
   order(way: number): number[] {
@@ -139,11 +160,11 @@ export class Losses {
     return this.#onward(way).reduce((sum, id) => sum + (this.#survey.ways.packets[id] ?? 0), 0);
   }
 
-  /** What the target sent to the source, by whatever protocol, came by this way: so the request would have taken it the other way round. */
-  #byReverse(way: number, source: number, target: number): Gap | undefined {
+  /** What the target sent to the source came by this way: so the request would have taken it the other way round. */
+  #byReverse(way: number, source: number, target: number, families: readonly number[]): Gap | undefined {
     const { flows } = this.#survey;
     const order = this.order(way);
-    for (const family of FAMILIES) {
+    for (const family of families) {
       const sent = flows.get(flows.known(target, source, family)).ways;
       const came = flows.get(flows.known(source, target, family)).backWays;
       for (const back of [...came, ...sent]) {
@@ -168,7 +189,12 @@ export class Losses {
 
 /** Any of the kinds that are replies. */
 const REPLY_KIND = 4;
-const FAMILIES = [0, 1, 2, 3, 4];
+
+/** IP by whatever protocol takes one way; ARP and neighbour discovery stay on their link, where IP may go on. */
+function familiesLike(family: number): readonly number[] {
+  const isLink = (each: number) => each === Family.arp || each === Family.neighbour;
+  return Object.values(Family).filter((each) => each === family || !(isLink(each) || isLink(family)));
+}
 
 function isRequestKind(kind: number): boolean {
   return kind === 1 || kind === 3 || kind === 6;

@@ -5,6 +5,7 @@ import { Family } from './flows.ts';
 import { Kind } from './glance.ts';
 import { type Basis, type FailedExchange, type Failure, Losses } from './losses.ts';
 import { type Shape, shapeOf } from './shape.ts';
+import { Spans } from './spans.ts';
 import { type IcmpError, isReply, type Survey } from './survey.ts';
 
 /** A frame of one of the files. */
@@ -58,6 +59,8 @@ export interface PairSummary {
   readonly failures: readonly FailureGroup[];
   /** Requests repeated within a retry's time although the one before had been answered. */
   readonly unheeded: number;
+  /** Requests without a reply that were soon followed by another: whoever asked did not get one either. */
+  readonly retried?: number;
   /** Replies went on from where the requests begin to this place, which no request had come by. */
   readonly passesTo?: Place;
 }
@@ -180,10 +183,12 @@ export interface Reading {
   /** Unix nanoseconds of a time of the survey. */
   time(ns: number): bigint;
   frame(frame: number): FrameRef;
+  /** By file: the places recorded into it. */
+  readonly together: readonly (readonly number[])[];
 }
 
 export function summarise(survey: Survey, reading: Reading, between?: readonly [string, string]): SurveySummary {
-  const losses = new Losses(survey);
+  const losses = new Losses(survey, new Spans(survey.places, reading.together));
   const words = new Words(survey, reading);
   const wanted = wantedEnds(between);
   const pairs = pairsOf(survey, losses, words, wanted, between === undefined);
@@ -317,6 +322,7 @@ function pairsOf(survey: Survey, losses: Losses, words: Words, wanted: (ends: En
         ...(flow.rttNs === undefined ? {} : { rttNs: flow.rttNs }),
         failures: groupFailures(failed.get(id) ?? [], kind, words),
         unheeded: survey.unheeded.get(id) ?? 0,
+        retried: survey.retried.get(id) ?? 0,
         ...passesTo(survey, losses, words, id),
       },
     ];

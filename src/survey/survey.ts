@@ -8,6 +8,7 @@ import { type Asked, type ClosedExchange, ExchangeTable } from './exchanges.ts';
 import { Family, FlowTable, familyOf } from './flows.ts';
 import { Glance, Kind } from './glance.ts';
 import { type ClosedPacket, PacketTable } from './packets.ts';
+import { QuoteTable } from './quotes.ts';
 import { WayTable } from './ways.ts';
 
 /** Places beyond these are taken for one. */
@@ -19,12 +20,14 @@ const NEW_RECORDING_NS = 6e10;
 /** Packets and exchanges written down one by one; all are counted. */
 const MOST_RECORDS = 1 << 16;
 const MOST_ERRORS = 4096;
-const MOST_QUOTES = 1 << 14;
 const MOST_REPEATED = 1024;
 /** Packets that are held back until it is known where such packets begin. */
 const REHEARSED = 512;
 /** Packets that begin at the one place for each that begins at the other, before stamps that nearly agree are not believed. */
 const FAR_MORE = 8;
+const MOST_RETRIED = 1 << 14;
+/** Three tries of ARP, a second apart, or what scanners take for patience. */
+const RETRIES_UNTIL_NS = 5e9;
 const RETRY_FROM_NS = 9e8;
 const RETRY_UNTIL_NS = 1.15e9;
 const TARGET_LINK_LAYER_ADDRESS = 2;
@@ -100,10 +103,14 @@ export class Survey {
   readonly open: OpenRequest[] = [];
   /** All of them, also those that were not written down. */
   openCount = 0;
+  /** Places that are loopback devices, to be told before their frames are added. */
+  readonly loopbacks = new Set<number>();
   readonly errors = new Map<string, IcmpError>();
   readonly repeated = new Map<number, Repeated>();
   /** By flow: requests repeated although the one before had been answered. */
   readonly unheeded = new Map<number, number>();
+  /** By flow: requests without a reply that were soon followed by another. */
+  readonly retried = new Map<number, number>();
   frames = 0;
   followed = 0;
   packetCount = 0;
@@ -125,12 +132,14 @@ export class Survey {
   #lead = new Int32Array(1024);
   /** When the last answered request of a flow was made. */
   readonly #lastAnswered = new Map<number, number>();
+  /** When the last request of a flow was made that had no reply. */
+  readonly #lastOpen = new Map<number, number>();
   /** Errors by what they quote: `flow echo`. */
-  readonly #quotes = new Map<string, IcmpError>();
+  readonly #quotes = new QuoteTable();
 
   constructor() {
     this.#packets = new PacketTable((packet) => this.#rehearse(packet), MOST_PLACES);
-    this.#exchanges = new ExchangeTable(this.flows, (exchange) => this.#settle(exchange));
+    this.#exchanges = new ExchangeTable(this.flows, (exchange) => this.#settle(exchange), this.loopbacks);
   }
 
   /** Packets and exchanges that were given up before their time: too many were under way. */
@@ -242,7 +251,7 @@ export class Survey {
         return;
       }
       case Kind.icmpError:
-        this.#quote(view, end, source, target, place, frame);
+        this.#quote(view, end, source, place, frame, ns);
         return;
       default:
         return;
@@ -257,7 +266,7 @@ export class Survey {
     this.claims.add(address, mac, ethernet, frame, place, ns, kind !== Kind.arpRequest);
   }
 
-  #quote(view: DataView, end: number, from: number, to: number, place: number, frame: number): void {
+  #quote(view: DataView, end: number, from: number, place: number, frame: number, ns: number): void {
     const { messageAt, addressLength } = this.#glance;
     const version = addressLength === 4 ? 4 : 6;
     const quoted = messageAt + 8;
@@ -279,11 +288,10 @@ export class Survey {
     }
     error.packets++;
     const protocol = view.getUint8(quoted + (version === 4 ? 9 : 6));
-    if (protocol !== (version === 4 ? 1 : 58) || this.#quotes.size >= MOST_QUOTES) return;
+    if (protocol !== (version === 4 ? 1 : 58)) return;
     const echo = view.getUint32(quoted + header + 4) | 0;
     const flow = this.flows.find(source, target, familyOf(Kind.echoRequest));
-    this.#quotes.set(`${flow} ${echo}`, error);
-    void to;
+    this.#quotes.add(flow, echo, error, ns);
   }
 
   /** The first packets are looked at twice: where packets begin is not known from one. */
@@ -342,14 +350,14 @@ export class Survey {
   }
 
   /** Where the packet began: where its sender's packets begin, when the stamps leave that open. */
-  #begin({ source, places, times, count, group }: ClosedPacket): number {
+  #begin({ source, places, times, count }: ClosedPacket): number {
     const earliest = places[0] ?? 0;
     if (source >= this.#origin.length) this.#growOrigins(source);
     const lead = this.#lead[source] ?? 0;
     const origin = this.#origin[source] ?? 0;
     const open = count > 1 && (times[1] ?? 0) - (times[0] ?? 0) <= STAMP_SLACK_NS;
     if (lead === 0) {
-      const first = open ? this.#usualFirst(earliest, places[1] ?? 0, group) : earliest;
+      const first = open ? this.#usualFirst(earliest, places[1] ?? 0) : earliest;
       this.#origin[source] = first;
       this.#lead[source] = 1;
       return first;
@@ -368,9 +376,8 @@ export class Survey {
   }
 
   /** Of two places that saw a packet at nearly the same time, the one where far more packets that come to both begin. */
-  #usualFirst(earliest: number, second: number, group: boolean): number {
-    const begun = (place: number, other: number) =>
-      this.ways.begun(place, other, group) + this.#rehearsal.begun(place, other, group);
+  #usualFirst(earliest: number, second: number): number {
+    const begun = (place: number, other: number) => this.ways.begun(place, other) + this.#rehearsal.begun(place, other);
     return begun(second, earliest) > FAR_MORE * begun(earliest, second) ? second : earliest;
   }
 
@@ -398,10 +405,11 @@ export class Survey {
 
   #settle(exchange: ClosedExchange): void {
     const { flow, echo, requestNs, requestFrame, requestWay, replies, replyWay, replyFrame } = exchange;
-    const key = this.#quotes.size === 0 ? '' : `${flow} ${echo}`;
-    const error = key === '' ? undefined : this.#quotes.get(key);
-    if (error !== undefined) this.#quotes.delete(key);
-    if (echo === 0) this.#heed(flow, requestNs, exchange.reached);
+    const error = this.#quotes.take(flow, echo, requestNs);
+    if (echo === 0) {
+      this.#heed(flow, requestNs, exchange.reached);
+      this.#retry(flow, requestNs, exchange.reached);
+    }
     if (exchange.reached) return;
     this.openCount++;
     if (this.open.length >= MOST_RECORDS) return;
@@ -418,6 +426,15 @@ export class Survey {
     if (!answered) this.#lastAnswered.delete(flow);
     else if (this.#lastAnswered.size < MOST_REPEATED || before !== undefined) this.#lastAnswered.set(flow, ns);
     else this.#lastAnswered.clear();
+  }
+
+  /** Who asks again soon had no reply, wherever the reply would have been sighted. */
+  #retry(flow: number, ns: number, answered: boolean): void {
+    const before = this.#lastOpen.get(flow);
+    if (before !== undefined && ns - before < RETRIES_UNTIL_NS)
+      this.retried.set(flow, (this.retried.get(flow) ?? 0) + 1);
+    if (answered) this.#lastOpen.delete(flow);
+    else if (this.#lastOpen.size < MOST_RETRIED || before !== undefined) this.#lastOpen.set(flow, ns);
   }
 
   #growOrigins(address: number): void {

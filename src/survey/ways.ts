@@ -97,12 +97,12 @@ export class WayTable {
   }
 
   /** Packets that began at `place` and came to `other`: of the first ways that were found, which most packets take. */
-  begun(place: number, other: number, group: boolean): number {
+  begun(place: number, other: number): number {
     let packets = 0;
     const last = Math.min(this.ways.length, WAYS_LOOKED_AT);
     for (let id = 1; id < last; id++) {
       const way = this.ways[id];
-      if (way?.first === place && way.group === group && way.places.includes(other)) packets += this.packets[id] ?? 0;
+      if (way?.first === place && way.places.includes(other)) packets += this.packets[id] ?? 0;
     }
     return packets;
   }
@@ -113,7 +113,11 @@ export class WayTable {
     const mean = new Map(places.map((place) => [place, this.delay(id, place).sum]));
     return [...places].sort((a, b) => {
       if (a === first || b === first) return a === first ? -1 : 1;
-      return (mean.get(a) ?? 0) - (mean.get(b) ?? 0) || this.#inwardLast(id, a) - this.#inwardLast(id, b);
+      return (
+        (mean.get(a) ?? 0) - (mean.get(b) ?? 0) ||
+        this.#inwardLast(id, a) - this.#inwardLast(id, b) ||
+        this.#upperLast(a, b)
+      );
     });
   }
 
@@ -145,6 +149,17 @@ export class WayTable {
   /** With one time: what a device sends comes before what another one receives. */
   #inwardLast(id: number, place: number): number {
     return this.direction(id, place).inward > 0.5 ? 1 : 0;
+  }
+
+  /** A frame that is passed up to a bridge keeps the stamp of its port; what the bridge sends comes to the port later. */
+  #upperLast(a: number, b: number): number {
+    let sum = 0;
+    const last = Math.min(this.ways.length, WAYS_LOOKED_AT);
+    for (let id = 1; id < last; id++) {
+      const { places } = this.way(id);
+      if (places.includes(a) && places.includes(b)) sum += Math.sign(this.delay(id, b).sum - this.delay(id, a).sum);
+    }
+    return sum;
   }
 
   #find(sorted: Uint16Array, count: number, first: number, group: boolean): number {

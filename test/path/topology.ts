@@ -25,6 +25,9 @@ export interface LinkSketch {
   /** The bridge it is a port of. */
   readonly master?: string;
   readonly port?: Partial<BridgePort>;
+  /** 1500 when left out. */
+  readonly mtu?: number;
+  readonly data?: Readonly<Record<string, unknown>>;
   readonly down?: boolean;
   readonly noArp?: boolean;
   readonly noCarrier?: boolean;
@@ -83,13 +86,13 @@ export function topology(sketches: Readonly<Record<string, NamespaceSketch>>): T
         mac: link.mac ?? macOf(number, index),
         flags: flagsOf(link),
         operstate: link.down ? 'down' : 'up',
-        mtu: 1500,
+        mtu: link.mtu ?? 1500,
         addresses: (link.addresses ?? []).map(addressOf),
         ...(link.master === undefined ? {} : { master: indexOf(id, link.master), port: { ...PORT, ...link.port } }),
         ...(otherName === '' ? {} : { peer: { netns: otherNetns, index: indexOf(otherNetns, otherName) } }),
         ipv4: { ...OWN, ...link.ipv4 },
         ipv6: {},
-        data: link.mode === undefined ? {} : { mode: link.mode },
+        data: { ...link.data, ...(link.mode === undefined ? {} : { mode: link.mode }) },
       };
     });
     const full: Namespace = {

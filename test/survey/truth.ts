@@ -130,15 +130,18 @@ function lostRow(line: string, places: readonly string[]): string {
   return `${KINDS[kind] ?? 'other'} ${ends} ${identifier}/${sequence} ${last}>${next} at ${ns}`;
 }
 
-function lostLine({ kind, source, target, identifier = '', sequence = '', last, next, timeNs }: LostPacket): string {
+function lostLine({ kind, source, target, identifier, sequence, last, next, timeNs }: LostPacket): string {
   const ends = `${source} ${solicited(kind, target)}`;
-  return `${kind} ${ends} ${identifier}/${sequence} ${last.name}>${next.name} at ${timeNs}`;
+  return `${kind} ${ends} ${identifier ?? ''}/${sequence ?? ''} ${last.name}>${next.name} at ${timeNs}`;
 }
 
 /** Of the address a solicitation asks for, the truth names the multicast group only: its last 24 bits (RFC 4291). */
 function solicited(kind: string, target: string): string {
   if (kind !== 'icmp6_ns' && kind !== 'neighbour-solicitation') return target;
-  const [high = 0, low = 0] = target.split(':').slice(-2).map((group) => Number.parseInt(group, 16));
+  const [high = 0, low = 0] = target
+    .split(':')
+    .slice(-2)
+    .map((group) => Number.parseInt(group, 16));
   return `solicited ${(high & 0xff) * 0x10000 + low}`;
 }
 

@@ -8,6 +8,7 @@ import { type Change, changeCommand } from '../../src/topology/change.ts';
 import { takeTopology } from '../../src/topology/collect.ts';
 import type { Namespace, Topology } from '../../src/topology/model.ts';
 import { shellWord } from '../../src/topology/naming.ts';
+import { classifiersOf, queueOf } from '../../src/topology/traffic-control.ts';
 import { mayMakeNamespaces, type PrivateNetwork, privateNetwork, untilUp } from '../capture/private-network.ts';
 import { topology } from '../path/topology.ts';
 
@@ -130,6 +131,26 @@ const CASES: readonly Case[] = [
       { kind: 'address-del', at: veth(home, 'v1'), address: '10.7.0.1', prefixLength: from },
     ],
   })),
+  {
+    name: 'a queue goes',
+    home: 'tc qdisc replace dev v0 root pfifo limit 0',
+    changes: (home) => [{ kind: 'queue-del', at: veth(home) }],
+  },
+  {
+    name: 'one of two filters goes',
+    far: `tc qdisc add dev w0 clsact; for p in 10 20; do tc filter add dev w0 ingress protocol ip pref $p bpf bytecode '1,6 0 0 2' da; done`,
+    changes: (_, far) => [
+      {
+        kind: 'classifier-del',
+        at: veth(far, 'w0'),
+        hook: 'ingress',
+        protocol: 'ip',
+        preference: 10,
+        handle: '0x1',
+        classifier: 'bpf',
+      },
+    ],
+  },
   { name: 'another MTU', changes: (home) => [{ kind: 'link-mtu', at: veth(home), mtu: 1400 }] },
   {
     name: 'ARP on again, which forgets all neighbours',
@@ -253,6 +274,8 @@ function readableLink({ links }: Namespace, link: Namespace['links'][number]): u
   return {
     up: link.flags.includes('UP'),
     arp: !link.flags.includes('NOARP'),
+    queue: queueOf(link)?.kind,
+    classifiers: classifiersOf(link, 'ingress'),
     // A bridge without a value of its own takes the smallest of its ports'.
     mtu: link.kind === 'bridge' ? undefined : link.mtu,
     master: links.find(({ index }) => index === link.master)?.name,

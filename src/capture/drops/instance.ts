@@ -228,7 +228,7 @@ function explained(cause: unknown): VdiagError {
     return new VdiagError(
       'permission',
       `the kernel's trace events may not be read (${code})`,
-      'they need root of the machine itself: run it with sudo, outside user namespaces',
+      'run it as root of the machine itself (sudo), outside user namespaces',
       { cause },
     );
   return new VdiagError('system-call', `the kernel's trace events cannot be read (${code})`, undefined, { cause });

@@ -1,31 +1,64 @@
 /** Causes that look alike on the wire, and the command that tells each from the others. Most frequent first. */
 import type { Candidate } from '../analysis.ts';
 
-/** Requests for an address that come everywhere and are answered by nobody. */
-export function silentOwner(target: string): Candidate[] {
+/** ARP requests for an address that come everywhere and are answered by nobody. */
+export function silentOwner(source: string, target: string): Candidate[] {
   return [
     {
       rule: 'address-missing',
       why: `nobody has ${target}: never set, lost when its interface moved, or the host is off`,
-      look: 'ip -br addr',
+      look: `ip -br addr | grep ${target}`,
     },
     { rule: 'link-down', why: `the interface with ${target} is down`, look: 'ip -br link' },
     {
       rule: 'arp-ignored',
       why: 'the owner may not answer on that interface (arp_ignore, arp_filter)',
-      look: 'sysctl -a --pattern "arp_(ignore|filter)"',
+      look: "sysctl -a --pattern 'arp_(ignore|filter)'",
     },
     {
       rule: 'source-is-local',
-      why: "the asker's address belongs to the answering namespace as well: it ignores the request",
-      look: 'ip route get TARGET from SOURCE iif DEV',
+      why: `${source} belongs to the answering namespace as well: it ignores the request`,
+      look: `ip -br addr | grep ${source}`,
     },
     {
       rule: 'reverse-path-filter',
-      why: 'the owner has no way back to the asker by that interface, and ignores the request',
-      look: 'ip route get SOURCE',
+      why: `the owner has no way back to ${source} by that interface, and ignores the request`,
+      look: `ip route get ${source}`,
     },
     { rule: 'arp-filtered', why: 'a filter of family arp drops the request or the reply', look: 'nft list ruleset' },
+    {
+      rule: 'address-prefix-wrong',
+      why: `${target} is behind a router, and ${source} takes it for a neighbour: its prefix is too short`,
+      look: `ip route get ${target}`,
+    },
+    {
+      rule: 'arp-proxy-missing',
+      why: `the router in front of ${target} should answer for it and does not`,
+      look: "sysctl -a --pattern 'proxy_arp'",
+    },
+  ];
+}
+
+/** The same for neighbour solicitations. */
+export function silentNeighbour(target: string): Candidate[] {
+  return [
+    {
+      rule: 'address-missing',
+      why: `nobody has ${target}: never set, lost when its interface moved or went down, or the host is off`,
+      look: `ip -6 -br addr | grep ${target}`,
+    },
+    {
+      rule: 'address-tentative',
+      why: `${target} is still tentative, or failed duplicate address detection`,
+      look: `ip -6 addr show to ${target}`,
+    },
+    { rule: 'ipv6-disabled', why: 'IPv6 is off on the interface', look: "sysctl -a --pattern 'disable_ipv6'" },
+    {
+      rule: 'bridge-snooping-drops-nd',
+      why: 'multicast snooping on a bridge swallows the solicitation',
+      look: 'ip -d link show type bridge; bridge mdb show',
+    },
+    { rule: 'filter-input-drop', why: 'a filter of the owner drops ICMPv6', look: 'nft list ruleset' },
   ];
 }
 
@@ -37,29 +70,59 @@ export function silentTarget(source: string): Candidate[] {
     {
       rule: 'reverse-path-filter',
       why: 'the target would answer by another interface than they came in by, and drops them',
-      look: 'sysctl -a --pattern "\\.rp_filter"',
+      look: "sysctl -a --pattern '\\.rp_filter'",
     },
     {
       rule: 'echo-ignored',
       why: 'the target answers no pings at all; TCP may well work',
       look: 'sysctl net.ipv4.icmp_echo_ignore_all',
     },
+    {
+      rule: 'neighbor-wrong-mac',
+      why: 'they are addressed to a hardware address that the target does not have, or has no longer',
+      look: 'ip neigh show',
+    },
   ];
 }
 
-/** Echo requests to a target that is no neighbour: the routers between may lose them, or the target may not find back. */
-export function silentBehindRouter(source: string, target: string): Candidate[] {
+/** What comes to nobody but the asker's segment, although other places of it were captured. */
+export function silentBridge(places: readonly string[]): Candidate[] {
+  const [first = ''] = places;
   return [
+    {
+      rule: 'bridge-down',
+      why: 'the bridge is down, or has no port with a carrier',
+      look: 'ip -br link show type bridge',
+    },
+    ...floodStopped(first),
+    { rule: 'bridge-filter-drop', why: 'a filter of family bridge drops them', look: 'nft list tables bridge; ebtables -L' },
+    {
+      rule: 'bridge-hairpin-off',
+      why: 'the target is behind the port they came by, and the bridge sends nothing back out of it',
+      look: `bridge -d link show dev ${first}`,
+    },
+  ];
+}
+
+/**
+ * Echo requests to a target that is no neighbour: the routers between may lose them, or the target may not find back.
+ * @param forwarded a router has passed them on already
+ */
+export function silentBehindRouter(source: string, target: string, forwarded: boolean): Candidate[] {
+  const lost = [
     { rule: 'filter-forward-drop', why: 'a router on the way drops them', look: 'nft list ruleset' },
     { rule: 'forwarding-off', why: 'the router does not forward', look: 'sysctl net.ipv4.ip_forward' },
+  ];
+  const back = [
+    { rule: 'route-return-missing', why: `${target} has no route back to ${source}`, look: `ip route get ${source}` },
     {
       rule: 'nat-masquerade-missing',
       why: `${source} is a private address that nobody behind the router knows a way back to`,
       look: 'nft list table ip nat; iptables-save -t nat',
     },
-    { rule: 'route-return-missing', why: `${target} has no route back to ${source}`, look: `ip route get ${source}` },
     ...silentTarget(source).filter(({ rule }) => rule !== 'route-return-missing'),
   ];
+  return forwarded ? back : [...lost, ...back];
 }
 
 /** Places that saw nothing at all, not even broadcasts. */
@@ -79,20 +142,16 @@ export function silentPort(places: readonly string[]): Candidate[] {
   ];
 }
 
+/** How a packet gets from one place to the next, as far as the sightings tell. */
+export type Carriage = 'bridged' | 'routed' | 'unknown';
+
 /** Packets that do not come from one place to the next. */
-export function stoppedBetween(last: string, next: string): Candidate[] {
-  return [
+export function stoppedBetween(last: string, next: string, carriage: Carriage): Candidate[] {
+  const bridged = [
     {
       rule: 'bridge-netfilter-drop',
       why: 'bridged packets pass the FORWARD chain, which drops them',
       look: 'sysctl net.bridge.bridge-nf-call-iptables; iptables-save -c -t filter',
-    },
-    { rule: 'filter-forward-drop', why: 'the router between the two drops them', look: 'nft list ruleset' },
-    { rule: 'forwarding-off', why: 'the machine between the two does not forward', look: 'sysctl net.ipv4.ip_forward' },
-    {
-      rule: 'bridge-port-not-forwarding',
-      why: `a bridge port towards ${next} does not forward`,
-      look: `bridge -d link show dev ${next}`,
     },
     {
       rule: 'bridge-filter-drop',
@@ -100,11 +159,33 @@ export function stoppedBetween(last: string, next: string): Candidate[] {
       look: 'nft list tables bridge; ebtables -L',
     },
     {
+      rule: 'bridge-port-not-forwarding',
+      why: `a bridge port towards ${next} does not forward`,
+      look: `bridge -d link show dev ${next}`,
+    },
+    {
+      rule: 'bridge-fdb-wrong-port',
+      why: 'a forwarding entry of the bridge sends them out of another port',
+      look: 'bridge fdb show',
+    },
+  ];
+  const routed = [
+    { rule: 'filter-forward-drop', why: 'the router between the two drops them', look: 'nft list ruleset' },
+    { rule: 'forwarding-off', why: 'the machine between the two does not forward', look: 'sysctl net.ipv4.ip_forward' },
+    {
+      rule: 'reverse-path-filter',
+      why: 'the router would answer by another interface than they came in by, and drops them',
+      look: "sysctl -a --pattern '\\.rp_filter'",
+    },
+  ];
+  const either = [
+    {
       rule: 'link-mtu-smaller',
       why: `${next} takes only smaller packets than ${last}`,
       look: `ip link show dev ${next}`,
     },
   ];
+  return [...(carriage === 'routed' ? [] : bridged), ...(carriage === 'bridged' ? [] : routed), ...either];
 }
 
 /** ARP or neighbour requests that do not come from one place to the next. */

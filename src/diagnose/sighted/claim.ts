@@ -52,6 +52,8 @@ export function trailOf({ sightings, example, pair }: Case): NonNullable<Capture
   return sightings
     .filter(({ frame, kind, sequence }) => {
       if (kind === 'other' || (from !== undefined && frame.timeNs < from)) return false;
+      // Another program's echoes have no number here.
+      if (pair.kind === 'echo' && kind.startsWith('echo') && sequence === undefined) return false;
       return sequence === undefined || example === undefined || sequence === example.sequence;
     })
     .slice(0, LONGEST_TRAIL)

@@ -7,10 +7,12 @@ import type { Place } from '../../trace/frame.ts';
 import type { CaptureFinding } from '../analysis.ts';
 import type { Case } from './case.ts';
 import { findingOf } from './claim.ts';
-import { isHostUnreachable, refused } from './refused.ts';
+import { type Hearing, hearingOf, unheard } from './heard.ts';
+import { refused } from './refused.ts';
+import { silentAddresses } from './silent-addresses.ts';
 import { lostInPassing, trafficFindings } from './traffic.ts';
-import { NOUNS, nobodyAnswers, noEchoReply, passesAsker, REPLIES, unheeded } from './unanswered.ts';
-import { counted, placeText } from './words.ts';
+import { noEchoReply, passesAsker, unheeded } from './unanswered.ts';
+import { counted, NOUNS, placeText, REPLIES } from './words.ts';
 
 /** With few failed pairs each is told by itself; with many, only those that fail again and again. */
 const FEW_PAIRS = 8;
@@ -25,19 +27,28 @@ export function sightedFindings(
   const caseOf = new Map(cases.map((each) => [each.pair, each]));
   const told = new Set(judged);
   const failing = summary.pairs.filter((pair) => !judged.has(keyOf(pair)));
-  const findings = [
-    ...eachPair(failing, caseOf, told, passesAsker),
-    ...eachPair(failing, caseOf, told, unheeded),
-    ...silentAddresses(failing, caseOf, told, silentPlaces(summary)),
-    ...failedEchoes(failing, caseOf, told),
-  ];
+  const findings = [...eachPair(failing, caseOf, told, passesAsker), ...eachPair(failing, caseOf, told, unheeded)];
+  const hearing = hearingOf(summary, caseOf);
+  const left = failing.filter((pair) => !told.has(keyOf(pair)));
+  const mute = new Set(left.filter((pair) => isMute(pair, hearing)));
+  const heard = left.filter((pair) => !mute.has(pair));
+  findings.push(
+    ...silentAddresses(heard, caseOf, told, silentPlaces(summary)),
+    ...failedEchoes(heard, caseOf, told),
+    ...unheard([...mute].filter((pair) => !told.has(keyOf(pair)))),
+  );
   const all = [
     ...findings,
     ...lostInPassing(summary, (source, target) => told.has(`${source} ${target}`)),
-    ...silentInPassing(failing, told),
+    ...silentInPassing(heard, told, hearing),
     ...trafficFindings(summary, cases),
   ];
   return all.sort((a, b) => Number(a.severity === 'note') - Number(b.severity === 'note') || b.explains - a.explains);
+}
+
+/** None was answered, and of none that says anything. */
+function isMute(pair: PairSummary, { isHeard }: Hearing): boolean {
+  return pair.answered === 0 && pair.failures.length > 0 && !pair.failures.some((group) => isHeard(pair, group));
 }
 
 /** Captured, and not a single frame. */
@@ -64,57 +75,6 @@ function eachPair(
   });
 }
 
-/** ARP and neighbour discovery without any answer, by the address that is asked for. */
-function silentAddresses(
-  pairs: readonly PairSummary[],
-  caseOf: ReadonlyMap<PairSummary, Case>,
-  told: Set<string>,
-  silent: readonly Place[],
-): CaptureFinding[] {
-  const byTarget = new Map<string, PairSummary[]>();
-  for (const pair of pairs) {
-    if (pair.kind === 'echo' || pair.failures.length === 0 || told.has(keyOf(pair))) continue;
-    const key = `${pair.kind} ${pair.target}`;
-    byTarget.set(key, [...(byTarget.get(key) ?? []), pair]);
-  }
-  const answered = new Set(
-    pairs.flatMap(({ kind, target, answered: replies }) => (kind !== 'echo' && replies > 0 ? [target] : [])),
-  );
-  return [...byTarget.values()].flatMap((asking) => {
-    const unanswered = asking.filter(({ answered: replies }) => replies === 0);
-    const [first] = unanswered;
-    // Somebody was answered: the address has an owner, and single losses are told by their gap.
-    if (!first || answered.has(first.target)) return [];
-    const finding = nobodyAnswers(unanswered, caseOf.get(first), silent);
-    if (!finding) return [];
-    for (const pair of unanswered) told.add(keyOf(pair));
-    // A router that could not find the target tells the sender: one cause.
-    const refusals = pairs.filter(
-      ({ kind, target, failures }) =>
-        kind === 'echo' && target === first.target && failures.some(({ error }) => error && isHostUnreachable(error)),
-    );
-    for (const pair of refusals) told.add(keyOf(pair));
-    return [{ ...finding, ...mentioned(finding, refusals) }];
-  });
-}
-
-function mentioned(finding: CaptureFinding, refusals: readonly PairSummary[]): Partial<CaptureFinding> {
-  const error = refusals[0]?.failures.find(({ error: each }) => each)?.error;
-  if (!error) return {};
-  const requests = refusals.reduce((sum, { requests: each }) => sum + each, 0);
-  return {
-    explains: finding.explains + requests,
-    evidence: [
-      ...finding.evidence,
-      {
-        kind: 'sighting',
-        text: `${error.from} reports it to ${error.source}: host unreachable, ${counted(error.packets, 'time')}`,
-        place: error.place,
-      },
-    ],
-  };
-}
-
 function failedEchoes(
   pairs: readonly PairSummary[],
   caseOf: ReadonlyMap<PairSummary, Case>,
@@ -138,12 +98,16 @@ function failedEchoes(
 }
 
 /** Single requests that came as far as was captured and had no reply: by kind and place. */
-function silentInPassing(pairs: readonly PairSummary[], told: ReadonlySet<string>): CaptureFinding[] {
+function silentInPassing(
+  pairs: readonly PairSummary[],
+  told: ReadonlySet<string>,
+  { isHeard }: Hearing,
+): CaptureFinding[] {
   const groups = new Map<string, { pair: PairSummary; group: FailureGroup; requests: number; pairs: number }>();
   for (const pair of pairs) {
     if (told.has(keyOf(pair))) continue;
     for (const group of pair.failures) {
-      if (group.failure !== 'unanswered') continue;
+      if (group.failure !== 'unanswered' || !isHeard(pair, group)) continue;
       const key = `${pair.kind} ${placeText(group.last)}`;
       const known = groups.get(key);
       if (known) {

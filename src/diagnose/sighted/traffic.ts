@@ -1,17 +1,20 @@
 /** What is odd in the traffic itself, whoever is pinged: two owners, forged senders, errors, copies, circles, storms, losses in passing. */
 import type { ContestSummary, ErrorSummary, LostPackets, RepeatSummary, SurveySummary } from '../../survey/summary.ts';
 import { placeKey } from '../../trace/frame.ts';
+import type { Packet } from '../../wire/packet.ts';
 import type { CaptureFinding } from '../analysis.ts';
-import { stoppedBetween } from './candidates.ts';
 import type { Case } from './case.ts';
 import { findingOf } from './claim.ts';
 import { errorText } from './refused.ts';
-import { counted, listed, placeText } from './words.ts';
+import { counted, kindText, listed, placeText } from './words.ts';
 
-/** Copies of one broadcast at one place that make a storm. */
-const STORM = 8;
-/** The same packet at one place with a smaller TTL each time: once is a router on a stick, this often is a circle. */
-const CIRCLE = 2;
+/** Copies of one broadcast at one place that make a storm: more than a capture has that runs several interfaces together. */
+const STORM = 32;
+/**
+ * The same packet at one place with a smaller TTL each time: once is a router on a stick, a few times is a capture that runs several
+ * places together, this often is a circle.
+ */
+const CIRCLE = 6;
 
 export function trafficFindings(summary: SurveySummary, cases: readonly Case[]): CaptureFinding[] {
   return [
@@ -64,7 +67,7 @@ function partialLoss(
   );
   const kinds = Object.entries(lost.kinds)
     .sort(([, a], [, b]) => b - a)
-    .map(([kind, count]) => `${count} ${kind}`);
+    .map(([kind, count]) => counted(count, kind === 'other' ? 'other packet' : kindText(kind)));
   const share = passed > 0 ? ` of ${passed + packets} (${percent(packets / (passed + packets))})` : '';
   return findingOf({
     rule: 'loss-partial',
@@ -72,7 +75,6 @@ function partialLoss(
     title: `${packets === 1 ? '1 packet was' : `${packets} packets were`} lost between ${last} and ${next}${share}`,
     summary: `${packets === 1 ? 'this packet was' : 'these packets were'} sighted last at ${last}, while others like ${packets === 1 ? 'it' : 'them'} went on to ${next}. By kind: ${listed(kinds, 6)}. If the capture itself lost frames at ${next}, it is no loss of the network.`,
     where: lost.last,
-    candidates: stoppedBetween(last, next).slice(0, 0),
     explains: packets,
     ...(example === undefined ? {} : { example: { ...example.example, timeNs: example.timeNs } }),
     evidence:
@@ -81,7 +83,7 @@ function partialLoss(
         : [
             {
               kind: 'sighting',
-              text: `for example the ${example.kind} from ${example.source} to ${example.target}, sighted last at ${last}`,
+              text: `for example the ${kindText(example.kind)} from ${example.source} to ${example.target}, sighted last at ${last}`,
               place: lost.last,
               timeNs: example.timeNs,
             },
@@ -151,7 +153,7 @@ function storms(repeats: readonly RepeatSummary[]): CaptureFinding[] {
     findingOf({
       rule: 'bridge-loop',
       confidence: 'likely',
-      title: `a broadcast goes round and round: one ${first.kind} of ${first.source} was sighted ${first.worst + 1} times at one place`,
+      title: `a broadcast goes round and round: one ${kindText(first.kind)} of ${first.source} was sighted ${first.worst + 1} times at one place`,
       summary: `${counted(
         worst.reduce((sum, { packets }) => sum + packets, 0),
         'broadcast',
@@ -267,11 +269,17 @@ function isOnPurpose({ version, type, code }: ErrorSummary): boolean {
   return type === 11 || type === 5 || (type === 3 && (code === 3 || code === 4));
 }
 
+/** What the device is still to cut into segments has no total length, and no checksum yet (large send offload). */
+function isOffloaded({ ip }: Packet): boolean {
+  return ip?.version === 4 && ip.totalLength === 0;
+}
+
 function wrongChecksums(cases: readonly Case[]): CaptureFinding[] {
   for (const { sightings, pair } of cases) {
     const wrong = sightings.find(
       ({ packet, frame }) =>
         !frame.checksumNotReady &&
+        !isOffloaded(packet) &&
         (packet.icmp?.checksumValid === false || (packet.ip?.version === 4 && !packet.ip.checksumValid)),
     );
     if (!wrong) continue;

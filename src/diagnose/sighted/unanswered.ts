@@ -1,11 +1,14 @@
 /** Pairs of which no request was answered: each is a case of its own. */
 import type { FailureGroup, PairSummary } from '../../survey/summary.ts';
 import { type Place, placeKey } from '../../trace/frame.ts';
-import type { CaptureFinding } from '../analysis.ts';
+import type { Packet } from '../../wire/packet.ts';
+import type { Candidate, CaptureFinding } from '../analysis.ts';
 import type { Evidence } from '../finding.ts';
 import {
+  type Carriage,
   floodStopped,
   silentBehindRouter,
+  silentNeighbour,
   silentOwner,
   silentPort,
   silentTarget,
@@ -13,19 +16,8 @@ import {
 } from './candidates.ts';
 import type { Case } from './case.ts';
 import { findingOf } from './claim.ts';
-import { counted, listed, placeText } from './words.ts';
+import { counted, listed, NOUNS, placeText, REPLIES } from './words.ts';
 import { wrongDestination } from './wrong-destination.ts';
-
-export const NOUNS: Readonly<Record<PairSummary['kind'], string>> = {
-  arp: 'ARP request',
-  echo: 'echo request',
-  neighbour: 'neighbour solicitation',
-};
-export const REPLIES: Readonly<Record<PairSummary['kind'], string>> = {
-  arp: 'ARP reply',
-  echo: 'echo reply',
-  neighbour: 'neighbour advertisement',
-};
 
 /** Who asks is answered, and asks again: the replies pass the interface it asks from and end on another one. */
 export function passesAsker(
@@ -167,12 +159,45 @@ export function nobodyAnswers(
     candidates: stopped
       ? floodStopped(placeText(stopped))
       : silent.length > 0
-        ? [...silentPort(silent.map(placeText)), ...silentOwner(target)]
-        : silentOwner(target),
+        ? [...silentPort(silent.map(placeText)), ...silentCauses(pair)]
+        : silentCauses(pair),
     explains: requests,
     ...(pairs.length === 1 ? { pair } : {}),
     example: group.example,
     failed,
+  });
+}
+
+/** One asker, and many addresses that nobody says to have. */
+export function manyUnanswered(
+  pairs: readonly PairSummary[],
+  caseOf: ReadonlyMap<PairSummary, Case>,
+): CaptureFinding | undefined {
+  const [pair] = pairs;
+  const group = pair?.failures[0];
+  if (!pair || !group) return undefined;
+  const { kind, source } = pair;
+  const requests = pairs.reduce((sum, each) => sum + each.requests, 0);
+  const noun = counted(requests, NOUNS[kind]);
+  return findingOf({
+    rule: 'request-lost',
+    confidence: 'possible',
+    title: `nobody answers for ${pairs.length} addresses that ${source} asks for: ${noun}, no reply anywhere`,
+    summary: `${source} asks for ${listed(pairs.map(({ target }) => target))}, and no reply was sighted at any place that was captured. Who searches a network for hosts (nmap does) asks so; if the addresses should be there, what they have in common is broken.`,
+    where: pair.begins ?? group.last,
+    evidence: absence(group, NOUNS[kind], REPLIES[kind]),
+    candidates: [
+      { rule: 'address-missing', why: 'a search, or hosts that are off', look: 'ip neigh show' },
+      { rule: 'link-down', why: 'the link that all of them are behind is down', look: 'ip -br link' },
+      {
+        rule: 'bridge-port-not-forwarding',
+        why: 'the bridge port that all of them are behind does not forward',
+        look: 'bridge -d link show',
+      },
+    ],
+    explains: requests,
+    example: group.example,
+    failed: caseOf.get(pair),
   });
 }
 
@@ -192,7 +217,7 @@ export function noEchoReply(pair: PairSummary, group: FailureGroup, failed: Case
       title: `${target} replies to ${source}, and the reply ends at ${last}: it never comes to ${next}`,
       summary: `${noun} of ${source} to ${target} came to an answer, and each reply was sighted last at ${last}; ${wayText(group)}.`,
       evidence: absence(group, 'echo reply', 'echo reply'),
-      candidates: stoppedBetween(last, next),
+      candidates: stoppedBetween(last, next, carriageOf(failed)),
       ...shared,
     });
   }
@@ -204,7 +229,7 @@ export function noEchoReply(pair: PairSummary, group: FailureGroup, failed: Case
       title: `the echo request from ${source} to ${target} ends at ${last}: it never comes to ${next}`,
       summary: `${noun} of ${source} to ${target} ${group.requests === 1 ? 'was' : 'were'} sighted last at ${last}; ${wayText(group)}.`,
       evidence: absence(group, 'echo request', 'echo reply'),
-      candidates: stoppedBetween(last, next),
+      candidates: stoppedBetween(last, next, carriageOf(failed)),
       ...shared,
     });
   }
@@ -214,9 +239,29 @@ export function noEchoReply(pair: PairSummary, group: FailureGroup, failed: Case
     title: `${target} does not answer ${source}: ${noun}, last sighted at ${last}, no reply anywhere`,
     summary: `every echo request of ${source} to ${target} came to ${last} and was sighted nowhere behind it. No reply and no ICMP error was sighted anywhere. Either the request is lost behind ${last}, or ${target} got it and did not answer, or its answer went another way.`,
     evidence: absence(group, 'echo request', 'echo reply'),
-    candidates: isNeighbour(failed) ? silentTarget(source) : silentBehindRouter(source, target),
+    candidates: isNeighbour(failed) ? silentTarget(source) : silentBehindRouter(source, target, isForwarded(failed)),
     ...shared,
   });
+}
+
+function silentCauses({ kind, source, target }: PairSummary): Candidate[] {
+  return kind === 'arp' ? silentOwner(source, target) : silentNeighbour(target);
+}
+
+/** Whether a router has passed the request on: its TTL fell on the way. */
+function isForwarded(failed: Case | undefined): boolean {
+  const [first, ...others] = failed?.example?.request?.sightings ?? [];
+  return first !== undefined && others.some(({ packet }) => ttlOf(packet) < ttlOf(first.packet));
+}
+
+function ttlOf({ ip }: Packet): number {
+  return ip === undefined ? 0 : ip.version === 4 ? ip.ttl : ip.hopLimit;
+}
+
+/** A target that answers ARP is on the same segment: bridges carry what is for it. */
+function carriageOf(failed: Case | undefined): Carriage {
+  if (failed === undefined) return 'unknown';
+  return isForwarded(failed) ? 'routed' : isNeighbour(failed) ? 'bridged' : 'unknown';
 }
 
 /** The target answered ARP: no router is needed to come to it. */

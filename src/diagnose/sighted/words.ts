@@ -1,4 +1,5 @@
 /** How findings that know no topology call things. */
+import type { RequestKind } from '../../survey/summary.ts';
 import type { Place } from '../../trace/frame.ts';
 
 /** "eth0", or "eth0@web" where the capture says in which namespace or on which machine. */
@@ -17,4 +18,29 @@ export function listed(items: readonly string[], most = 4): string {
   const shown = items.length > most ? [...items.slice(0, most - 1), `${items.length - most + 1} more`] : [...items];
   const last = shown.pop() ?? '';
   return shown.length === 0 ? last : `${shown.join(', ')} and ${last}`;
+}
+
+export const NOUNS: Readonly<Record<RequestKind, string>> = {
+  arp: 'ARP request',
+  echo: 'echo request',
+  neighbour: 'neighbour solicitation',
+};
+export const REPLIES: Readonly<Record<RequestKind, string>> = {
+  arp: 'ARP reply',
+  echo: 'echo reply',
+  neighbour: 'neighbour advertisement',
+};
+
+/** What a packet of a kind is called in a sentence. */
+export function kindText(kind: string): string {
+  switch (kind) {
+    case 'other':
+      return 'packet';
+    case 'icmp':
+      return 'ICMP packet';
+    case 'icmp-error':
+      return 'ICMP error';
+    default:
+      return kind.replace('arp-', 'ARP ').replace('-', ' ');
+  }
 }

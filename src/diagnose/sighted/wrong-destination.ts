@@ -1,5 +1,6 @@
 /** An echo request that is addressed to somebody else's hardware address. */
 import type { FailureGroup, PairSummary } from '../../survey/summary.ts';
+import { placeKey } from '../../trace/frame.ts';
 import type { CaptureFinding } from '../analysis.ts';
 import type { Case } from './case.ts';
 import { findingOf } from './claim.ts';
@@ -22,12 +23,17 @@ export function wrongDestination(pair: PairSummary, group: FailureGroup, failed:
   // Behind a router the frame carries another one's address: what the sender believes stands in the first.
   const used = begun?.packet.ethernet?.destination;
   if (!begun || !last || used === undefined || used === NO_MAC || isGroup(used)) return undefined;
+  // What it says of itself on another segment, where it has another interface, is nothing to this one.
+  const segment = new Set(
+    sightings.filter(({ packet }) => packet.ethernet?.destination === used).map(({ frame }) => placeKey(frame.place)),
+  );
   const owners = new Set<string>();
   const speakers = new Set<string>();
   let asked = false;
-  for (const { packet, kind } of failed.sightings) {
+  for (const { packet, kind, frame } of failed.sightings) {
     const { arp, ethernet, icmp } = packet;
     if (ethernet) speakers.add(ethernet.source);
+    if (!segment.has(placeKey(frame.place))) continue;
     if (arp?.senderProtocol === target && arp.senderHardware !== NO_MAC) owners.add(arp.senderHardware);
     if (kind === 'neighbour-advertisement' && icmp?.target === target && icmp.linkLayerAddress)
       owners.add(icmp.linkLayerAddress);
@@ -59,6 +65,15 @@ export function wrongDestination(pair: PairSummary, group: FailureGroup, failed:
     ],
     candidates: [
       { rule: 'neighbor-wrong-mac', why: `the entry for ${target} is wrong`, look: `ip neigh show ${target}` },
+      ...(foreign
+        ? []
+        : [
+            {
+              rule: 'bridge-mac-changed',
+              why: `the bridge with ${target} had ${used}, and took another one when its ports changed`,
+              look: 'ip -br link show type bridge',
+            },
+          ]),
     ],
     explains: group.requests,
     pair,
@@ -67,6 +82,7 @@ export function wrongDestination(pair: PairSummary, group: FailureGroup, failed:
   });
 }
 
-function isGroup(mac: string): boolean {
+/** Group bit of a hardware address (IEEE 802). */
+export function isGroup(mac: string): boolean {
   return (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1;
 }
