@@ -1,5 +1,5 @@
-/** One drop of a recording, read back. */
-import type { KernelDrop, KernelHop } from '../trace/kernel-life.ts';
+/** What the kernel said of packets in a recorded run, read back. */
+import type { KernelDrop, KernelHop, KernelLife } from '../trace/kernel-life.ts';
 import type { JsonValue } from './json-value.ts';
 
 /** @throws VdiagError unreadable, with the field that is wrong */
@@ -18,6 +18,15 @@ export function readKernelDrop(drop: JsonValue): KernelDrop {
     ...drop.optional('parent', (parent) => parent.items().map(readHop)),
     ...drop.optional('resolving', (address) => address.text()),
     doubtful: drop.field('doubtful').truth(),
+  };
+}
+
+/** @throws VdiagError unreadable, with the field that is wrong */
+export function readKernelLife(life: JsonValue): KernelLife {
+  return {
+    hops: life.field('hops').items().map(readHop),
+    ...life.optional('sentNs', (time) => time.bigint()),
+    ...life.optional('afterNs', (time) => time.bigint()),
   };
 }
 

@@ -5,10 +5,10 @@
 import { assertTopology } from '../topology/file.ts';
 import type { NetnsId, Topology } from '../topology/model.ts';
 import type { Coverage, Place, ProbeResult } from '../trace/frame.ts';
-import type { KernelDrop } from '../trace/kernel-life.ts';
+import type { KernelDrop, KernelLife } from '../trace/kernel-life.ts';
 import { type RunIdentity, TOKEN_LENGTH } from '../trace/run.ts';
 import { JsonValue } from './json-value.ts';
-import { readKernelDrop } from './recorded-drop.ts';
+import { readKernelDrop, readKernelLife } from './recorded-drop.ts';
 
 export interface Recording {
   readonly schema: 'vdiag.recording/1';
@@ -22,8 +22,12 @@ export interface Recording {
   readonly after?: Topology;
   readonly probes: readonly ProbeResult[];
   readonly coverage: Coverage;
-  /** What the kernel said it dropped meanwhile; absent where it could not be read. */
+  /** What the kernel dropped meanwhile that may have been a packet of this run; absent where it could not be read. */
   readonly drops?: readonly KernelDrop[];
+  /** Drops that were left out: other people's, or too many. */
+  readonly dropsLeftOut?: number;
+  /** The ways of the example's packets, as the kernel reported them. */
+  readonly lives?: readonly KernelLife[];
 }
 
 /** The same as the path model's query. */
@@ -54,6 +58,8 @@ export function saveRecording(recording: Recording): string {
     before: recording.before,
     ...(recording.after === undefined ? {} : { after: recording.after }),
     ...(recording.drops === undefined ? {} : { drops: recording.drops }),
+    ...(recording.dropsLeftOut === undefined ? {} : { dropsLeftOut: recording.dropsLeftOut }),
+    ...(recording.lives === undefined ? {} : { lives: recording.lives }),
   };
   return `${JSON.stringify(ordered, decimalsForBigints, 1)}\n`;
 }
@@ -83,6 +89,8 @@ export function loadRecording(text: string): Recording {
     probes: root.field('probes').items().map(readProbe),
     coverage: readCoverage(root.field('coverage')),
     ...root.optional('drops', (drops) => drops.items().map(readKernelDrop)),
+    ...root.optional('dropsLeftOut', (count) => count.count()),
+    ...root.optional('lives', (lives) => lives.items().map(readKernelLife)),
   };
 }
 

@@ -50,11 +50,12 @@ export function labCommand(): Command {
 function list(json: boolean): Promise<void> {
   const labs = listLabs();
   if (json) {
-    const rows = labs.map(({ name, expect, next, netns, trace, args, description }) => {
+    const rows = labs.map(({ name, expect, next, needs, netns, trace, args, description }) => {
       return {
         name,
         expect,
         ...(next.length > 0 ? { next } : {}),
+        ...(needs.length > 0 ? { needs } : {}),
         ...(netns ? { netns } : {}),
         trace,
         args,
@@ -120,9 +121,9 @@ async function shell(name: string): Promise<void> {
   }
 }
 
-function traceText({ netns, trace, args }: Lab): string {
+function traceText({ netns, trace, args, needs }: Lab): string {
   const where = netns === undefined ? trace.interface : `${trace.interface}@${netns}`;
-  return [where, trace.address, ...args].join(' ');
+  return [where, trace.address, ...args, ...needs.map((need) => `(needs ${need})`)].join(' ');
 }
 
 function indented(text: string): string {

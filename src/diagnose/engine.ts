@@ -5,20 +5,22 @@
 import { type EchoQuery, expectPath } from '../path/expect.ts';
 import { type Gate, gateKey } from '../path/gate.ts';
 import type { Leg, Path, Step } from '../path/model.ts';
-import { applyChanges } from '../topology/apply-changes.ts';
-import { changeCommand } from '../topology/change.ts';
 import type { Topology } from '../topology/model.ts';
-import { commandIn, netnsArgument, placeName, shellWord } from '../topology/naming.ts';
+import { placeName } from '../topology/naming.ts';
 import { linkOf, ownersOf } from '../topology/query.ts';
 import type { Drop } from '../trace/drop.ts';
 import { type EchoExchange, type Exchange, isAnswered } from '../trace/exchange.ts';
 import { type Coverage, placeKey } from '../trace/frame.ts';
+import type { KernelLife } from '../trace/kernel-life.ts';
+import { kernelWays } from '../trace/kernel-way.ts';
 import type { Sighting } from '../trace/sighting.ts';
-import { confidenceOf, evidenceFor } from './evidence.ts';
+import { findingOf, firstClaim, type Shared } from './answer.ts';
+import { confidenceOf } from './evidence.ts';
 import type { Diagnosis, Finding, Outcome } from './finding.ts';
 import { confirms, dropEvidence, kernelWord } from './kernel-word.ts';
+import { nextCauses } from './next-causes.ts';
 import { RULES } from './registry.ts';
-import type { Claim, Context, Rule, Situation } from './rule.ts';
+import type { Context, Rule, Situation } from './rule.ts';
 import { NO_TRIAL, trial } from './trial.ts';
 import { follow, gatesBetween, isCovered, journeysOf, type Progress, strayed, type Walked } from './walk.ts';
 
@@ -30,11 +32,10 @@ export interface DiagnosisInput {
   readonly coverage: Coverage;
   /** What the kernel dropped of these packets; absent where it could not be read. */
   readonly drops?: readonly Drop[];
+  /** Ways of packets through this machine's devices, as the kernel reported them. */
+  readonly lives?: readonly KernelLife[];
   readonly rules?: readonly Rule[];
 }
-
-/** Causes named one behind the other before the engine stops looking. */
-const MAX_CAUSES = 8;
 
 export function diagnose(input: DiagnosisInput): Diagnosis {
   const { before, exchanges, coverage, rules = RULES } = input;
@@ -44,7 +45,15 @@ export function diagnose(input: DiagnosisInput): Diagnosis {
   const query = { ...input.query, ...seenOf(example, before, input.query.destination) };
   const path = expectPath(before, query);
   const progress = follow(path, example, exchanges, before);
-  const shared = { query, topology: before, path, exchanges, coverage, ...optional({ after: input.after, example }) };
+  const kernel = input.lives && example && kernelWays(input.lives, { example, exchanges, places: coverage.places });
+  const shared = {
+    query,
+    topology: before,
+    path,
+    exchanges,
+    coverage,
+    ...optional({ after: input.after, example, kernel }),
+  };
 
   const causes = unanswered ? causesOf({ ...input, query }, shared, progress, rules) : [];
   const overall = rules.flatMap((rule) => {
@@ -60,7 +69,7 @@ export function diagnose(input: DiagnosisInput): Diagnosis {
     exchanges,
     coverage,
     before,
-    ...optional({ after: input.after, example, drops: input.drops }),
+    ...optional({ after: input.after, example, drops: input.drops, kernel }),
     ...(unanswered ? { vanished: vanishedAt(progress) } : {}),
   };
 }
@@ -97,8 +106,6 @@ function firstAnswers({ resolutions }: EchoExchange): Map<string, string> {
   }
   return answered;
 }
-
-type Shared = Omit<Context, 'situation' | 'passes' | 'best'>;
 
 function causesOf(input: DiagnosisInput, shared: Shared, progress: Progress, rules: readonly Rule[]): Finding[] {
   const { query, before, coverage } = input;
@@ -191,7 +198,7 @@ function lostElsewhere(
   const word = drops.find((drop) => drop.sure && drop.after?.frame === frame);
   const said = word ? [dropEvidence(word, shared.topology)] : [];
   return answer
-    ? [findingOf(answer.rule, { ...answer.claim, confidence: 'possible', evidence: [evidence, ...said] }, context)]
+    ? [findingOf(answer.rule, { confidence: 'possible', ...answer.claim, evidence: [evidence, ...said] }, context)]
     : [];
 }
 
@@ -209,95 +216,6 @@ function stops(gate: Gate, progress: Progress, leg: Leg, { exchanges, topology }
   // The other end of a veth is on this machine: in a namespace that may not be entered, and nobody knows what is there.
   const hidden = gate.kind === 'owner' && gate.outside.some((place) => linkOf(topology, place)?.kind === 'veth');
   return gate.kind === 'owner' && gate.verdict === 'unknown' && progress.missing === undefined && !hidden;
-}
-
-/** Makes the cures on the model, one after the other, and names what would stop the packet then. */
-export function nextCauses(
-  input: DiagnosisInput,
-  shared: Shared,
-  rules: readonly Rule[],
-  overruled: ReadonlySet<string>,
-  first: Gate,
-  firstClaimed: { readonly rule: Rule; readonly claim: Claim },
-): Finding[] {
-  const findings: Finding[] = [];
-  // One gate may have several causes, one behind the other; one rule names it once.
-  const named = new Set([`${firstClaimed.rule.id} ${gateKey(first)}`]);
-  let topology = input.before;
-  let query = input.query;
-  let claimed = firstClaimed.claim;
-  while (findings.length < MAX_CAUSES && claimed.cure) {
-    topology = applyChanges(topology, claimed.cure.changes);
-    query = { ...query, start: claimed.cure.start ?? query.start };
-    const path = expectPath(topology, query);
-    const stopped = path.legs
-      .flatMap((leg) => leg.steps.map((step) => ({ leg, step })))
-      .find(({ step }) => step.kind === 'gate' && step.gate.verdict === 'stop' && !overruled.has(gateKey(step.gate)));
-    if (stopped?.step.kind !== 'gate') break;
-    const { gate } = stopped.step;
-    const context: Context = {
-      ...shared,
-      topology,
-      query,
-      path,
-      situation: { kind: 'stopped', gate, blocks: 'next', leg: stopped.leg },
-      ...trial(topology, query, gate, overruled),
-    };
-    const answer = firstClaim(rules, context);
-    const name = answer && `${answer.rule.id} ${gateKey(gate)}`;
-    if (!answer || !name || named.has(name)) break;
-    named.add(name);
-    findings.push(findingOf(answer.rule, { confidence: 'likely', ...answer.claim }, context));
-    claimed = answer.claim;
-  }
-  return findings;
-}
-
-/** The first rule that has something to say. */
-export function firstClaim(rules: readonly Rule[], context: Context): { rule: Rule; claim: Claim } | undefined {
-  for (const rule of rules) {
-    const claim = rule.evaluate(context);
-    if (claim) return { rule, claim };
-  }
-  return undefined;
-}
-
-/** A claim, with the evidence and the commands that go with it. */
-export function findingOf(rule: Rule, claim: Claim, context: Context, progress?: Progress): Finding {
-  const { situation, topology, query } = context;
-  return {
-    rule: rule.id,
-    severity: claim.severity ?? rule.severity,
-    confidence: claim.confidence ?? 'proven',
-    title: claim.title,
-    summary: claim.summary,
-    where: claim.where,
-    evidence: [...evidenceFor(context, progress), ...(claim.evidence ?? [])],
-    remedies: claim.cure
-      ? [
-          {
-            why: claim.cure.why,
-            commands: claim.cure.changes.map((change) => changeCommand(topology, change)),
-            verify: verifyCommand(topology, { ...query, start: claim.cure.start ?? query.start }),
-          },
-        ]
-      : [],
-    ...(situation.kind === 'overall'
-      ? {}
-      : { blocks: situation.kind === 'stopped' ? situation.blocks : ('now' as const) }),
-  };
-}
-
-/** The command that traces again, from the namespace vdiag was started in. */
-function verifyCommand(topology: Topology, { start, destination }: EchoQuery): string {
-  const own = linkOf(topology, start)?.addresses.some(({ address }) => address === destination);
-  // vdiag refuses to trace to an interface's own address: ping shows it.
-  if (own) return commandIn(topology, start.netns, ['ping', '-c', '3', destination]);
-  const words = ['vdiag', 'ping-trace', start.name, destination];
-  if (start.netns !== topology.home) words.push('--netns', netnsArgument(topology, start.netns));
-  // A name that looks like an option is none behind two dashes.
-  if (start.name.startsWith('-')) words.push('--', ...words.splice(2, 2));
-  return words.map(shellWord).join(' ');
 }
 
 function outcomeOf(findings: readonly Finding[], lost: boolean, echoes: number): Outcome {

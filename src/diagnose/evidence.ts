@@ -4,11 +4,12 @@ import { expectPath } from '../path/expect.ts';
 import { type Gate, gateKey } from '../path/gate.ts';
 import type { Leg, LegKind, Step } from '../path/model.ts';
 import { commandIn, placeName } from '../topology/naming.ts';
+import { journeysIn } from '../trace/drop.ts';
 import type { Place } from '../trace/frame.ts';
 import type { Sighting } from '../trace/sighting.ts';
 import { icmpName } from '../wire/icmp-name.ts';
 import type { Confidence, Evidence } from './finding.ts';
-import { dropEvidence } from './kernel-word.ts';
+import { dropEvidence, PACKETS } from './kernel-word.ts';
 import type { Context } from './rule.ts';
 import { isCovered, journeysOf, type Progress } from './walk.ts';
 
@@ -27,7 +28,9 @@ export function packetName(kind: LegKind): string {
 export function evidenceFor(context: Context, progress?: Progress): Evidence[] {
   const { situation } = context;
   if (situation.kind === 'overall') return [];
-  const evidence = progress ? [...sightings(context, progress), ...absence(context, progress), ...probe(context)] : [];
+  const evidence = progress
+    ? [...sightings(context, progress), ...absence(context, progress), ...unlistened(context), ...probe(context)]
+    : [];
   if (progress && context.drop) evidence.push(dropEvidence(context.drop, context.topology));
   if (situation.kind === 'stopped') {
     for (const fact of situation.gate.facts)
@@ -97,13 +100,49 @@ function absence(context: Context, { steps, missing }: Progress): Evidence[] {
   ];
 }
 
+/** Where nobody listened, the kernel's own word of what came by: the last such place, behind all that was sighted. */
+function unlistened({ kernel = [], example, topology, path, coverage }: Context): Evidence[] {
+  const sighted = example ? journeysIn([example, ...example.resolutions]).flatMap((journey) => journey.sightings) : [];
+  const lastNs = sighted.map(({ frame }) => frame.timeNs).sort((a, b) => Number(b - a))[0] ?? 0n;
+  const [last] = kernel
+    .flatMap(({ hops, journey, packet }) => hops.map((hop) => ({ ...hop, journey, packet })))
+    .filter(({ way, place, timeNs }) => way !== 'queue' && !place && timeNs > lastNs)
+    .sort((a, b) => Number(b.timeNs - a.timeNs));
+  if (!last) return [];
+  const listened = new Set(coverage.places.map(({ name }) => name));
+  const { way, device, packet, timeNs, journey } = last;
+  const step = path.legs
+    .filter(({ kind }) => kind === packet)
+    .flatMap(({ steps }) => steps)
+    .find(
+      (each) =>
+        each.kind === 'place' &&
+        each.place.name === device &&
+        each.direction === way &&
+        !isCovered(coverage, each.place),
+    );
+  const place = step?.kind === 'place' ? step.place : undefined;
+  // A name that is listened to elsewhere: then it is not known where this one is.
+  if (!place && listened.has(device)) return [];
+  const where = place ? placeName(topology, place) : device;
+  return [
+    {
+      kind: 'sighting',
+      text: `the kernel itself reports the ${PACKETS[packet]} ${way === 'in' ? 'in by' : 'out of'} ${where}, where no packet socket listened`,
+      ...(place === undefined ? {} : { place }),
+      timeNs,
+      journey,
+    },
+  ];
+}
+
 function probe({ example, query, topology }: Context): Evidence[] {
   const error = example?.probe?.error;
   if (!error) return [];
   const who = error.icmp
     ? `${error.icmp.from} reported`
     : error.at === 'send'
-      ? 'the kernel refused to send'
+      ? 'the kernel refused to send it:'
       : 'the kernel reported';
   return [
     {

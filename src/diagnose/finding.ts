@@ -4,6 +4,7 @@ import type { Topology } from '../topology/model.ts';
 import type { Drop } from '../trace/drop.ts';
 import type { EchoExchange, Exchange } from '../trace/exchange.ts';
 import type { Coverage, Place } from '../trace/frame.ts';
+import type { KernelWay } from '../trace/kernel-way.ts';
 
 /** fault: packets do not get through because of it. warning: they do, but it harms them. note: odd, and does not touch this packet. */
 export type Severity = 'fault' | 'warning' | 'note';
@@ -60,6 +61,8 @@ export interface Diagnosis {
   readonly after?: Topology;
   /** What the kernel dropped of these exchanges, sure or not; absent where it could not be read. */
   readonly drops?: readonly Drop[];
+  /** The ways of the example's packets, as the kernel reported them; absent where it could not be read. */
+  readonly kernel?: readonly KernelWay[];
   /** Where the packet vanished: last sighted here, missing there. Absent when it did not. */
   readonly vanished?: { readonly last?: Place; readonly missing?: Place; readonly leg: number };
 }

@@ -9,64 +9,8 @@ import { type Drop, isAfter } from '../trace/drop.ts';
 import { meaningOf } from '../trace/drop-reason.ts';
 import type { EchoExchange, Exchange } from '../trace/exchange.ts';
 import type { Evidence } from './finding.ts';
+import { GATE_DROPS, speaks } from './gate-drops.ts';
 import { journeysOf, type Progress } from './walk.ts';
-
-type Kinds = readonly Gate['kind'][];
-
-const FILTERS: Kinds = ['filter', 'bridge-filter', 'arp-filter'];
-const SIZES: Kinds = ['mtu', 'device'];
-const BRIDGE: Kinds = ['port-state', 'port-flag', 'fdb', 'twin', 'vlan', 'bridge-filter', 'device'];
-
-/** A wrong hardware address may be one that the bridge knows on the port the frame came in by. */
-const SWITCHED: Kinds = [...BRIDGE, 'neighbour'];
-
-/** The decisions a reason can come from. */
-const REASONS: Readonly<Record<string, Kinds>> = {
-  BRIDGE_INGRESS_STP_STATE: ['port-state'],
-  NO_TX_TARGET: ['fdb', 'port-flag', 'port-state', 'device', 'vlan', 'neighbour', 'owner', 'bridge-filter'],
-  NETFILTER_DROP: FILTERS,
-  IP_RPFILTER: ['source'],
-  IP_LOCAL_SOURCE: ['source'],
-  IP_INVALID_SOURCE: ['source'],
-  IP_LOCALNET: ['source'],
-  IP_INADDRERRORS: ['forwarding', 'route', 'neighbour', 'twin'],
-  IP_INNOROUTES: ['route', 'device'],
-  IP_OUTNOROUTES: ['route', 'sender', 'device'],
-  BLACKHOLE: ['route'],
-  IP_INHDR: ['ttl'],
-  OTHERHOST: ['neighbour', 'stack'],
-  // A bridge of which no port forwards has no carrier.
-  QDISC_DROP: ['device', 'loopback', 'port-state', 'queue'],
-  QDISC_OVERLIMIT: ['queue'],
-  QDISC_CONGESTED: ['queue'],
-  TC_INGRESS: ['classifier'],
-  TC_EGRESS: ['classifier'],
-  XDP: ['xdp'],
-  DEV_READY: ['device', 'loopback'],
-  PKT_TOO_BIG: ['mtu'],
-};
-
-/** Where the reason is NOT_SPECIFIED, the function speaks. */
-const FUNCTIONS: Readonly<Record<string, Kinds>> = {
-  __dev_forward_skb2: SIZES,
-  br_handle_frame: BRIDGE,
-  br_handle_frame_finish: SWITCHED,
-  br_forward: SWITCHED,
-  __br_forward: SWITCHED,
-  br_nf_dev_queue_xmit: SIZES,
-  br_dev_queue_push_xmit: SIZES,
-  ip_do_fragment: ['mtu'],
-  ip_error: ['route', 'forwarding', 'device'],
-  dst_discard: ['route'],
-  dst_discard_out: ['route'],
-  nft_do_chain: FILTERS,
-  nf_hook_slow: FILTERS,
-};
-
-/** Decisions that end a packet without a word, or that are not made by the kernel at all. */
-const SILENT: Kinds = ['owner', 'arp-answer', 'echo'];
-/** A gate of a kind that no table names may speak with any reason. */
-const KNOWN: ReadonlySet<string> = new Set([...Object.values(REASONS), ...Object.values(FUNCTIONS), SILENT].flat());
 
 /** These tell that nobody answered, not why. */
 const CONSEQUENCES = new Set(['NEIGH_FAILED', 'NEIGH_QUEUEFULL', 'NEIGH_DEAD', 'NO_SOCKET', 'SOCKET_RCVBUFF']);
@@ -76,13 +20,11 @@ const CONSEQUENCES = new Set(['NEIGH_FAILED', 'NEIGH_QUEUEFULL', 'NEIGH_DEAD', '
  * `open`: the kernel's word says nothing about where it comes from.
  */
 export function confirms({ reason, function: where }: Drop, gate: Gate): 'yes' | 'no' | 'open' {
-  if (!KNOWN.has(gate.kind)) return 'open';
-  if (reason === 'NOT_SPECIFIED') {
-    const kinds = Object.hasOwn(FUNCTIONS, where) ? FUNCTIONS[where] : undefined;
-    return kinds === undefined ? 'open' : kinds.includes(gate.kind) ? 'yes' : 'no';
-  }
+  const possible = GATE_DROPS[gate.kind];
+  if (possible === 'open') return 'open';
+  if (reason === 'NOT_SPECIFIED') return !speaks(where) ? 'open' : possible.functions.includes(where) ? 'yes' : 'no';
   if (CONSEQUENCES.has(reason) || reason.startsWith('reason ')) return 'open';
-  return Object.hasOwn(REASONS, reason) && REASONS[reason]?.includes(gate.kind) === true ? 'yes' : 'no';
+  return possible.reasons.includes(reason) ? 'yes' : 'no';
 }
 
 /** The drop that ended the packet between its last sighting and the place it never came to; only what is sure. */
@@ -98,7 +40,10 @@ export function kernelWord(
     if (!drop.sure) return false;
     if (!drop.after) {
       // Dropped in the system call that sent it: it was sighted nowhere.
-      const sent = example?.request === undefined && drop.sequence === example?.sequence;
+      const sent = example?.request === undefined && isUnsighted(drop.sequence, exchanges);
+      // Without room for the neighbour's entry nobody is asked: the echo ends in place of the question.
+      const unasked = drop.reason === 'NEIGH_CREATEFAIL' && missing?.leg.kind === 'arp-request';
+      if (unasked && sent) return true;
       return missing !== undefined && missing.leg.kind === drop.packet && (sent || drop.packet === 'arp-request');
     }
     if (last?.step.kind !== 'place' || !isAfter(drop, last.step.place, last.step.direction)) return false;
@@ -106,7 +51,13 @@ export function kernelWord(
   });
 }
 
-const PACKETS: Readonly<Record<Drop['packet'], string>> = {
+/** What became of one probe that was sighted nowhere became of the others: the first one may have waited for its neighbour. */
+function isUnsighted(sequence: number | undefined, exchanges: readonly Exchange[]): boolean {
+  return exchanges.some((each) => each.kind === 'echo' && each.sequence === sequence && each.request === undefined);
+}
+
+/** What travels, as a reader calls it. */
+export const PACKETS: Readonly<Record<Drop['packet'], string>> = {
   'arp-request': 'ARP request',
   'arp-reply': 'ARP reply',
   'echo-request': 'echo request',

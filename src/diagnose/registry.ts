@@ -35,6 +35,7 @@ import { linkQdiscDrop } from './rules/link-qdisc-drop.ts';
 import { linkTcDrop } from './rules/link-tc-drop.ts';
 import { linkXdpDrop } from './rules/link-xdp-drop.ts';
 import { loopbackDown } from './rules/loopback-down.ts';
+import { neighborTableFull } from './rules/neighbor-table-full.ts';
 import { neighborWrongMac } from './rules/neighbor-wrong-mac.ts';
 import { notCaptured } from './rules/not-captured.ts';
 import { replyLost } from './rules/reply-lost.ts';
@@ -79,6 +80,7 @@ export const RULES: readonly Rule[] = [
   routeReturnMissing,
   reversePathFilter,
   bridgeMacChanged,
+  neighborTableFull,
   neighborWrongMac,
   routeMissing,
   gatewayUnreachable,

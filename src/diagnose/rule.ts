@@ -7,6 +7,7 @@ import type { Topology } from '../topology/model.ts';
 import type { Drop } from '../trace/drop.ts';
 import type { EchoExchange, Exchange } from '../trace/exchange.ts';
 import type { Coverage, Place } from '../trace/frame.ts';
+import type { KernelWay } from '../trace/kernel-way.ts';
 import type { Confidence, Evidence, Severity } from './finding.ts';
 
 /** What `vdiag explain` prints, written for a person at three in the morning. Plain text; commands are indented by two spaces. */
@@ -52,6 +53,8 @@ export interface Context {
   readonly coverage: Coverage;
   /** What the kernel said when it dropped the packet of this situation. */
   readonly drop?: Drop;
+  /** The ways of the example's packets, as the kernel reported them. */
+  readonly kernel?: readonly KernelWay[];
   /** True when the model's packet is no longer stopped where it is now once the changes are made. */
   passes(changes: readonly Change[], query?: EchoQuery): boolean;
   /** Of several cures the one after which fewest gates stop the packet; the first of equals; undefined when none helps. */

@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { VdiagError } from '../linux/error.ts';
 import { nearestNames } from '../linux/nearest.ts';
+import { LAB_NEEDS, type LabNeed } from './needs.ts';
 
 export interface Trace {
   readonly interface: string;
@@ -30,6 +31,8 @@ export interface Lab {
   readonly cure: boolean;
   /** What is pinged after the cure: differs from `trace` where the address has moved. */
   readonly afterCure: Trace;
+  /** What it needs beyond namespaces of its own: where that is lacking it cannot be built. */
+  readonly needs: readonly LabNeed[];
   /** Between the build and the trace. */
   readonly settleMs: number;
   /** The drawing and the story under the header, without its comment signs. */
@@ -41,7 +44,19 @@ export interface Lab {
 }
 
 const DEFAULT_SETTLE_MS = 700;
-const FIELDS = ['expect', 'then', 'note', 'netns', 'trace', 'args', 'ping', 'cure', 'cure-trace', 'settle'] as const;
+const FIELDS = [
+  'expect',
+  'then',
+  'note',
+  'netns',
+  'trace',
+  'args',
+  'ping',
+  'cure',
+  'cure-trace',
+  'needs',
+  'settle',
+] as const;
 type Field = (typeof FIELDS)[number];
 
 /**
@@ -70,6 +85,7 @@ export function parseLab(name: string, script: string): Lab {
     ping: oneOf(name, 'ping', required(name, fields, 'ping'), ['ok', 'fail', 'partial']),
     cure: oneOf(name, 'cure', fields.get('cure') ?? 'no', ['yes', 'no']) === 'yes',
     afterCure: after === undefined ? trace : traceField(name, 'cure-trace', after),
+    needs: words(fields.get('needs')).map((need) => oneOf(name, 'needs', need, LAB_NEEDS)),
     settleMs: settleField(name, fields.get('settle')),
     description: (marker < 0 ? text : text.slice(0, marker)).join('\n').replace(/^\n+|\s+$/g, ''),
     curedBy: marker < 0 ? [] : text.slice(marker + 1).flatMap((line) => (line.trim() === '' ? [] : [line.trim()])),

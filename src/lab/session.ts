@@ -9,6 +9,7 @@ import { VdiagError } from '../linux/error.ts';
 import { collect } from './collect.ts';
 import { findIsolation, type Isolation, labEnvironment } from './isolation.ts';
 import type { Lab } from './lab.ts';
+import { lackingFor } from './needs.ts';
 
 export interface CommandResult {
   /** As a shell gives it: 128 + the signal's number for a process that was killed. */
@@ -50,11 +51,18 @@ const ENTER = 'cd "$1" 2>/dev/null; shift; exec "$@"';
 
 /**
  * Builds a lab and waits until it has settled.
- * @throws VdiagError `lab`: no namespaces for this user, or the script failed
+ * @throws VdiagError `lab`: no namespaces for this user, something the lab needs is lacking, or the script failed
  */
 export async function openLab(lab: Lab, settleMs: number = lab.settleMs): Promise<LabSession> {
   const isolation = findIsolation();
   if (typeof isolation === 'string') throw new VdiagError('lab', `cannot build lab ${lab.name}`, isolation);
+  const lacking = lackingFor(lab, isolation);
+  if (lacking !== undefined)
+    throw new VdiagError(
+      'lab',
+      `cannot build lab ${lab.name}: ${lacking}`,
+      'run it as root, outside of any user namespace; other labs: vdiag lab list',
+    );
   // A session of its own: Ctrl-C is for the command that runs in the lab, not for the lab.
   const first = spawn('unshare', [...isolation.unshare, 'bash', '-c', FIRST_PROCESS, 'lab', lab.script, lab.name], {
     detached: true,

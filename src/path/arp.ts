@@ -9,6 +9,7 @@ import { chooseSource, findRoute, isLocal } from './fib.ts';
 import type { Gate } from './gate.ts';
 import { type Arrival, BROADCAST, transmit } from './layer2.ts';
 import { type Step, stepKey } from './model.ts';
+import { neighbourTableGate } from './neighbour-table.ts';
 import { sourceGate, stackGate } from './stack.ts';
 import type { Trail } from './trail.ts';
 import { createWorld, gateStep, learnNeighbour, type Port, placeOf, usableNeighbour, type World } from './world.ts';
@@ -46,6 +47,8 @@ export function resolve(
 
   const askerAddress = announcedAddress(asker, packetSource, hop.address);
   trail.begin('arp-request', askerAddress, hop.address, placeOf(asker));
+  const full = neighbourTableGate(world, asker, hop.address);
+  if (full) trail.add(gateStep(full));
   const frame = requestFrame(asker, askerAddress, hop.address);
   trail.add(...arpFilterGates(world, asker, 'output', frame).map(gateStep));
   const arrivals = transmit(world, asker, frame);

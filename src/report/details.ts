@@ -1,7 +1,7 @@
 /** What `-v` adds: every gate of the path, every journey, what was listened to, and the topology in short. */
 
 import { packetName } from '../diagnose/evidence.ts';
-import { droppedPacket } from '../diagnose/kernel-word.ts';
+import { droppedPacket, PACKETS } from '../diagnose/kernel-word.ts';
 import type { Link, Namespace, Topology } from '../topology/model.ts';
 import { netnsName, placeName } from '../topology/naming.ts';
 import { meaningOf } from '../trace/drop-reason.ts';
@@ -18,6 +18,9 @@ import type { Terminal } from './terminal.ts';
 /** Journeys of one trace are many when it ran long: the example's come first, and no more than this. */
 const MOST_JOURNEYS = 60;
 const MOST_DROPS = 60;
+const MOST_HOPS = 120;
+
+const WAYS = { queue: 'handed to', out: 'sent by', in: 'received by' } as const;
 
 /** One section per table; empty tables are left out. */
 export function detailLines(report: Report, terminal: Terminal): string[][] {
@@ -25,6 +28,7 @@ export function detailLines(report: Report, terminal: Terminal): string[][] {
     gates(report, terminal),
     journeys(report, terminal),
     drops(report, terminal),
+    kernelHops(report, terminal),
     coverage(report, terminal),
     topology(report, terminal),
   ];
@@ -47,6 +51,31 @@ function drops(report: Report, terminal: Terminal): string[] {
     ]);
   const lines = tableLines(terminal, 'kernel drops', ['ms', 'packet', 'at', 'reason', 'function', 'meaning'], rows);
   return all.length > MOST_DROPS ? [...lines, `  ${all.length - MOST_DROPS} more: see --json`] : lines;
+}
+
+/** What each step of the example took inside the kernel, also where no packet socket listens. */
+function kernelHops(report: Report, terminal: Terminal): string[] {
+  const safe = safeIn(terminal);
+  const { kernel = [], example, before } = report.diagnosis;
+  const zeroNs = zeroOf(report);
+  const rows = kernel
+    .flatMap(({ packet, journey, hops }) => hops.map((hop) => ({ ...hop, packet, journey })))
+    .sort((a, b) => Number(a.timeNs - b.timeNs))
+    .slice(0, MOST_HOPS)
+    .map(({ way, device, place, timeNs, sinceNs, packet, journey }) => [
+      milliseconds(timeNs - zeroNs),
+      `${PACKETS[packet]} (${journey})`,
+      WAYS[way],
+      safe(place ? placeName(before, place) : way === 'queue' ? device : `${device}, not sighted there`),
+      sinceNs === undefined ? '' : (sinceNs / 1000).toFixed(1),
+    ]);
+  const title = `the kernel's own report${example ? ` of echo ${example.sequence}` : ''}`;
+  return tableLines(
+    terminal,
+    title,
+    ['ms', 'packet (journey)', 'was', 'at', terminal.unicode ? 'µs since the hop before' : 'us since the hop before'],
+    rows,
+  );
 }
 
 function safeIn(terminal: Terminal): (text: string) => string {

@@ -9,6 +9,7 @@ import { meaningOf } from '../trace/drop-reason.ts';
 import type { ArpExchange, Exchange } from '../trace/exchange.ts';
 import type { Coverage, Place, ProbeResult } from '../trace/frame.ts';
 import type { Journey } from '../trace/journey.ts';
+import type { KernelWay } from '../trace/kernel-way.ts';
 import { describePacket } from '../wire/describe.ts';
 import { lossPercent } from './figures.ts';
 import type { Report } from './report.ts';
@@ -40,7 +41,9 @@ export function reportJson(report: Report): ReportDocument {
     findings: diagnosis.findings.map(findingJson),
     ...(diagnosis.vanished === undefined ? {} : { vanished: vanishedJson(diagnosis.vanished) }),
     path: pathJson(diagnosis.path),
-    exchanges: diagnosis.exchanges.map(exchangeJson),
+    exchanges: diagnosis.exchanges.map((exchange) =>
+      exchangeJson(exchange, exchange === diagnosis.example ? diagnosis.kernel : undefined),
+    ),
     coverage: coverageJson(diagnosis.coverage),
     ...(diagnosis.drops === undefined ? {} : { drops: diagnosis.drops.map(dropJson) }),
     // Plain data already, with a schema of its own.
@@ -114,7 +117,7 @@ function stepJson(step: Step): object {
   }
 }
 
-function exchangeJson(exchange: Exchange): object {
+function exchangeJson(exchange: Exchange, kernel: readonly KernelWay[] | undefined): object {
   if (exchange.kind === 'arp') return arpJson(exchange);
   const { kind, sequence, source, destination, request, probe } = exchange;
   return {
@@ -127,6 +130,21 @@ function exchangeJson(exchange: Exchange): object {
     errors: exchange.errors.map(journeyJson),
     resolutions: exchange.resolutions.map(arpJson),
     ...(probe === undefined ? {} : { probe: probeJson(probe) }),
+    ...(kernel === undefined ? {} : { kernel: kernel.map(wayJson) }),
+  };
+}
+
+function wayJson({ journey, packet, hops }: KernelWay): object {
+  return {
+    journey,
+    packet,
+    hops: hops.map(({ way, device, timeNs, sinceNs, place }) => ({
+      way,
+      device,
+      timeNs: String(timeNs),
+      ...(sinceNs === undefined ? {} : { sinceNs }),
+      ...(place === undefined ? {} : { place: placeJson(place) }),
+    })),
   };
 }
 

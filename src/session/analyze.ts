@@ -231,5 +231,7 @@ function outcomeOf(
 ): CaptureAnalysis['outcome'] {
   if (run && run.diagnosis.outcome !== 'healthy') return run.diagnosis.outcome;
   if (findings.some(({ severity }) => severity !== 'note')) return 'fault';
+  // A reply that somebody may not have got is a note, since arping looks the same; but it is not healthy either.
+  if (findings.some(({ rule }) => rule === 'reply-lost')) return 'inconclusive';
   return summary.requests === 0 && !run ? 'inconclusive' : 'healthy';
 }

@@ -90,6 +90,8 @@ const DISORDER_NS = 1e9;
 /** Whole days: the time of the day stays as it was printed. */
 const DAYS_APART_NS = 2 * 86_400e9;
 const LINKTYPE_RAW = 101;
+/** The loopback device is the first of every namespace (include/net/flow.h). */
+const LOOPBACK_IFINDEX = 1;
 const FRAMES_PER_FILE = 2 ** 40;
 
 const NO_VIEW = new DataView(new ArrayBuffer(0));
@@ -379,10 +381,13 @@ export class CaptureSet {
 
   /** Interfaces that were listened to and sighted nothing are places too: what is absent there is known. */
   #registerSilent(): void {
-    for (const member of this.#members)
-      for (const source of member.file.summary().interfaces)
-        if (source.frameLinkType !== undefined && !isRecordedAsOthers(source, member.file))
-          this.#placeOf(member, source);
+    for (const member of this.#members) {
+      const { interfaces } = member.file.summary();
+      // `tcpdump -i any` records all interfaces as one, which no frame belongs to.
+      const recordedAs = new Set(interfaces.map((source) => source.recordedAs));
+      for (const source of interfaces)
+        if (source.frameLinkType !== undefined && !recordedAs.has(source.index)) this.#placeOf(member, source);
+    }
   }
 
   #register(member: Member, source: CaptureInterface): number {
@@ -411,10 +416,10 @@ export class CaptureSet {
     if (source.kernelIndex !== undefined) {
       const namespace = topology?.namespaces.find(({ id }) => id === home);
       const name = namespace && linkByIndex(namespace, source.kernelIndex)?.name;
-      return { netns: input.name ?? home, name: name ?? `interface ${source.kernelIndex}` };
+      const unnamed = source.kernelIndex === LOOPBACK_IFINDEX ? 'lo' : `interface ${source.kernelIndex}`;
+      return { netns: input.name ?? home, name: name ?? unnamed };
     }
-    const described = file.summary().interfaces.filter(({ recordedAs }) => recordedAs === undefined);
-    if (described.length <= 1 && (input.name !== undefined || source.name === ''))
+    if (!describesSeveral(file) && (input.name !== undefined || source.name === ''))
       return nameToPlace(input.name ?? labelOf(input), home, namespaces);
     if (source.name === '') return { netns: input.name ?? home, name: `${labelOf(input)}/${source.index}` };
     const place = nameToPlace(source.name, home, namespaces);
@@ -443,7 +448,7 @@ export class CaptureSet {
             base ??= new RelativeTime(cursorTimeNs(cursor));
             time ??= new RelativeTime(base.baseNs);
             const ns = time.ns(cursor.source, cursor.ticksHigh, cursor.ticksLow);
-            sample.add(window.view, cursor.start, cursor.end, cursor.source.linkType, ns);
+            sample.add(window.view, cursor.start, cursor.end, linkTypeOf(cursor.source), ns);
             if (sample.full) break reading;
           }
           if (!(await before.fill())) break;
@@ -487,9 +492,11 @@ function linkTypeOf(source: CaptureInterface): number {
   return source.addedHeader > 0 ? LINKTYPE_RAW : source.linkType;
 }
 
-/** `tcpdump -i any` records all interfaces as one, which no frame belongs to. */
-function isRecordedAsOthers(source: CaptureInterface, file: CaptureFile): boolean {
-  return file.summary().interfaces.some(({ recordedAs }) => recordedAs === source.index);
+/** More interfaces than one, beside those that frames name. */
+function describesSeveral(file: CaptureFile): boolean {
+  let described = 0;
+  for (const { recordedAs } of file.summary().interfaces) if (recordedAs === undefined && ++described > 1) return true;
+  return false;
 }
 
 /**

@@ -5,7 +5,7 @@ import { openKernelSymbols } from '../capture/drops/kernel-symbols.ts';
 import { VdiagError } from '../linux/error.ts';
 import { isBenign } from '../trace/drop-reason.ts';
 import type { KernelEvent } from '../trace/kernel-event.ts';
-import { createLifeTracker, type KernelDrop, type UnnamedDrop } from '../trace/kernel-life.ts';
+import { createLifeTracker, type KernelDrop, type KernelLife, type UnnamedDrop } from '../trace/kernel-life.ts';
 
 export interface KernelDropsOptions {
   /** Echo data of the probes, bytes. */
@@ -23,6 +23,8 @@ export interface KernelDrops {
   finish(): void;
   /** Drops at the devices listened to, and of this process's own packets, in order of time. */
   readonly drops: readonly KernelDrop[];
+  /** Ways of packets that follow from this process's own, or may: complete or none of the latter. */
+  readonly lives: readonly KernelLife[];
   /** What was not read, one line each. */
   gaps(): string[];
   /** Idempotent. */
@@ -32,6 +34,8 @@ export interface KernelDrops {
 const NAMES_MS = 50;
 /** More than this of other people's drops hide what is to be found. */
 const MOST_DROPS = 8192;
+/** So many ways are kept of packets that follow from this process's own, and of others. */
+const MOST_WAYS = 4096;
 /** Above this a probe may travel in fragments of any length. */
 const WHOLE_BYTES = 576;
 /** ICMP error around it, and VXLAN over IPv6 around that. */
@@ -51,6 +55,7 @@ export function openKernelDrops(options: KernelDropsOptions): KernelDrops {
       attend: () => undefined,
       finish: () => undefined,
       drops: [],
+      lives: [],
       gaps: () => [gap],
       close: () => undefined,
     };
@@ -60,6 +65,9 @@ export function openKernelDrops(options: KernelDropsOptions): KernelDrops {
 function watch({ sizeBytes, devices }: KernelDropsOptions): KernelDrops {
   const unnamed: UnnamedDrop[] = [];
   const drops: KernelDrop[] = [];
+  const own: KernelLife[] = [];
+  const others: KernelLife[] = [];
+  const lives: KernelLife[] = [];
   let unkept = 0;
   // The tracker needs the stream's origin, and the stream somebody to tell: events wait for the few lines between.
   const early: KernelEvent[] = [];
@@ -86,6 +94,11 @@ function watch({ sizeBytes, devices }: KernelDropsOptions): KernelDrops {
       return false;
     },
     onDrop: (drop) => unnamed.push(drop),
+    onLife: (life) => {
+      const kept = life.sentNs === undefined ? others : own;
+      if (kept.length > MOST_WAYS) return;
+      if (kept === own || life.hops.some(({ device }) => namesNow().has(device))) kept.push(life);
+    },
   });
   onEvent = tracker.add;
   onLost = tracker.lost;
@@ -93,11 +106,14 @@ function watch({ sizeBytes, devices }: KernelDropsOptions): KernelDrops {
   return {
     opened: true,
     drops,
+    lives,
     attend: () => stream.attend(),
     finish() {
       stream.drain();
       tracker.end();
       drops.push(...named(unnamed.splice(0)));
+      // Where some were left out, nobody knows which packet could be mistaken for which.
+      lives.push(...own, ...(others.length > MOST_WAYS ? [] : others));
     },
     gaps() {
       const { lost, pausedMs } = stream.counts();

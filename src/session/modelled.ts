@@ -4,6 +4,7 @@ import { diagnose } from '../diagnose/engine.ts';
 import type { Case } from '../diagnose/sighted/case.ts';
 import { trailOf } from '../diagnose/sighted/claim.ts';
 import { sightedFindings } from '../diagnose/sighted/engine.ts';
+import type { EchoQuery } from '../path/expect.ts';
 import type { SurveySummary } from '../survey/summary.ts';
 import type { Topology } from '../topology/model.ts';
 import { ownersOf } from '../topology/query.ts';
@@ -14,6 +15,7 @@ export interface State {
   readonly after?: Topology;
 }
 
+const ICMP_HEADER = 8;
 /** What is said where nothing known explains an absence. */
 const UNEXPLAINED: readonly string[] = ['request-lost', 'reply-lost', 'not-captured'];
 
@@ -36,7 +38,7 @@ export function modelledFindings(
     }
     const { source, target } = failed.pair;
     const { findings, outcome } = diagnose({
-      query: { start, source, destination: target },
+      query: { start, source, destination: target, ...sizeOf(failed) },
       before,
       ...(after === undefined ? {} : { after }),
       exchanges: failed.exchanges,
@@ -74,6 +76,19 @@ export function modelledFindings(
 
 function pairKey({ source, target }: { readonly source: string; readonly target: string }): string {
   return `${source} ${target}`;
+}
+
+/** What the example was sent with, where that decides whether it passes. */
+function sizeOf({ example }: Case): Pick<EchoQuery, 'ttl' | 'sizeBytes' | 'dontFragment'> {
+  const packet = example?.request?.sightings[0]?.packet;
+  const { ip, icmp } = packet ?? {};
+  if (ip?.version !== 4 || icmp === undefined) return {};
+  const carried = ip.totalLength - ip.headerLength;
+  // A length of 0 is left to segmentation offload.
+  if (carried < ICMP_HEADER || ip.fragmentOffset > 0) return { ttl: ip.ttl };
+  // A first fragment is followed by others, the largest of them as long as it.
+  const sizeBytes = (ip.moreFragments ? 2 * carried : carried) - ICMP_HEADER;
+  return { ttl: ip.ttl, sizeBytes, dontFragment: ip.dontFragment ? 'want' : 'dont' };
 }
 
 /** The interface the source speaks from: where its request was sighted first, if that holds the address, or the only one that does. */

@@ -13,8 +13,9 @@ import type { Report } from '../report/report.ts';
 import { retakeTopology, takeTopology } from '../topology/collect.ts';
 import type { Topology } from '../topology/model.ts';
 import { namespaceOf } from '../topology/query.ts';
-import { joinDrops } from '../trace/drop.ts';
+import { joinDrops, possibleDrops } from '../trace/drop.ts';
 import type { Coverage, Frame, Place, ProbeResult } from '../trace/frame.ts';
+import { livesOf } from '../trace/kernel-way.ts';
 import { TOKEN_LENGTH } from '../trace/run.ts';
 import { version } from '../version.ts';
 import { type KernelDrops, openKernelDrops } from './kernel-drops.ts';
@@ -47,6 +48,8 @@ export interface PingTraceOptions {
 }
 
 const DEFAULT_SIZE = 56;
+/** Drops of this run's packets that are looked at: a thousand probes may be dropped twice. */
+const MOST_DROPS = 2000;
 
 /** A run and all that went into its report: enough to diagnose it again without a kernel. */
 export interface PingTraceRun {
@@ -131,8 +134,10 @@ export async function recordPingTrace(options: PingTraceOptions): Promise<PingTr
       ...(options.sizeBytes === undefined ? {} : { sizeBytes: options.sizeBytes }),
       ...(options.dontFragment === undefined ? {} : { dontFragment: options.dontFragment }),
     };
-    const witnessed = kernel?.opened === true ? kernel.drops : undefined;
-    const drops = witnessed && joinDrops(witnessed, { exchanges, probes, start: place, places: coverage.places });
+    const witness = kernel?.opened === true ? kernel : undefined;
+    const dropContext = { exchanges, probes, start: place, places: coverage.places };
+    const witnessed = witness && possibleDrops(witness.drops, dropContext).slice(0, MOST_DROPS);
+    const drops = witnessed && joinDrops(witnessed, dropContext);
     const diagnosis = diagnose({
       query,
       before,
@@ -140,7 +145,9 @@ export async function recordPingTrace(options: PingTraceOptions): Promise<PingTr
       exchanges,
       coverage,
       ...(drops === undefined ? {} : { drops }),
+      ...(witness === undefined ? {} : { lives: witness.lives }),
     });
+    const { example } = diagnosis;
     const report: Report = {
       version: version(),
       command: 'ping-trace',
@@ -157,7 +164,8 @@ export async function recordPingTrace(options: PingTraceOptions): Promise<PingTr
       after,
       probes,
       coverage,
-      ...(witnessed === undefined ? {} : { drops: witnessed }),
+      ...(witness && witnessed ? { drops: witnessed, dropsLeftOut: witness.drops.length - witnessed.length } : {}),
+      ...(witness && example ? { lives: livesOf(witness.lives, { example, exchanges, places: coverage.places }) } : {}),
     };
     return { report, recording, frames: ledger.frames() };
   } finally {

@@ -31,6 +31,7 @@ export async function replay(recording: Recording, set: CaptureSet): Promise<Rep
     exchanges,
     coverage,
     ...(drops === undefined ? {} : { drops }),
+    ...(recording.lives === undefined ? {} : { lives: recording.lives }),
   });
   return {
     version: version(),

@@ -26,7 +26,9 @@ export function familyOf(kind: number): number {
 
 /** Flows beyond these are taken together, as number 0. */
 const MOST_FLOWS = 1 << 19;
-const FIRST_FLOWS = 1 << 10;
+const FIRST_FLOWS = 1 << 13;
+/** Tables grow by this factor: each time, all flows are put into their slots again. */
+const GROWTH = 4;
 /** Different ways kept for each direction of a flow; the packets of others are counted all the same. */
 const WAYS = 4;
 
@@ -145,23 +147,14 @@ export class FlowTable {
    * @param length places of the way: of more ways than are kept, the longest stay
    */
   count(flow: number, way: number, back: boolean, length: number): void {
-    const at = flow * WORDS + PACKETS;
-    this.#words[at] = (this.#words[at] ?? 0) + 1;
-    let shortest = 0;
-    let least = length;
-    for (let index = 0; index < WAYS; index++) {
-      const known = this.#way(flow, back, index);
-      if (known === way) return;
-      if (known === 0) {
-        this.#setWay(flow, back, index, way);
-        return;
-      }
-      const places = this.#lengthOf(known);
-      if (places >= least) continue;
-      least = places;
-      shortest = index;
-    }
-    if (least < length) this.#setWay(flow, back, shortest, way);
+    const words = this.#words;
+    const at = flow * WORDS;
+    words[at + PACKETS] = (words[at + PACKETS] ?? 0) + 1;
+    const waysAt = at + WAY + (back ? WAYS / 2 : 0);
+    const ways = words[waysAt] ?? 0;
+    const first = ways & 0xffff;
+    if (first === 0) words[waysAt] = ways | way;
+    else if (first !== way) this.#keepWay(flow, way, back, length);
   }
 
   ask(flow: number): void {
@@ -184,6 +177,25 @@ export class FlowTable {
     floats[at + RTT_SUM] = (floats[at + RTT_SUM] ?? 0) + roundTrip;
     if (answered === 1 || roundTrip < (floats[at + RTT_MIN] ?? 0)) floats[at + RTT_MIN] = roundTrip;
     if (answered === 1 || roundTrip > (floats[at + RTT_MAX] ?? 0)) floats[at + RTT_MAX] = roundTrip;
+  }
+
+  /** One more way beside the first. */
+  #keepWay(flow: number, way: number, back: boolean, length: number): void {
+    let shortest = 0;
+    let least = length;
+    for (let index = 0; index < WAYS; index++) {
+      const known = this.#way(flow, back, index);
+      if (known === way) return;
+      if (known === 0) {
+        this.#setWay(flow, back, index, way);
+        return;
+      }
+      const places = this.#lengthOf(known);
+      if (places >= least) continue;
+      least = places;
+      shortest = index;
+    }
+    if (least < length) this.#setWay(flow, back, shortest, way);
   }
 
   #way(flow: number, back: boolean, index: number): number {
@@ -215,15 +227,16 @@ export class FlowTable {
   }
 
   #grow(): void {
-    const words = new Int32Array(this.#words.length * 2);
+    const words = new Int32Array(this.#words.length * GROWTH);
     words.set(this.#words);
     this.#words = words;
     this.#floats = new Float32Array(words.buffer);
-    this.#slots = new Int32Array(this.#slots.length * 2);
-    const size = this.size;
-    this.size = 1;
-    // Finding them again, in order, gives each the number it had.
-    for (let at = WORDS; at < size * WORDS; at += WORDS)
-      this.find(words[at + SOURCE] ?? 0, words[at + TARGET] ?? 0, words[at + FAMILY] ?? 0);
+    const slots = new Int32Array(this.#slots.length * GROWTH);
+    this.#slots = slots;
+    for (let flow = 1, at = WORDS; flow < this.size; flow++, at += WORDS) {
+      let slot = this.#slotOf(words[at + SOURCE] ?? 0, words[at + TARGET] ?? 0, words[at + FAMILY] ?? 0);
+      while (slots[slot] !== 0) slot = (slot + 1) & (slots.length - 1);
+      slots[slot] = flow;
+    }
   }
 }

@@ -169,6 +169,8 @@ export class Glance {
     this.targetAt = at + 16;
     this.addressLength = 4;
     this.ttl = view.getUint8(at + 8);
+    // Also where the capture has no hardware addresses.
+    if (view.getUint8(at + 16) >>> 4 === 14) this.group = true;
     this.#upper(view, body, stop, protocol === IpProtocol.icmp ? 4 : 0, fragment & 0x1fff);
     this.#hash(view, at + 12, at + IPV4_HEADER, view.getUint32(at + 4) & 0xffff3fff, (total << 8) | protocol);
     this.#hashMore(view, body, stop, protocol);
@@ -202,6 +204,7 @@ export class Glance {
     this.targetAt = at + 24;
     this.addressLength = 16;
     this.ttl = view.getUint8(at + 7);
+    if (view.getUint8(at + 24) === 0xff) this.group = true;
     this.#upper(view, body, stop, protocol === IpProtocol.icmpv6 ? 6 : 0, fragment);
     // Solicitations ask for a target that the multicast destination only hints at.
     if (this.kind === Kind.solicitation) this.targetAt = body + ICMP_HEADER;

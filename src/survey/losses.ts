@@ -56,6 +56,8 @@ export class Losses {
   readonly #spans: Spans;
   readonly #others = new Map<number, Gap | undefined>();
   readonly #orders = new Map<number, number[]>();
+  /** By way: packets of those that go on. */
+  readonly #furthers = new Map<number, number>();
 
   constructor(survey: Survey, spans: Spans) {
     this.#survey = survey;
@@ -157,7 +159,12 @@ export class Losses {
   }
 
   #further(way: number): number {
-    return this.#onward(way).reduce((sum, id) => sum + (this.#survey.ways.packets[id] ?? 0), 0);
+    let further = this.#furthers.get(way);
+    if (further === undefined) {
+      further = this.#onward(way).reduce((sum, id) => sum + (this.#survey.ways.packets[id] ?? 0), 0);
+      this.#furthers.set(way, further);
+    }
+    return further;
   }
 
   /** What the target sent to the source came by this way: so the request would have taken it the other way round. */
@@ -190,10 +197,10 @@ export class Losses {
 /** Any of the kinds that are replies. */
 const REPLY_KIND = 4;
 
-/** IP by whatever protocol takes one way; ARP and neighbour discovery stay on their link, where IP may go on. */
+/** IP takes the way of ARP between the same two, who are neighbours then; ARP stays on its link, where IP may go on. */
 function familiesLike(family: number): readonly number[] {
-  const isLink = (each: number) => each === Family.arp || each === Family.neighbour;
-  return Object.values(Family).filter((each) => each === family || !(isLink(each) || isLink(family)));
+  if (family === Family.arp || family === Family.neighbour) return [family];
+  return Object.values(Family);
 }
 
 function isRequestKind(kind: number): boolean {

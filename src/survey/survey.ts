@@ -31,6 +31,7 @@ const RETRIES_UNTIL_NS = 5e9;
 const RETRY_FROM_NS = 9e8;
 const RETRY_UNTIL_NS = 1.15e9;
 const TARGET_LINK_LAYER_ADDRESS = 2;
+const REDIRECT = 5;
 
 /** A packet that ended before others of its way did. */
 export interface EndedPacket {
@@ -287,6 +288,8 @@ export class Survey {
       this.errors.set(key, error);
     }
     error.packets++;
+    // A redirect tells of a packet that was passed on.
+    if (version === 4 && type === REDIRECT) return;
     const protocol = view.getUint8(quoted + (version === 4 ? 9 : 6));
     if (protocol !== (version === 4 ? 1 : 58)) return;
     const echo = view.getUint32(quoted + header + 4) | 0;

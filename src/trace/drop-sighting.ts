@@ -56,7 +56,7 @@ export function lastSighting(
  * The journeys that account for every hop, the likeliest last. A frame that is sent is stamped just before its hop is
  * reported, and the answer to a packet is stamped after both: so of a question and its answer it is the later one.
  */
-function journeysFor(
+export function journeysFor(
   hops: readonly KernelHop[],
   journeys: readonly Journey[],
   names: Names,
@@ -86,7 +86,7 @@ function lately(hops: readonly KernelHop[]): readonly KernelHop[] {
   return hops.slice(Math.max(0, queued));
 }
 
-function sightingsOf({ sightings, fragments }: Journey): readonly Sighting[] {
+export function sightingsOf({ sightings, fragments }: Journey): readonly Sighting[] {
   return fragments.length === 0 ? sightings : [...sightings, ...fragments];
 }
 
@@ -101,7 +101,7 @@ function accountsFor(journey: Journey, hops: readonly KernelHop[], names: Names)
   });
 }
 
-function fits({ frame }: Sighting, { way, device, lengthBytes, timeNs }: KernelHop): boolean {
+export function fits({ frame }: Sighting, { way, device, lengthBytes, timeNs }: KernelHop): boolean {
   const late = timeNs - frame.timeNs;
   return (
     frame.place.name === device &&

@@ -43,13 +43,17 @@ const ETHERTYPE = { ipv4: 0x0800, arp: 0x0806, ipv6: 0x86dd };
 
 /** The drops that hit the packets of these journeys, in order of time; those of others, and ordinary ones, are left out. */
 export function joinDrops(drops: readonly KernelDrop[], given: DropContext): Drop[] {
-  const names = new Set(given.places.map(({ name }) => name));
-  const context = { ...given, journeys: journeysIn(given.exchanges) };
+  const context = joining(given);
   return drops
-    .filter(({ reason, function: where }) => reason === 'OTHERHOST' || !isBenign(reason, where))
-    .flatMap((drop) => joinDrop(drop, context, names) ?? [])
+    .flatMap((drop) => joinDrop(drop, context) ?? [])
     .filter((drop) => drop.sure || !wentOn(drop, context))
     .sort((a, b) => (a.timeNs < b.timeNs ? -1 : a.timeNs > b.timeNs ? 1 : 0));
+}
+
+/** The drops that may have hit a packet of these journeys: what all the others were is nobody's business. */
+export function possibleDrops(drops: readonly KernelDrop[], given: DropContext): KernelDrop[] {
+  const context = joining(given);
+  return drops.filter((drop) => joinDrop(drop, context) !== undefined);
 }
 
 /** The packet was sighted afterwards, or answered: whatever was dropped, it was not this one. */
@@ -59,9 +63,15 @@ function wentOn({ timeNs, journey, sequence }: Drop, { journeys, probes }: Joini
   return probes.some((probe) => probe.sequence === sequence && probe.replies.length > 0);
 }
 
-type Joining = DropContext & { readonly journeys: readonly Journey[] };
+type Joining = DropContext & { readonly journeys: readonly Journey[]; readonly names: Names };
 
-function journeysIn(exchanges: readonly Exchange[]): Journey[] {
+function joining(given: DropContext): Joining {
+  const names = new Set(given.places.map(({ name }) => name));
+  return { ...given, names, journeys: journeysIn(given.exchanges) };
+}
+
+/** Every journey of these exchanges, once. */
+export function journeysIn(exchanges: readonly Exchange[]): Journey[] {
   const journeys = exchanges.flatMap((exchange) => [
     ...(exchange.request ? [exchange.request] : []),
     ...exchange.replies,
@@ -70,15 +80,16 @@ function journeysIn(exchanges: readonly Exchange[]): Journey[] {
   return [...new Set(journeys)];
 }
 
-function joinDrop(drop: KernelDrop, context: Joining, names: Names): Drop | undefined {
-  if (drop.hops.some(({ way }) => way !== 'queue')) return joinSighted(drop, context, names);
+function joinDrop(drop: KernelDrop, context: Joining): Drop | undefined {
+  if (drop.reason !== 'OTHERHOST' && isBenign(drop.reason, drop.function)) return undefined;
+  if (drop.hops.some(({ way }) => way !== 'queue')) return joinSighted(drop, context);
   if (drop.own || drop.hops[0]?.own === true) return joinSent(drop, context);
-  return drop.parent ? joinChild(drop, drop.parent, context, names) : undefined;
+  return drop.parent ? joinChild(drop, drop.parent, context) : undefined;
 }
 
 /** What the packet passed was sighted, so the sightings tell which packet it was. */
-function joinSighted(drop: KernelDrop, context: Joining, names: Names): Drop | undefined {
-  const found = lastSighting(drop, drop.hops, context.journeys, names, sentIn(drop, context.probes));
+function joinSighted(drop: KernelDrop, context: Joining): Drop | undefined {
+  const found = lastSighting(drop, drop.hops, context.journeys, context.names, sentIn(drop, context.probes));
   if (!found) return undefined;
   const { sighting, journey, sure } = found;
   return {
@@ -120,8 +131,8 @@ function sentIn(drop: KernelDrop, probes: readonly ProbeResult[]): ProbeResult |
 }
 
 /** Never sighted itself: made by the kernel while it received a packet that was. */
-function joinChild(drop: KernelDrop, parent: readonly KernelHop[], context: Joining, names: Names): Drop | undefined {
-  const found = lastSighting(drop, parent, context.journeys, names);
+function joinChild(drop: KernelDrop, parent: readonly KernelHop[], context: Joining): Drop | undefined {
+  const found = lastSighting(drop, parent, context.journeys, context.names);
   if (!found) return undefined;
   const { sighting, journey, sure } = found;
   const packet = childOf(drop, parent, journey);

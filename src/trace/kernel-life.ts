@@ -39,6 +39,16 @@ export interface KernelDrop {
   readonly doubtful: boolean;
 }
 
+/** A packet's way through the devices of this machine, whatever its end. */
+export interface KernelLife {
+  /** What the packet passed, in order. */
+  readonly hops: readonly KernelHop[];
+  /** When this thread's system call handed over the packet that all this follows from: this one, or one it is an answer to. */
+  readonly sentNs?: bigint;
+  /** The last that was reported of the packet during whose reception this one was made. */
+  readonly afterNs?: bigint;
+}
+
 export interface LifeOptions {
   /** Unix nanoseconds of `at` 0. */
   readonly originNs: bigint;
@@ -49,6 +59,8 @@ export interface LifeOptions {
   /** Look for packets that could be mistaken for the dropped one. Default true. */
   readonly rivals?: boolean;
   readonly onDrop: (drop: UnnamedDrop) => void;
+  /** A packet that passed a device has ended; those still under way at the end are handed over then. */
+  readonly onLife?: (life: KernelLife) => void;
 }
 
 /** A drop whose function has not been looked up: that takes longer than everything else. */
@@ -69,7 +81,7 @@ export interface LifeTracker {
 /** Hops alike within this time could be mistaken for one another. */
 export const RIVAL_NS = 20_000_000;
 /** What happens to a packet between two events of its own takes no longer, or it lay in a queue. */
-const LIFE_GAP_NS = 10_000_000;
+export const LIFE_GAP_NS = 10_000_000;
 const PARENT_NS = 1_000_000;
 const RESOLVE_NS = 1_000_000;
 const MOST_LIVES = 16384;
@@ -82,6 +94,8 @@ interface Life {
   readonly packet: PacketAddress;
   readonly hops: (KernelHop & { readonly at: number })[];
   readonly parent: Life | undefined;
+  readonly sentAt: number | undefined;
+  readonly afterAt: number | undefined;
 }
 
 interface Waiting {
@@ -107,7 +121,8 @@ export function createLifeTracker(options: LifeOptions): LifeTracker {
     let life = lives.get(packet);
     if (!life) {
       const parent = event.context === 'softirq' ? receivedNow(event) : undefined;
-      life = { packet, hops: [], parent };
+      const sentAt = parent?.sentAt ?? (isOwn(event) ? at : undefined);
+      life = { packet, hops: [], parent, sentAt, afterAt: parent?.hops.at(-1)?.at };
       if (lives.size >= MOST_LIVES) for (const oldest of lives.keys()) if (lives.delete(oldest)) break;
       lives.set(packet, life);
     }
@@ -132,9 +147,16 @@ export function createLifeTracker(options: LifeOptions): LifeTracker {
   const end = (packet: PacketAddress): Life | undefined => {
     const life = lives.get(packet);
     lives.delete(packet);
+    if (life) options.onLife?.(lifeOf(life));
     if (life) for (const [cpu, current] of receiving) if (current === life) receiving.delete(cpu);
     return life;
   };
+
+  const lifeOf = ({ hops, sentAt, afterAt }: Life): KernelLife => ({
+    hops: hops.map(plain),
+    ...(sentAt === undefined ? {} : { sentNs: timeOf(sentAt) }),
+    ...(afterAt === undefined ? {} : { afterNs: timeOf(afterAt) }),
+  });
 
   const resolve = ({ cpu, at, device, address }: ResolveEvent): void => {
     const about = waiting.findLast(
@@ -236,6 +258,7 @@ export function createLifeTracker(options: LifeOptions): LifeTracker {
     },
     end() {
       finish(Number.POSITIVE_INFINITY);
+      if (options.onLife) for (const life of lives.values()) options.onLife(lifeOf(life));
     },
   };
 }

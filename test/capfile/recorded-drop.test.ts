@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { JsonValue } from '../../src/capfile/json-value.ts';
-import { readKernelDrop } from '../../src/capfile/recorded-drop.ts';
+import { readKernelDrop, readKernelLife } from '../../src/capfile/recorded-drop.ts';
 import { decimalsForBigints } from '../../src/capfile/recording.ts';
 import type { KernelDrop } from '../../src/trace/kernel-life.ts';
 
@@ -24,6 +24,12 @@ describe('a recorded drop', () => {
   it('comes back as it was', () => {
     const { parent: _, resolving: __, ...bare } = DROP;
     for (const drop of [DROP, bare]) expect(readKernelDrop(written(drop))).toEqual(drop);
+  });
+
+  it('has beside it the ways of packets that were not dropped', () => {
+    for (const life of [{ hops: [hop], sentNs: 1n, afterNs: 2n }, { hops: [] }])
+      expect(readKernelLife(written(life))).toEqual(life);
+    expect(() => readKernelLife(written({ hops: [hop], sentNs: 'soon' }))).toThrow('drops[0].sentNs');
   });
 
   it.each([

@@ -15,17 +15,15 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { vdiagProgram } from '../../src/lab/run.ts';
+import { schemaOf } from '../schema.ts';
 
 const [node = '', main = ''] = vdiagProgram();
 const fixtures = fileURLToPath(new URL('../../fixtures/captures/', import.meta.url));
 const corpus = fileURLToPath(new URL('../../../shared/corpus/lab/', import.meta.url));
 
-const validate: ValidateFunction = new Ajv2020({ allErrors: true }).compile(
-  JSON.parse(readFileSync(new URL('../../schema/vdiag.report.schema.json', import.meta.url), 'utf8')),
-);
+const validate = schemaOf('report');
 
 function analyze(...args: readonly string[]): SpawnSyncReturns<string> {
   return spawnSync(node, [main, 'analyze', ...args], { encoding: 'utf8', timeout: 20_000, maxBuffer: 1 << 26 });

@@ -5,9 +5,11 @@ import { findIsolation } from '../../src/lab/isolation.ts';
 import { findLab } from '../../src/lab/lab.ts';
 import { vdiagProgram } from '../../src/lab/run.ts';
 import { type CommandResult, openLab } from '../../src/lab/session.ts';
+import { schemaOf } from '../schema.ts';
 
 const [node = '', main = ''] = vdiagProgram();
 const isolation = findIsolation();
+const validate = schemaOf('report');
 
 function vdiag(...args: string[]): SpawnSyncReturns<string> {
   return spawnSync(node, [main, ...args], { encoding: 'utf8', timeout: 15_000 });
@@ -55,6 +57,7 @@ describe.skipIf(typeof isolation === 'string')('in a lab', () => {
     // Nobody was asked for a hardware address.
     expect(result.sent).toBe('');
     const document = JSON.parse(result.stdout);
+    expect(validate(document), JSON.stringify(validate.errors)).toBe(true);
     expect(document).toMatchObject({ schema: 'vdiag.report/1', command: 'check', outcome, probes: { sent: 0 } });
     expect(document.findings[0]?.rule).toBe(rule);
   });

@@ -3,9 +3,11 @@ import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { RULES } from '../../src/diagnose/registry.ts';
+import { SIGHTED_PAGES } from '../../src/diagnose/sighted/pages.ts';
 import { vdiagProgram } from '../../src/lab/run.ts';
 
 const [node = '', main = ''] = vdiagProgram();
+const PAGES = [...RULES, ...SIGHTED_PAGES];
 
 function vdiag(...args: string[]): SpawnSyncReturns<string> {
   return spawnSync(node, [main, ...args], { encoding: 'utf8', timeout: 15_000 });

@@ -2,7 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { type DiagnosisInput, diagnose } from '../../src/diagnose/engine.ts';
 import type { Diagnosis } from '../../src/diagnose/finding.ts';
+import { GATE_DROPS, speaks } from '../../src/diagnose/gate-drops.ts';
 import type { Drop } from '../../src/trace/drop.ts';
+import { isBenign, knownReasons } from '../../src/trace/drop-reason.ts';
 import type { EchoExchange } from '../../src/trace/exchange.ts';
 import type { Journey } from '../../src/trace/journey.ts';
 import { inputOf, recorded, recordedRules } from './recordings.ts';
@@ -40,7 +42,54 @@ function withDrop(rule: string, reason: string, where: string, more: Partial<Dro
 
 const kinds = ({ findings }: Diagnosis) => findings[0]?.evidence.map(({ kind }) => kind);
 
+describe('what the kernel can say of a gate', () => {
+  it('is what kernels say', () => {
+    const known = new Set(knownReasons());
+    const said = Object.values(GATE_DROPS).flatMap((drops) => (drops === 'open' ? [] : drops.reasons));
+    expect(said.filter((reason) => !known.has(reason))).toEqual([]);
+    expect(said.filter((reason) => isBenign(reason, 'any_function'))).toEqual(
+      said.filter((one) => one === 'OTHERHOST'),
+    );
+    expect([speaks('nft_do_chain'), speaks('toString'), speaks('some_new_function')]).toEqual([true, false, false]);
+  });
+});
+
 describe("the kernel's word", () => {
+  it('of where a packet came by is evidence where nobody listened, and no more than that', () => {
+    const input = inputOf(recorded('not-captured'));
+    const { request } = firstLost(input);
+    const last = request?.sightings.at(-1)?.frame;
+    if (!last) throw new Error('never sighted');
+    const bytes = last.originalLength - (last.linkType === 'raw-ip' ? 0 : 14);
+    const hop = (way: 'out' | 'in', device: string, late: bigint, lengthBytes: number) => ({
+      way,
+      device,
+      lengthBytes,
+      timeNs: last.timeNs + late,
+      own: false,
+    });
+    const probe = firstLost(input).probe?.sentNs ?? 0n;
+    const ends = (device: string) =>
+      diagnose({
+        ...input,
+        lives: [
+          {
+            hops: [hop('out', last.place.name, 2000n, last.originalLength), hop('in', device, 4000n, bytes)],
+            sentNs: probe,
+          },
+        ],
+      }).findings;
+    const without = diagnose(input).findings;
+    const [root, ...rest] = ends('far0');
+    expect(rest).toEqual(without.slice(1));
+    expect(root?.evidence.map(({ text }) => text)).toContain(
+      'the kernel itself reports the echo request in by far0, where no packet socket listened',
+    );
+    expect({ ...root, evidence: [] }).toEqual({ ...without[0], evidence: [] });
+    // A name that is listened to: nobody knows which device of that name it was.
+    expect(ends('lo')).toEqual(without);
+  });
+
   it('confirms the gate it speaks of, and is shown as evidence', () => {
     const diagnosis = withDrop('reverse-path-filter', 'IP_RPFILTER', 'ip_rcv_finish_core');
     expect(diagnosis.findings[0]).toMatchObject({ rule: 'reverse-path-filter', confidence: 'proven' });
@@ -101,6 +150,23 @@ describe("the kernel's word", () => {
     const earlier = dropOf(request, 'XFRM_POLICY', 'icmp_rcv', first ? { after: first } : {});
     expect(request?.sightings.length).toBeGreaterThan(1);
     for (const drop of [other, earlier]) expect(diagnose({ ...input, drops: [drop] }).findings).toEqual(expected);
+  });
+
+  it('about another probe tells, where that one was sighted as little', () => {
+    const input = inputOf(recorded('reverse-path-filter'));
+    const second = input.exchanges.find((each): each is EchoExchange => each.kind === 'echo' && each.sequence === 2);
+    const { after: _, journey: __, ...drop } = dropOf(second?.request, 'TC_EGRESS', '__dev_queue_xmit');
+    const unsent = (sequences: readonly number[]) =>
+      input.exchanges.map((each) => {
+        if (each.kind !== 'echo' || !sequences.includes(each.sequence)) return each;
+        const { request: ___, ...rest } = each;
+        return rest;
+      });
+    const told = (sequences: readonly number[]) =>
+      kinds(diagnose({ ...input, exchanges: unsent(sequences), drops: [drop] }))?.includes('drop');
+    expect(told([1, 2, 3])).toBe(true);
+    expect(told([1, 3])).toBe(false);
+    expect(told([])).toBe(false);
   });
 
   it('names a loss where nobody listened', () => {

@@ -13,6 +13,8 @@ const path = (relative: string) => fileURLToPath(new URL(`../../${relative}`, im
 /** Rules without a lab: how they are shown instead. */
 const WITHOUT_LAB: Readonly<Record<string, string>> = {
   'capture-lossy': 'a ring only loses frames under a flood that a small machine may not produce: see notes.test.ts',
+  'neighbor-table-full':
+    'the limit is one for the whole machine, which a lab may not fill: see neighbour-table.test.ts',
   'bridge-vlan-mismatch': 'not every kernel filters by VLAN: the capture and its topology are built',
 };
 

@@ -13,6 +13,7 @@ const SCRIPT = `# expect: link-down
 # ping: fail
 # cure: yes
 # cure-trace: br0 10.0.0.2
+# needs: CAP_BPF
 # settle: 1.5
 #
 #   box:eth0 --- a0
@@ -38,6 +39,7 @@ describe('parseLab', () => {
       ping: 'fail',
       cure: true,
       afterCure: { interface: 'br0', address: '10.0.0.2' },
+      needs: ['CAP_BPF'],
       settleMs: 1500,
       description: '  box:eth0 --- a0\n\nA story: with a colon.',
       curedBy: ['ip link set a0 up', 'ip addr add 10.0.0.2/24 dev a0'],
@@ -47,7 +49,15 @@ describe('parseLab', () => {
 
   it('has defaults for what may be left out', () => {
     const lab = parseLab('x', '# expect: healthy\n# trace: a 10.0.0.1\n# ping: ok\ntrue\n');
-    expect(lab).toMatchObject({ next: [], args: [], cure: false, settleMs: 700, description: '', curedBy: [] });
+    expect(lab).toMatchObject({
+      next: [],
+      args: [],
+      cure: false,
+      needs: [],
+      settleMs: 700,
+      description: '',
+      curedBy: [],
+    });
     expect(lab.afterCure).toEqual(lab.trace);
     expect(lab).not.toHaveProperty('netns');
   });
@@ -60,6 +70,7 @@ describe('parseLab', () => {
     ['# cure: maybe', 'cure is "maybe"', /^# cure:.*$/m],
     ['# trace: eth0', 'trace is "eth0"', /^# trace.*$/m],
     ['# trace: eth0 10.0.0', 'trace is "eth0 10.0.0"', /^# trace.*$/m],
+    ['# needs: CAP_CHOWN', 'needs is "CAP_CHOWN"', /^# needs.*$/m],
     ['# settle: 1e9', 'settle is "1e9"', /^# settle.*$/m],
     ['# settle: 61', 'settle is "61"', /^# settle.*$/m],
     ['# netns: a\n# netns: b', 'field netns is given twice', /^# netns.*$/m],

@@ -1,18 +1,22 @@
 /**
  * Every lab on the real kernel: it is what it says it is, vdiag names its cause, the cure that vdiag gives works, and nothing
- * is left behind. One lab alone: npx vitest run test/labs -t NAME
+ * is left behind. The recorded run gives the same findings again, and the same causes without the kernel's drop events.
+ * One lab alone: npx vitest run test/labs -t NAME
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findIsolation, labEnvironment } from '../../src/lab/isolation.ts';
 import { type Lab, listLabs, type Trace } from '../../src/lab/lab.ts';
+import { lackingFor } from '../../src/lab/needs.ts';
 import { pingCommand, pingOutcome, traceArguments, vdiagProgram } from '../../src/lab/run.ts';
 import { type LabSession, openLab } from '../../src/lab/session.ts';
 import { complaints, cureCommands, type ReportedOutcome, readOutcome } from '../../src/lab/verdict.ts';
+import { reportAgain } from './again.ts';
 
 const [node = '', main = ''] = vdiagProgram();
 const isolation = findIsolation();
@@ -24,24 +28,34 @@ const CURE_SETTLE_SECONDS = 1.5;
 
 describe.skipIf(typeof isolation === 'string')(`labs${typeof isolation === 'string' ? `: ${isolation}` : ''}`, () => {
   let before: unknown;
+  let recordings = '';
   beforeAll(() => {
     before = outside();
+    recordings = mkdtempSync(join(tmpdir(), 'vdiag-labs-'));
     expect(existsSync(main), `${main} is not there: npm run build`).toBe(true);
     expect(statSync(main).mtimeMs, 'dist/ is older than src/: npm run build').toBeGreaterThanOrEqual(newestSource());
   });
   // The labs run side by side, so what they leave is looked for when all are done.
-  afterAll(() => expect(outside()).toEqual(before));
+  afterAll(() => {
+    rmSync(recordings, { recursive: true, force: true });
+    expect(outside()).toEqual(before);
+  });
 
   for (const lab of listLabs())
-    it.concurrent(lab.name, { timeout: TIMEOUT_MS }, async ({ expect: check }) => {
+    it.concurrent(lab.name, { timeout: TIMEOUT_MS }, async ({ expect: check, skip }) => {
+      const lacking = typeof isolation === 'string' ? isolation : lackingFor(lab, isolation);
+      if (lacking !== undefined) skip(lacking);
       await inLab(lab, async (session) => {
         check(await ping(session, lab), "the system's ping").toBe(lab.ping);
         if (lab.curedBy.length === 0) return;
         await bash(session, lab.curedBy);
         check(await ping(session, lab, lab.afterCure), "after the lab's own cure").toBe('ok');
       });
+      const capture = join(recordings, `${lab.name}.pcapng`);
+      let live = '';
       await inLab(lab, async (session) => {
-        const report = await trace(session, lab, lab.trace);
+        const report = await trace(session, lab, lab.trace, ['-w', capture]);
+        live = report.text;
         check(complaints(lab, report), summary(report)).toEqual([]);
         check(report.status, 'exit status').toBe(lab.expect === 'healthy' ? 0 : 1);
         if (!lab.cure) return;
@@ -53,6 +67,11 @@ describe.skipIf(typeof isolation === 'string')(`labs${typeof isolation === 'stri
         check(cured.outcome, `after ${commands.join('; ')}: ${summary(cured)}`).toBe('healthy');
         check(cured.status, 'exit status after the cure').toBe(0);
       });
+      const again = await reportAgain(capture, { drops: true });
+      check(findings(again), 'the recorded run, diagnosed again').toEqual(findings(live));
+      const without = await reportAgain(capture, { drops: false });
+      const outcome = readOutcome(without);
+      check(outcome && complaints(lab, outcome), `without drops: ${without.slice(0, 2000)}`).toEqual([]);
     });
 });
 
@@ -75,14 +94,25 @@ async function bash(session: LabSession, commands: readonly string[]): Promise<v
   if (status !== 0) throw new Error(`the cure ended with ${status}: ${stderr.trim()}\n${script}`);
 }
 
-async function trace(session: LabSession, lab: Lab, target: Trace): Promise<ReportedOutcome & { status: number }> {
-  const result = await session.exec([node, main, ...traceArguments(lab, target), '--json'], { timeoutMs: 30_000 });
+async function trace(
+  session: LabSession,
+  lab: Lab,
+  target: Trace,
+  more: readonly string[] = [],
+): Promise<ReportedOutcome & { status: number; text: string }> {
+  const command = [node, main, ...traceArguments(lab, target), ...more, '--json'];
+  const result = await session.exec(command, { timeoutMs: 30_000 });
   const outcome = readOutcome(result.stdout);
   if (outcome === undefined)
     throw new Error(`vdiag ended with ${result.status} and no report: ${result.stderr.trim()}`);
   if (!isReport(JSON.parse(result.stdout))) throw new Error(`no vdiag.report/1: ${JSON.stringify(isReport.errors)}`);
   if (result.stderr !== '') throw new Error(`vdiag said on standard error: ${result.stderr.trim()}`);
-  return { ...outcome, status: result.status };
+  return { ...outcome, status: result.status, text: result.stdout };
+}
+
+function findings(report: string): unknown {
+  const { outcome, findings: all } = JSON.parse(report);
+  return { outcome, findings: all };
 }
 
 function summary({ outcome, findings }: ReportedOutcome): string {

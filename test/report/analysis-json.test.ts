@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CaptureAnalysis } from '../../src/diagnose/analysis.ts';
@@ -7,6 +5,7 @@ import { analysisJson } from '../../src/report/analysis-json.ts';
 import { analysisText } from '../../src/report/analysis-text.ts';
 import { reportJson } from '../../src/report/json.ts';
 import type { Report } from '../../src/report/report.ts';
+import { schemaOf } from '../schema.ts';
 import {
   analysis,
   capture,
@@ -24,9 +23,7 @@ import {
 import { terminal } from './fixture.ts';
 import { healthy, portOwnsIp } from './scenes.ts';
 
-const validate: ValidateFunction = new Ajv2020({ allErrors: true }).compile(
-  JSON.parse(readFileSync(new URL('../../schema/vdiag.report.schema.json', import.meta.url), 'utf8')),
-);
+const validate = schemaOf('report');
 
 /** As a reader gets it: what JSON cannot hold is gone or has thrown. */
 function published(from: CaptureAnalysis, run?: Report) {

@@ -1,20 +1,13 @@
 /** Drops in the report, and the table of `vdiag drops`. */
-import { readFileSync } from 'node:fs';
-import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { type DropsSummary, dropsJson, dropsText } from '../../src/report/drops-text.ts';
 import { reportJson } from '../../src/report/json.ts';
 import type { Report } from '../../src/report/report.ts';
 import { reportText } from '../../src/report/text.ts';
 import type { Drop } from '../../src/trace/drop.ts';
+import { schemaOf } from '../schema.ts';
 import { place, terminal, ZERO_NS } from './fixture.ts';
 import { lostOnBridge } from './scenes.ts';
-
-function schema(name: string) {
-  return new Ajv2020({ allErrors: true }).compile(
-    JSON.parse(readFileSync(new URL(`../../schema/vdiag.${name}.schema.json`, import.meta.url), 'utf8')),
-  );
-}
 
 function withDrops(...drops: readonly Partial<Drop>[]): Report {
   const base = lostOnBridge();
@@ -54,7 +47,7 @@ describe('the drops of a report', () => {
   });
 
   it('follow the schema, with and without what is not always known', () => {
-    const validate = schema('report');
+    const validate = schemaOf('report');
     const bare = { journey: undefined, sequence: undefined, after: undefined } as const;
     const { journey: _, sequence: __, after: ___, ...sent } = withDrops({}).diagnosis.drops?.[0] ?? { ...bare };
     const document = JSON.parse(JSON.stringify(reportJson(withDrops({}, { target: '10.9.0.3' }))));
@@ -67,6 +60,33 @@ describe('the drops of a report', () => {
     expect(validate(unsent), JSON.stringify(validate.errors)).toBe(true);
     expect(Object.keys(unsent.drops[0])).not.toContain('journey');
     expect(reportJson(lostOnBridge())).not.toHaveProperty('drops');
+  });
+});
+
+function withWays(): Report {
+  const base = lostOnBridge();
+  const { example } = base.diagnosis;
+  const hop = { way: 'out' as const, device: 'eth0', timeNs: ZERO_NS + 2000n, place: place('eth0') };
+  const there = { way: 'in' as const, device: 'far0', timeNs: ZERO_NS + 5400n, sinceNs: 3400 };
+  const kernel = [{ journey: example?.request?.id ?? 1, packet: 'echo-request' as const, hops: [hop, there] }];
+  return { ...base, diagnosis: { ...base.diagnosis, kernel } };
+}
+
+describe("the kernel's report of a packet's way", () => {
+  it('is a table of the details, with the time since the hop before', () => {
+    const lines = reportText(withWays(), terminal(160), { verbose: true }).split('\n');
+    const start = lines.findIndex((line) => line.startsWith("the kernel's own report of echo"));
+    expect(lines[start + 2]).toMatch(/^ {2}0\.002 +echo request \(\d+\) +sent by +eth0$/);
+    expect(lines[start + 3]).toMatch(/^ {2}0\.005 +echo request \(\d+\) +received by +far0, not sighted there +3\.4$/);
+    expect(reportText(withWays(), terminal(160))).not.toContain("the kernel's own report");
+  });
+
+  it('is part of the exchange that the findings speak of', () => {
+    const validate = schemaOf('report');
+    const document = JSON.parse(JSON.stringify(reportJson(withWays())));
+    expect(validate(document), JSON.stringify(validate.errors)).toBe(true);
+    const ways = document.exchanges.flatMap((exchange: { kernel?: unknown }) => exchange.kernel ?? []);
+    expect(ways[0].hops[1]).toEqual({ way: 'in', device: 'far0', timeNs: String(ZERO_NS + 5400n), sinceNs: 3400 });
   });
 });
 
@@ -122,7 +142,7 @@ ordinary, as on every machine: 42 NO_SOCKET in ping_rcv
   });
 
   it('follows its schema', () => {
-    const validate = schema('drops');
+    const validate = schemaOf('drops');
     expect(validate(JSON.parse(JSON.stringify(dropsJson(COUNTED, '1.2.3')))), JSON.stringify(validate.errors)).toBe(
       true,
     );

@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { reportJson } from '../../src/report/json.ts';
 import type { Report } from '../../src/report/report.ts';
+import { schemaOf } from '../schema.ts';
 import {
   coverage,
   echo,
@@ -19,9 +18,7 @@ import {
 } from './fixture.ts';
 import { healthy, longWay, lostOnBridge, portOwnsIp } from './scenes.ts';
 
-const validate: ValidateFunction = new Ajv2020({ allErrors: true }).compile(
-  JSON.parse(readFileSync(new URL('../../schema/vdiag.report.schema.json', import.meta.url), 'utf8')),
-);
+const validate = schemaOf('report');
 
 /** As a reader gets it: what JSON cannot hold is gone or has thrown. */
 function published(from: Report) {

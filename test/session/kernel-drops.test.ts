@@ -115,11 +115,29 @@ describe.skipIf(!mayTrace)('a run that reads what the kernel drops', () => {
     expect(new Set(sure.map(({ sequence }) => sequence)).size).toBe(sure.length);
   });
 
+  it('has the way of every packet, hop by hop', async () => {
+    const [a] = await pair();
+    const { diagnosis } = await pingTrace({ interface: 'va', address: '10.9.0.3', netns: String(a.pid), count: 2 });
+    expect(diagnosis.outcome).toBe('healthy');
+    const ways = diagnosis.kernel?.filter(({ packet }) => packet.startsWith('echo')) ?? [];
+    expect(ways.map(({ packet, hops }) => [packet, ...hops.map(({ way, place }) => `${way} ${place?.name}`)])).toEqual([
+      ['echo-request', 'queue va', 'out va', 'in vb'],
+      ['echo-reply', 'queue vb', 'out vb', 'in va'],
+    ]);
+    for (const { sinceNs } of ways.flatMap(({ hops }) => hops.slice(1))) expect(sinceNs).toBeGreaterThan(0);
+    const { probe } = diagnosis.example ?? {};
+    for (const { timeNs } of ways.flatMap(({ hops }) => hops)) {
+      expect(timeNs).toBeGreaterThan((probe?.sentNs ?? 0n) - 10_000n);
+      expect(timeNs).toBeLessThan((probe?.replies[0]?.timeNs ?? 0n) + 1_000_000n);
+    }
+  });
+
   it('goes without when it is not asked for', async () => {
     const [a] = await pair();
     const { diagnosis } = await pingTrace({ interface: 'va', address: '10.9.0.3', netns: String(a.pid), drops: false });
     expect(diagnosis.outcome).toBe('healthy');
     expect(diagnosis.drops).toBeUndefined();
+    expect(diagnosis.kernel).toBeUndefined();
     expect(diagnosis.coverage.gaps).toEqual([]);
   });
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Drop, isAfter, joinDrops } from '../../src/trace/drop.ts';
+import { type Drop, isAfter, joinDrops, possibleDrops } from '../../src/trace/drop.ts';
 import { buildExchanges } from '../../src/trace/exchange.ts';
 import type { ProbeResult } from '../../src/trace/frame.ts';
 import { createTracer } from '../../src/trace/journey.ts';
@@ -36,7 +36,16 @@ function dropped(hops: readonly KernelHop[], more: Partial<KernelDrop> = {}): Ke
   };
 }
 
-function join(drops: readonly KernelDrop[], seen: readonly Sighting[], sent: readonly number[] = []): Drop[] {
+function join(...given: Parameters<typeof contextOf>): Drop[] {
+  const [drops] = given;
+  const context = contextOf(...given);
+  const joined = joinDrops(drops, context);
+  // What is recorded of a run gives the same again.
+  expect(joinDrops(possibleDrops(drops, context), context)).toEqual(joined);
+  return joined;
+}
+
+function contextOf(_drops: readonly KernelDrop[], seen: readonly Sighting[], sent: readonly number[] = []) {
   const tracer = createTracer();
   for (const sighting of inOrder(seen)) tracer.add(sighting);
   const probes: ProbeResult[] = sent.map((microseconds, index) => ({
@@ -46,7 +55,7 @@ function join(drops: readonly KernelDrop[], seen: readonly Sighting[], sent: rea
     replies: [],
   }));
   const exchanges = buildExchanges(tracer.journeys(), '10.9.0.2', '10.9.0.3', probes);
-  return joinDrops(drops, { exchanges, probes, start: at('eth0@c1'), places: PLACES });
+  return { exchanges, probes, start: at('eth0@c1'), places: PLACES };
 }
 
 const REQUEST = sightings(WAY, echo('request', 1), 0, 10);
@@ -61,6 +70,13 @@ const HOPS = [
 const foreign = HOPS.map((each) => ({ ...each, own: false }));
 
 describe('a drop', () => {
+  it('of somebody else is not kept', () => {
+    const context = contextOf([], REQUEST);
+    const stranger = dropped(foreign.map((each) => ({ ...each, lengthBytes: each.lengthBytes + 4 })));
+    const ordinary = dropped(foreign, { reason: 'NO_SOCKET', function: 'ping_rcv' });
+    expect(possibleDrops([stranger, dropped(foreign), ordinary], context)).toEqual([dropped(foreign)]);
+  });
+
   it('belongs to the packet whose sightings account for every hop', () => {
     const [drop] = join([dropped(foreign)], REQUEST);
     expect(drop).toMatchObject({ packet: 'echo-request', sequence: 1, journey: 1, sure: true, place: at('eth0@c2') });

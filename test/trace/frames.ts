@@ -7,7 +7,7 @@ import { encodeFrame } from '../../src/wire/frame.ts';
 import type { Icmp, Ipv4, Packet } from '../../src/wire/packet.ts';
 
 export const ZERO_NS = 1_700_000_000_000_000_000n;
-export const RUN: RunIdentity = { token: Uint8Array.from([1, 2, 3, 4, 5, 6, 7, 8]), identifier: 0x1234 };
+export const RUN = { token: Uint8Array.from([1, 2, 3, 4, 5, 6, 7, 8]), identifier: 0x1234 } satisfies RunIdentity;
 
 const NO_BYTES = new Uint8Array(0);
 export const NO_MAC = '00:00:00:00:00:00';

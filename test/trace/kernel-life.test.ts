@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { KernelContext, KernelEvent } from '../../src/trace/kernel-event.ts';
 import {
   createLifeTracker,
+  type KernelLife,
   type LifeOptions,
   type LifeTracker,
   MOST_RIVALS,
@@ -136,6 +137,29 @@ describe('the life of a packet', () => {
     const events = [hop(1, 7, 'in vA 84'), drop(2, 7), hop(3, 8, 'in vB 84'), drop(4, 8)];
     const wanted = track(events, { wants: ({ hops }) => hops[0]?.device === 'vB' });
     expect(wanted.map(way)).toEqual([['in vB']]);
+  });
+
+  it('is handed over whole at its end, with the system call that it follows from', () => {
+    const lives: KernelLife[] = [];
+    const sent = { context: 'process', thread: OWN } as const;
+    track(
+      [
+        hop(1 * US, 7, 'queue eth0 98', sent),
+        hop(2 * US, 7, 'in vA 84'),
+        // The answer to it, and a stranger on another processor.
+        hop(4 * US, 8, 'queue vA 98'),
+        hop(4 * US, 9, 'in vA 84', { cpu: 1 }),
+        free(5 * US, 7),
+        free(6 * US, 9, { cpu: 1 }),
+        hop(7 * US, 8, 'in eth0 84'),
+      ],
+      { onLife: (life) => lives.push(life) },
+    );
+    expect(lives.map((life) => [way(life), life.sentNs, life.afterNs])).toEqual([
+      [['queue eth0', 'in vA'], ORIGIN + 1000n, undefined],
+      [['in vA'], undefined, undefined],
+      [['queue vA', 'in eth0'], ORIGIN + 1000n, ORIGIN + 2000n],
+    ]);
   });
 
   it('never has hops of two packets, whatever the order of events', () => {

@@ -27,8 +27,23 @@ export function silentOwner(source: string, target: string): Candidate[] {
     },
     { rule: 'arp-filtered', why: 'a filter of family arp drops the request or the reply', look: 'nft list ruleset' },
     {
+      rule: 'bridge-port-owns-ip',
+      why: `the interface with ${target} is a port of a bridge, which takes what comes in by it`,
+      look: 'ip -br addr; bridge link',
+    },
+    {
+      rule: 'gateway-unreachable',
+      why: `${target} is the router of ${source}, and there is none on this segment`,
+      look: `ip route show via ${target}`,
+    },
+    {
       rule: 'address-prefix-wrong',
       why: `${target} is behind a router, and ${source} takes it for a neighbour: its prefix is too short`,
+      look: `ip route get ${target}`,
+    },
+    {
+      rule: 'route-missing',
+      why: `no route of ${source} covers ${target}, and it is asked for on the link (ping -I)`,
       look: `ip route get ${target}`,
     },
     {
@@ -77,6 +92,7 @@ export function silentTarget(source: string): Candidate[] {
       why: 'the target answers no pings at all; TCP may well work',
       look: 'sysctl net.ipv4.icmp_echo_ignore_all',
     },
+    { rule: 'link-tc-drop', why: 'a tc filter, a queue or an XDP program drops them', look: 'tc -s qdisc; ip -d link' },
     {
       rule: 'neighbor-wrong-mac',
       why: 'they are addressed to a hardware address that the target does not have, or has no longer',
@@ -94,8 +110,14 @@ export function silentBridge(places: readonly string[]): Candidate[] {
       why: 'the bridge is down, or has no port with a carrier',
       look: 'ip -br link show type bridge',
     },
+    { rule: 'bridge-port-detached', why: `${first} is in no bridge, or in another one`, look: 'bridge link' },
     ...floodStopped(first),
-    { rule: 'bridge-filter-drop', why: 'a filter of family bridge drops them', look: 'nft list tables bridge; ebtables -L' },
+    { rule: 'bridge-port-locked', why: `the bridge port at ${first} is locked`, look: 'bridge -d link' },
+    {
+      rule: 'bridge-filter-drop',
+      why: 'a filter of family bridge drops them',
+      look: 'nft list tables bridge; ebtables -L',
+    },
     {
       rule: 'bridge-hairpin-off',
       why: 'the target is behind the port they came by, and the bridge sends nothing back out of it',
@@ -164,6 +186,16 @@ export function stoppedBetween(last: string, next: string, carriage: Carriage): 
       look: `bridge -d link show dev ${next}`,
     },
     {
+      rule: 'bridge-unicast-flood-off',
+      why: `the bridge does not know the address, and floods nothing to ${next}`,
+      look: `bridge -d link show dev ${next}; bridge fdb show`,
+    },
+    {
+      rule: 'link-mac-duplicate',
+      why: 'another port has the same hardware address, and the bridge sends to the one it heard last',
+      look: 'ip -br link',
+    },
+    {
       rule: 'bridge-fdb-wrong-port',
       why: 'a forwarding entry of the bridge sends them out of another port',
       look: 'bridge fdb show',
@@ -180,12 +212,39 @@ export function stoppedBetween(last: string, next: string, carriage: Carriage): 
   ];
   const either = [
     {
+      rule: 'link-tc-drop',
+      why: 'a tc filter or an XDP program drops them',
+      look: `tc filter show dev ${last} ingress`,
+    },
+    {
       rule: 'link-mtu-smaller',
       why: `${next} takes only smaller packets than ${last}`,
       look: `ip link show dev ${next}`,
     },
   ];
   return [...(carriage === 'routed' ? [] : bridged), ...(carriage === 'bridged' ? [] : routed), ...either];
+}
+
+/** Replies that go somewhere else than the requests came from. */
+export function misdirected(source: string, target: string, carriage: Carriage): Candidate[] {
+  const routed = {
+    rule: 'route-return-missing',
+    why: `the router where it ends has no route back to ${source}`,
+    look: `ip route get ${source}`,
+  };
+  return [
+    ...(carriage === 'bridged' ? [] : [routed]),
+    {
+      rule: 'address-duplicate',
+      why: `somebody else has ${source} as well, and the replies go there`,
+      look: `ip -br addr | grep ${source}`,
+    },
+    {
+      rule: 'neighbor-wrong-mac',
+      why: `${target} has a wrong neighbour entry for ${source}, or for its router`,
+      look: 'ip neigh show',
+    },
+  ];
 }
 
 /** ARP or neighbour requests that do not come from one place to the next. */

@@ -33,7 +33,13 @@ export function sightedFindings(
   const mute = new Set(left.filter((pair) => isMute(pair, hearing)));
   const heard = left.filter((pair) => !mute.has(pair));
   findings.push(
-    ...silentAddresses(heard, caseOf, told, silentPlaces(summary)),
+    ...silentAddresses(
+      heard,
+      caseOf,
+      told,
+      silentPlaces(summary),
+      summary.places.map(({ place }) => place),
+    ),
     ...failedEchoes(heard, caseOf, told),
     ...unheard([...mute].filter((pair) => !told.has(keyOf(pair)))),
   );

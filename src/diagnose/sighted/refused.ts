@@ -47,6 +47,7 @@ export function refused(pair: PairSummary, group: FailureGroup, failed: Case | u
     case 'ttl-expired':
       return findingOf({
         rule: kind,
+        ...(isTraced(pair) ? { severity: 'note' as const } : {}),
         confidence: 'likely',
         title: `the echo request of ${source} to ${target} expires at ${from}: its TTL is used up`,
         summary: `${noun} came back from ${from} with the TTL used up. Either the packets were sent with a small TTL (a traceroute does so on purpose), or routers send them in a circle.`,
@@ -87,6 +88,14 @@ export function refused(pair: PairSummary, group: FailureGroup, failed: Case | u
   }
 }
 
+/** Some expire at one router, some at another, and some arrive: their TTL was raised step by step, as traceroute does. */
+function isTraced({ answered, failures }: PairSummary): boolean {
+  const routers = new Set(
+    failures.flatMap(({ error }) => (error && kindOf(error) === 'ttl-expired' ? [error.from] : [])),
+  );
+  return answered > 0 && routers.size > 1;
+}
+
 /** True when the error says that nobody answered the router's ARP or neighbour solicitation. */
 export function isHostUnreachable({ version, type, code }: ErrorSummary): boolean {
   return version === 4 ? type === UNREACHABLE && code === HOST_UNREACHABLE : type === 1 && code === 3;
@@ -120,6 +129,7 @@ function candidatesOf(error: ErrorSummary, target: string): Candidate[] {
     return [
       { rule: 'address-missing', why: `nobody on the router's segment has ${target}`, look: `ip neigh show ${target}` },
       { rule: 'gateway-unreachable', why: "the router's next hop does not answer", look: `ip route get ${target}` },
+      { rule: 'link-down', why: `the interface with ${target} is down`, look: 'ip -br link' },
     ];
   if (error.version === 4 && error.type === UNREACHABLE && error.code === 0)
     return [

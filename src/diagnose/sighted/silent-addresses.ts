@@ -13,12 +13,14 @@ const FEW_ADDRESSES = 8;
 /**
  * @param told pairs whose cause is known; those of the findings are added
  * @param silent places that were captured and saw nothing
+ * @param places all that were captured
  */
 export function silentAddresses(
   pairs: readonly PairSummary[],
   caseOf: ReadonlyMap<PairSummary, Case>,
   told: Set<string>,
   silent: readonly Place[],
+  places: readonly Place[],
 ): CaptureFinding[] {
   const asked = unansweredByTarget(pairs, told);
   const many = asked.length > FEW_ADDRESSES ? severalByAsker(asked) : [];
@@ -33,7 +35,7 @@ export function silentAddresses(
   for (const unanswered of asked) {
     const [first] = unanswered;
     if (!first || together.has(first)) continue;
-    const finding = nobodyAnswers(unanswered, caseOf.get(first), silent);
+    const finding = nobodyAnswers(unanswered, caseOf.get(first), silent, places);
     if (!finding) continue;
     for (const pair of unanswered) told.add(keyOf(pair));
     // A router that could not find the target tells the sender: one cause.

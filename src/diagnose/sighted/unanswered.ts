@@ -7,7 +7,9 @@ import type { Evidence } from '../finding.ts';
 import {
   type Carriage,
   floodStopped,
+  misdirected,
   silentBehindRouter,
+  silentBridge,
   silentNeighbour,
   silentOwner,
   silentPort,
@@ -87,9 +89,15 @@ function passesUnseen(pair: PairSummary, passesTo: Place, failed: Case | undefin
 }
 
 /** The replies come back to where the asker is, and it asks again all the same. */
-export function unheeded(pair: PairSummary, failed: Case | undefined): CaptureFinding | undefined {
+export function unheeded(
+  pair: PairSummary,
+  failed: Case | undefined,
+  pairs: readonly PairSummary[],
+): CaptureFinding | undefined {
   const { begins, source, target } = pair;
   if (pair.unheeded < 2 || !begins) return undefined;
+  // Who sends it packets has heard where it is.
+  if (pairs.some((each) => each.kind === 'echo' && each.source === source && each.target === target)) return undefined;
   const asker = placeText(begins);
   return findingOf({
     rule: 'reply-lost',
@@ -124,6 +132,7 @@ export function nobodyAnswers(
   pairs: readonly PairSummary[],
   failed: Case | undefined,
   silent: readonly Place[],
+  places: readonly Place[],
 ): CaptureFinding | undefined {
   const [pair] = pairs;
   const group = pair?.failures[0];
@@ -135,6 +144,9 @@ export function nobodyAnswers(
   const stopped = group.failure === 'request-lost' && group.next ? group.next : undefined;
   const noun = counted(requests, NOUNS[kind]);
   const reach = placesOf(failed, kind === 'arp' ? 'arp-request' : 'neighbour-solicitation');
+  const reached = new Set(reach.map(placeKey));
+  // A flood comes to every place of the segment: one that it did not come to is on another one, or is kept from it.
+  const unreached = reach.length > 0 ? places.filter((place) => !reached.has(placeKey(place))) : [];
   return findingOf({
     rule: 'request-lost',
     confidence: stopped ? 'likely' : 'possible',
@@ -160,7 +172,13 @@ export function nobodyAnswers(
       ? floodStopped(placeText(stopped))
       : silent.length > 0
         ? [...silentPort(silent.map(placeText)), ...silentCauses(pair)]
-        : silentCauses(pair),
+        : unreached.length > 0
+          ? [
+              ...silentCauses(pair).slice(0, 3),
+              ...silentBridge(unreached.map(placeText)),
+              ...silentCauses(pair).slice(3),
+            ]
+          : silentCauses(pair),
     explains: requests,
     ...(pairs.length === 1 ? { pair } : {}),
     example: group.example,
@@ -210,6 +228,8 @@ export function noEchoReply(pair: PairSummary, group: FailureGroup, failed: Case
   const shared = { where: group.last, explains: group.requests, pair, example: group.example, failed };
   const noun = counted(group.requests, 'echo request');
   if (group.failure === 'reply-lost') {
+    const aside = comesAside(pair, group, failed);
+    if (aside) return aside;
     const next = placeText(group.next ?? pair.begins ?? group.last);
     return findingOf({
       rule: 'reply-lost',
@@ -217,7 +237,10 @@ export function noEchoReply(pair: PairSummary, group: FailureGroup, failed: Case
       title: `${target} replies to ${source}, and the reply ends at ${last}: it never comes to ${next}`,
       summary: `${noun} of ${source} to ${target} came to an answer, and each reply was sighted last at ${last}; ${wayText(group)}.`,
       evidence: absence(group, 'echo reply', 'echo reply'),
-      candidates: stoppedBetween(last, next, carriageOf(failed)),
+      candidates: [
+        ...stoppedBetween(last, next, carriageOf(failed)),
+        ...misdirected(source, target, carriageOf(failed)),
+      ],
       ...shared,
     });
   }
@@ -262,6 +285,41 @@ function ttlOf({ ip }: Packet): number {
 function carriageOf(failed: Case | undefined): Carriage {
   if (failed === undefined) return 'unknown';
   return isForwarded(failed) ? 'routed' : isNeighbour(failed) ? 'bridged' : 'unknown';
+}
+
+/** The reply comes to another interface of the machine that asks: nothing is wrong with that unless it validates sources. */
+function comesAside(pair: PairSummary, group: FailureGroup, failed: Case | undefined): CaptureFinding | undefined {
+  const { begins, source, target } = pair;
+  const { last } = group;
+  if (!begins || group.basis !== 'reverse' || !isSameMachine(begins, last)) return undefined;
+  const passed = new Set(failed?.example?.request?.sightings.map(({ frame }) => placeKey(frame.place)) ?? []);
+  if (passed.size === 0 || passed.has(placeKey(last))) return undefined;
+  const [out, back] = [placeText(begins), placeText(last)];
+  return findingOf({
+    rule: 'reply-lost',
+    severity: 'note',
+    confidence: 'possible',
+    title: `what ${source} sends to ${target} leaves by ${out}, and the replies come in by ${back}`,
+    summary: `both are interfaces of one machine, so the replies came to it. Whether it takes them there, the capture does not show: strict source validation drops them.`,
+    where: last,
+    candidates: [
+      {
+        rule: 'reverse-path-filter',
+        why: `the way back to ${target} is ${out}, and ${back} takes nothing from there`,
+        look: `sysctl net.ipv4.conf.all.rp_filter net.ipv4.conf.${last.name}.rp_filter`,
+      },
+    ],
+    explains: group.requests,
+    pair,
+    example: group.example,
+    failed,
+  });
+}
+
+/** Where the capture says so: "eth1@web" and "eth2@web", or one namespace. */
+function isSameMachine(one: Place, other: Place): boolean {
+  const machineOf = ({ netns, name }: Place) => netns || name.split('@')[1] || '';
+  return machineOf(one) !== '' && machineOf(one) === machineOf(other);
 }
 
 /** The target answered ARP: no router is needed to come to it. */

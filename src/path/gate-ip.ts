@@ -1,0 +1,73 @@
+/** Gates of an IP stack: routes, source validation, forwarding, netfilter's hooks, and who takes the packet in the end. */
+import type { Place } from '../trace/frame.ts';
+import type { RouteFound } from './fib.ts';
+import type { SourceVerdict } from './source-validation.ts';
+import type { Decided } from './verdict.ts';
+
+/** What is sent needs a source address: one of the device, or of another device of the namespace (inet_select_addr). */
+export interface SenderGate extends Decided {
+  readonly kind: 'sender';
+}
+
+/** What is sent to an address of the own namespace goes over lo; what is sent there to anybody else (`foreign`) comes back and ends. */
+export interface LoopbackGate extends Decided {
+  readonly kind: 'loopback';
+  readonly purpose: 'send' | 'reply' | 'foreign';
+}
+
+/** The routing decision (net/ipv4/fib_frontend.c, route.c). `place` is the sending or receiving interface. */
+export interface RouteGate extends Decided {
+  readonly kind: 'route';
+  readonly purpose: 'send' | 'forward' | 'reply';
+  readonly source: string;
+  readonly destination: string;
+  readonly route?: RouteFound;
+}
+
+/** fib_validate_source: also decides, silently, whether an ARP request is answered. */
+export interface SourceGate extends Decided {
+  readonly kind: 'source';
+  readonly protocol: 'arp' | 'ip';
+  readonly source: string;
+  readonly destination: string;
+  readonly result: SourceVerdict;
+}
+
+/** What a device that is a bridge port receives goes to the bridge's stack: an entry of the port never learns of it. */
+export interface StackGate extends Decided {
+  readonly kind: 'stack';
+  /** The device whose stack waits: it resolves a neighbour, or a socket is bound to it. */
+  readonly waiting: Place;
+  /** The device whose stack gets the packet. */
+  readonly arrived: Place;
+  readonly awaits: 'neighbour' | 'socket';
+  /** The address that makes the kernel use `waiting`. */
+  readonly address: string;
+}
+
+/** net.ipv4.conf.DEV.forwarding of the device a packet to somebody else came in by. */
+export interface ForwardingGate extends Decided {
+  readonly kind: 'forwarding';
+  readonly destination: string;
+  /** net.ipv4.ip_forward of the namespace; undefined where it could not be read. */
+  readonly ipForward: number | undefined;
+}
+
+/** RFC 791 time to live at a router. */
+export interface TtlGate extends Decided {
+  readonly kind: 'ttl';
+  readonly ttl: number;
+  /** The packet has come to this interface before: routers send it in a circle. */
+  readonly circle: boolean;
+}
+
+/** A netfilter hook with rules. */
+export interface FilterGate extends Decided {
+  readonly kind: 'filter';
+  readonly hook: 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting';
+}
+
+/** icmp_echo_ignore_all (net/ipv4/icmp.c icmp_echo). */
+export interface EchoGate extends Decided {
+  readonly kind: 'echo';
+}
