@@ -125,8 +125,14 @@ export class FlowTable {
     const at = flow * WORDS;
     const word = (field: number) => this.#words[at + field] ?? 0;
     const float = (field: number) => this.#floats[at + field] ?? 0;
-    const ways = (back: boolean) =>
-      Array.from({ length: WAYS }, (_, index) => this.#way(flow, back, index)).filter((way) => way !== 0);
+    const ways = (back: boolean) => {
+      const list: number[] = [];
+      for (let index = 0; index < WAYS; index++) {
+        const way = this.#way(flow, back, index);
+        if (way !== 0) list.push(way);
+      }
+      return list;
+    };
     const answered = word(ANSWERED);
     return {
       source: word(SOURCE),

@@ -54,6 +54,8 @@ const FEW = 3;
 export class Losses {
   readonly #survey: Survey;
   readonly #spans: Spans;
+  /** Steps from place to place that ARP and neighbour discovery took. */
+  readonly #links = new Set<string>();
   readonly #others = new Map<number, Gap | undefined>();
   readonly #orders = new Map<number, number[]>();
   /** By way: packets of those that go on. */
@@ -130,14 +132,29 @@ export class Losses {
     // Multicasts go where somebody listens: only very many that went on say that one was lost.
     if (kind !== undefined && !isRequestKind(kind) && ways.way(way).group && this.#further(way) < VERY_MANY)
       return undefined;
-    const { ways: sent, backWays, packets } = flows.get(flow);
+    const { ways: sent, backWays, packets, family } = flows.get(flow);
     const taken = kind !== undefined && isReply(kind) ? backWays : sent;
     if (flow !== 0)
       for (const other of taken) {
         const next = ways.isPart(way, other) ? this.#next(way, other) : undefined;
         if (next !== undefined) return { last: this.#last(way), next, basis: 'flow' };
       }
-    return flow === 0 || packets <= FEW ? this.#byOthers(way) : undefined;
+    const others = flow === 0 || packets <= FEW ? this.#byOthers(way) : undefined;
+    // Others may be routed on, which ARP never is.
+    return others && (!isLinkFamily(family) || this.#isOnLink(others)) ? others : undefined;
+  }
+
+  /** ARP or neighbour discovery went from the one to the other, or the other way. */
+  #isOnLink({ last, next }: Gap): boolean {
+    if (this.#links.size === 0) this.#learnLinks();
+    return this.#links.has(`${last} ${next}`) || this.#links.has(`${next} ${last}`);
+  }
+
+  #learnLinks(): void {
+    for (const way of this.#survey.linkWays) {
+      const order = this.order(way);
+      for (const [at, place] of order.entries()) if (at > 0) this.#links.add(`${order[at - 1]} ${place}`);
+    }
   }
 
   #byOthers(way: number): Gap | undefined {
@@ -199,8 +216,11 @@ const REPLY_KIND = 4;
 
 /** IP takes the way of ARP between the same two, who are neighbours then; ARP stays on its link, where IP may go on. */
 function familiesLike(family: number): readonly number[] {
-  if (family === Family.arp || family === Family.neighbour) return [family];
-  return Object.values(Family);
+  return isLinkFamily(family) ? [family] : Object.values(Family);
+}
+
+function isLinkFamily(family: number): boolean {
+  return family === Family.arp || family === Family.neighbour;
 }
 
 function isRequestKind(kind: number): boolean {

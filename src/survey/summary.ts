@@ -1,8 +1,9 @@
 /** What a survey found, in words: addresses, places and times instead of numbers. */
 import type { Place } from '../trace/frame.ts';
-import { macText } from './claims.ts';
+import { type Contest, macText } from './claims.ts';
 import { Family } from './flows.ts';
 import { Kind } from './glance.ts';
+import { Islands } from './islands.ts';
 import { type Basis, type FailedExchange, type Failure, Losses } from './losses.ts';
 import { type Shape, shapeOf } from './shape.ts';
 import { Spans } from './spans.ts';
@@ -472,7 +473,7 @@ function odditiesOf(
 ): Pick<SurveySummary, 'contests' | 'mismatches' | 'errors' | 'repeats'> {
   const { reading } = words;
   return {
-    contests: [...survey.claims.contests.values()].map(({ address, changes, conflicts, claimants }) => ({
+    contests: contestsOf(survey).map(({ address, changes, conflicts, claimants }) => ({
       address: words.address(address),
       changes,
       conflicts,
@@ -508,6 +509,22 @@ function odditiesOf(
       .filter(wanted)
       .sort((a, b) => b.worst - a.worst),
   };
+}
+
+/** Those between claimants on one link. */
+function contestsOf(survey: Survey): Contest[] {
+  const contests = [...survey.claims.contests.values()];
+  if (contests.length === 0) return [];
+  const islands = new Islands(survey);
+  return contests.flatMap((contest) => {
+    const byIsland = new Map<number, Contest['claimants']>();
+    for (const claimant of contest.claimants) {
+      const island = islands.of(claimant.place);
+      byIsland.set(island, [...(byIsland.get(island) ?? []), claimant]);
+    }
+    if (byIsland.size === 1) return [contest];
+    return [...byIsland.values()].flatMap((claimants) => (claimants.length > 1 ? [{ ...contest, claimants }] : []));
+  });
 }
 
 function echoOf(echo: number): { identifier: number; sequence: number } {

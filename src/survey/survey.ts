@@ -104,6 +104,8 @@ export class Survey {
   readonly open: OpenRequest[] = [];
   /** All of them, also those that were not written down. */
   openCount = 0;
+  /** Ways that ARP and neighbour discovery took, which no router passes on. */
+  readonly linkWays = new Set<number>();
   /** Places that are loopback devices, to be told before their frames are added. */
   readonly loopbacks = new Set<number>();
   readonly errors = new Map<string, IcmpError>();
@@ -131,6 +133,7 @@ export class Survey {
   /** Where packets of an address begin, by majority: the place and its lead. */
   #origin = new Uint16Array(1024);
   #lead = new Int32Array(1024);
+  #lastLinkWay = 0;
   /** When the last answered request of a flow was made. */
   readonly #lastAnswered = new Map<number, number>();
   /** When the last request of a flow was made that had no reply. */
@@ -327,6 +330,10 @@ export class Survey {
     const first = this.#begin(packet);
     const way = this.ways.add(places, times, directions, count, first, packet.group, this.#scratch);
     const family = familyOf(kind);
+    if (way !== this.#lastLinkWay && (family === Family.arp || family === Family.neighbour)) {
+      this.#lastLinkWay = way;
+      this.linkWays.add(way);
+    }
     const back = isReply(kind);
     const flow = back ? this.flows.find(target, source, family) : this.flows.find(source, target, family);
     this.flows.count(flow, way, back, count);

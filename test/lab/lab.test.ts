@@ -102,7 +102,9 @@ describe('the labs of the package', () => {
     for (const lab of labs) {
       expect(lab.description, lab.name).not.toBe('');
       expect(lab.curedBy.length > 0, lab.name).toBe(lab.cure);
-      expect(lab.expect === 'healthy', lab.name).toBe(lab.ping === 'ok');
+      // What only harms a packet lets the ping pass: such a lab says so in its name. So does a storm of broadcasts.
+      if (!lab.name.endsWith('-answered') && lab.name !== 'bridge-loop')
+        expect(lab.expect === 'healthy', lab.name).toBe(lab.ping === 'ok');
     }
   });
 
@@ -111,13 +113,15 @@ describe('the labs of the package', () => {
       for (const id of [lab.expect, ...lab.next, ...(lab.note ? [lab.note] : [])])
         if (id !== 'healthy') expect([...rules.keys()], lab.name).toContain(id);
       if (lab.name.startsWith('origin-')) expect(lab.name).toMatch(/^origin-[1-8]-/);
+      // Two faults that have nothing to do with each other: the second is named too.
+      else if (lab.name.startsWith('two-')) expect(lab.next, lab.name).not.toEqual([]);
       else expect(lab.name.startsWith(lab.note ?? lab.expect), lab.name).toBe(true);
     }
   });
 
-  it('cover every fault and every note, but for the fallbacks', () => {
-    // The fallbacks have no cause of their own, and no lab can make the capture lose frames on purpose.
-    const without = ['request-lost', 'reply-lost', 'not-captured', 'capture-lossy'];
+  it('cover every fault and every note that a lab can show', () => {
+    // No lab can make the capture lose frames on purpose; the other two are shown on built captures (rules.test.ts says why).
+    const without = ['capture-lossy', 'bridge-vlan-mismatch', 'neighbor-table-full'];
     const shown = new Set(labs.flatMap((lab) => [lab.expect, lab.note]));
     expect([...rules.keys()].filter((id) => !without.includes(id) && !shown.has(id))).toEqual([]);
   });

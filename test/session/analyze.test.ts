@@ -16,7 +16,6 @@ import { ahead, pass, pcapng, pings, placesOf, SECOND, written } from './written
 
 const PATH = ['veth1', 'veth0', 'br0'];
 const OUT = ['veth1 out', 'veth0 in', 'br0 in'];
-const BACK = ['br0 out', 'veth0 out', 'veth1 in'];
 const MIB = 2 ** 20;
 
 let folder = '';
@@ -102,6 +101,16 @@ describe('a fault', () => {
     expect(faults(analysis)).toEqual(['loss-partial 2 veth0']);
     expect(analysis.findings[0]).toMatchObject({ unit: 'packets', example: { file: 0, frame: 241 } });
     expect(analysis.findings[0]?.title).toContain('between veth0 and br0');
+  });
+
+  it('to a hardware address that nobody has is one when it is flooded, and else only a candidate', async () => {
+    const lost = (visits: readonly string[]) => [1, 2, 3].flatMap((n) => pass(visits, n * SECOND, echo('request', n)));
+    const flooded = await analyzed(lost(['eth0 out', 'vA in', 'vB out', 'vC out', 'vD out']));
+    expect(faults(flooded)).toEqual(['neighbor-wrong-mac 3 eth0']);
+    // The way of every ping over a bridge, to a target that does not answer.
+    const along = await analyzed(lost(['eth0 out', 'vA in', 'br0 in', 'vB out', 'eth1 in']));
+    expect(faults(along)).toEqual(['request-lost 3 eth1']);
+    expect(along.findings[0]?.candidates.map(({ rule }) => rule)).toContain('neighbor-wrong-mac');
   });
 
   it('of an address that nobody has is found by those who ask again', async () => {
@@ -245,9 +254,9 @@ describe('a hostile capture', () => {
           at += later;
           const bytes = Uint8Array.from((template[index] ?? new Uint8Array(0)).subarray(0, length));
           for (const [offset, value] of changes) if (offset < bytes.length) bytes[offset] = value;
-          return { ...pass([place], at, echo('request', 1))[0], bytes };
+          return pass([place], at, echo('request', 1)).map((each): Frame => ({ ...each, bytes }));
         });
-        const analysis = await analyzed(frames.filter((each): each is Frame => 'place' in each));
+        const analysis = await analyzed(frames.flat());
         expect(analysis.summary.frames).toBe(list.length);
       }),
       { numRuns: 60 },

@@ -115,6 +115,14 @@ describe('an exchange', () => {
     expect(bench.flow).toMatchObject({ requests: 2, answered: 2, furtherReplies: 0 });
   });
 
+  it('gives a reply to the request before it, where one after it stands in the file already', () => {
+    const bench = new Bench()
+      .ask(0)
+      .ask(1 * SECOND)
+      .reply(0.5 * SECOND);
+    expect(bench.end().map(({ reached }) => reached)).toEqual([true, false]);
+  });
+
   it('counts a reply that nobody asked for', () => {
     const bench = new Bench().reply(0, 9);
     expect(bench.end()).toEqual([]);

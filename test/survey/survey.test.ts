@@ -77,6 +77,15 @@ describe('pings', () => {
     ]);
   });
 
+  it('one of which was answered although a place missed it are no loss', () => {
+    const scene = pinging(30)
+      .pass(OUT.slice(0, 2), 40 * SECOND, echo('request', 40))
+      .pass(BACK, 40 * SECOND + 500, echo('reply', 40))
+      .pass(OUT, 55 * SECOND, echo('request', 55))
+      .pass(BACK, 55 * SECOND + 500, echo('reply', 55));
+    expect(lost(scene.summary())).toEqual([]);
+  });
+
   it('that nobody answers, and that an error comes back for', () => {
     const scene = new Scene(...PATH);
     for (let n = 1; n <= 3; n++) scene.pass(OUT, n * SECOND, echo('request', n));
@@ -266,6 +275,10 @@ describe('what is odd', () => {
       scene.pass(OUT, n * SECOND, echo('request', n)).pass(BACK, n * SECOND + 500, echo('reply', n));
     expect(scene.survey.recordings).toBe(2);
     expect(scene.summary()).toMatchObject({ requests: 5, answered: 5, lostPackets: [] });
+    const same = new Scene(...PATH)
+      .pass(['veth1'], 100 * SECOND, echo('request', 1))
+      .pass(['br0'], 0, echo('request', 1));
+    expect(same.summary().packets).toBe(2);
   });
 });
 

@@ -69,13 +69,13 @@ describe('flows', () => {
   it('are found again by who speaks to whom with what, while the table grows', () => {
     const table = new FlowTable();
     const flows: number[] = [];
-    for (let n = 0; n < 5000; n++) flows.push(table.find(n % 71, n, Family.echo), table.find(n, n % 71, Family.arp));
-    for (let n = 0; n < 5000; n++) {
+    for (let n = 0; n < 20_000; n++) flows.push(table.find(n % 71, n, Family.echo), table.find(n, n % 71, Family.arp));
+    for (let n = 0; n < 20_000; n += 7) {
       expect(table.find(n % 71, n, Family.echo)).toBe(flows[2 * n]);
       expect(table.known(n, n % 71, Family.arp)).toBe(flows[2 * n + 1]);
       expect(table.get(flows[2 * n] ?? 0)).toMatchObject({ source: n % 71, target: n, family: Family.echo });
     }
-    expect(new Set(flows).size).toBe(10_000);
+    expect(new Set(flows).size).toBe(40_000);
     expect(table.known(1, 2, Family.other)).toBe(-1);
   });
 
@@ -86,8 +86,11 @@ describe('flows', () => {
     table.ask(flow);
     table.answer(flow, 100);
     table.answerAgain(flow);
-    for (let n = 0; n < 5000; n++) table.find(n, n + 1, Family.arp);
+    for (let n = 0; n < 40_000; n++) table.find(n, n + 1, Family.arp);
     table.answer(flow, 300);
+    const last = table.find(39_999, 40_000, Family.arp);
+    table.answer(last, 70);
+    expect(table.get(last).rttNs).toEqual({ min: 70, avg: 70, max: 70 });
     expect(table.get(flow)).toMatchObject({
       requests: 2,
       answered: 2,

@@ -12,7 +12,7 @@ would pass.`,
     confirm: `  sysctl net.ipv4.icmp_echo_ignore_all        at the target`,
     cure: `  sysctl -w net.ipv4.icmp_echo_ignore_all=0
 Somebody may have set it on purpose: then test with TCP instead.`,
-    otherwise: `If the setting is 0, look for a filter rule at the target's INPUT.`,
+    otherwise: `If the setting is 0, look for a filter rule at the target's INPUT: filter-input-drop.`,
   },
   evaluate({ situation, topology }) {
     if (situation.kind !== 'stopped' || situation.gate.kind !== 'echo') return undefined;

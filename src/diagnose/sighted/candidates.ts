@@ -98,6 +98,11 @@ export function silentTarget(source: string): Candidate[] {
       why: 'they are addressed to a hardware address that the target does not have, or has no longer',
       look: 'ip neigh show',
     },
+    {
+      rule: 'bridge-mac-changed',
+      why: 'the target is a bridge that took another hardware address when its ports changed',
+      look: 'ip -br link show type bridge',
+    },
   ];
 }
 

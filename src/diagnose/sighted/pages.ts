@@ -185,8 +185,8 @@ address in place of the container's (masquerade); it is missing, or does not mat
       wire: `The request leaves by the uplink with the container's own address as its source, and no reply comes.`,
       confirm: `  nft list table ip nat; iptables-save -t nat | grep MASQUERADE
   tcpdump -ni UPLINK icmp         shows the private source`,
-      cure: `  nft add rule ip nat postrouting ip saddr NETWORK oifname UPLINK masquerade
-  iptables -t nat -A POSTROUTING -s NETWORK -o UPLINK -j MASQUERADE
+      cure: `  iptables -t nat -A POSTROUTING -s NETWORK -o UPLINK -j MASQUERADE
+  nft add rule ip nat postrouting ip saddr NETWORK oifname UPLINK masquerade      the same, where nft has that chain
 or a route to the container network on every host that should answer.`,
       otherwise: "If the source is the uplink's own address, this works, and the reply is lost elsewhere.",
     },
@@ -201,7 +201,7 @@ error. Routing daemons, VPN clients and cluster networks set them so that traffi
       wire: `The packet ends at the router that has the route; with unreachable and prohibit an error comes back from
 it.`,
       confirm: `  ip route get ADDRESS            an error instead of a route
-  ip route show table all type blackhole type unreachable type prohibit`,
+  ip route show table all | grep -E '^(blackhole|unreachable|prohibit)'`,
       cure: `  ip route del TYPE NETWORK
 after you have found out who set it, because it comes back otherwise.`,
       otherwise: 'A filter that rejects sends the same errors: filter-rejected.',

@@ -1,13 +1,16 @@
 /** An echo request that is addressed to somebody else's hardware address. */
 import type { FailureGroup, PairSummary } from '../../survey/summary.ts';
 import { placeKey } from '../../trace/frame.ts';
+import type { Sighting } from '../../trace/sighting.ts';
 import type { CaptureFinding } from '../analysis.ts';
 import type { Case } from './case.ts';
 import { findingOf } from './claim.ts';
 import { listed, placeText } from './words.ts';
 
-/** Places that make a flood. */
-const FLOODED = 3;
+/** Where a capture tells no directions: more places than a way over one bridge has, from one end of a veth pair to another's. */
+const FLOODED = 6;
+/** Ports that a bridge sends one frame out of. */
+const BRANCHES = 2;
 /** Not recorded (tcpdump's text without -e). */
 const NO_MAC = '00:00:00:00:00:00';
 
@@ -42,7 +45,7 @@ export function wrongDestination(pair: PairSummary, group: FailureGroup, failed:
   if (owners.has(used)) return undefined;
   const foreign = owners.size > 0;
   // Sighted at many places, routed by nobody: a bridge floods it, because it does not know the address either.
-  const flooded = sightings.length >= FLOODED && sightings.every(({ packet }) => packet.ethernet?.destination === used);
+  const flooded = isFlood(sightings) && sightings.every(({ packet }) => packet.ethernet?.destination === used);
   if (!foreign && (speakers.has(used) || asked || !flooded)) return undefined;
   const begins = pair.begins ?? group.last;
   return findingOf({
@@ -80,6 +83,13 @@ export function wrongDestination(pair: PairSummary, group: FailureGroup, failed:
     example: group.example,
     failed,
   });
+}
+
+/** Sent out at several places behind the first; where directions are unknown, sighted at more places than one way has. */
+function isFlood(sightings: readonly Sighting[]): boolean {
+  const told = sightings.every(({ frame }) => frame.direction !== 'unknown');
+  if (!told) return sightings.length >= FLOODED;
+  return sightings.slice(1).filter(({ frame }) => frame.direction === 'out').length >= BRANCHES;
 }
 
 /** Group bit of a hardware address (IEEE 802). */
