@@ -32,9 +32,19 @@ export function predict(query: EchoQuery, before: Topology, rules: readonly Rule
   const shared = { query, topology: before, path, exchanges: [], coverage: NO_COVERAGE };
   const none: ReadonlySet<string> = new Set();
   const causes: Finding[] = [];
+  let undecided = false;
   for (const leg of path.legs) {
     const stop = leg.steps.find((step) => step.kind === 'gate' && step.gate.verdict === 'stop');
     if (stop?.kind !== 'gate') continue;
+    // Where a gate before it may have taken the packet elsewhere (a bridge that answers ARP itself), it is not known to come there.
+    if (
+      leg.steps
+        .slice(0, leg.steps.indexOf(stop))
+        .some((step) => step.kind === 'gate' && step.gate.verdict === 'unknown')
+    ) {
+      undecided = true;
+      break;
+    }
     const { gate } = stop;
     const context = {
       ...shared,
@@ -54,7 +64,14 @@ export function predict(query: EchoQuery, before: Topology, rules: readonly Rule
     return claim ? [findingOf(rule, { ...claim, confidence: 'likely' }, context)] : [];
   });
   const findings = [...causes, ...overall];
-  return { outcome: outcomeOf(path, findings), findings, path, exchanges: [], coverage: NO_COVERAGE, before };
+  return {
+    outcome: undecided ? 'inconclusive' : outcomeOf(path, findings),
+    findings,
+    path,
+    exchanges: [],
+    coverage: NO_COVERAGE,
+    before,
+  };
 }
 
 function outcomeOf({ end }: Path, findings: readonly Finding[]): Outcome {

@@ -68,7 +68,7 @@ export async function analyze(options: AnalyzeOptions): Promise<AnalyzeResult> {
     const captures = set.files.map((file, index) => noteOf(file, set.clocks[index]));
     // The model is loaded where there is a state to judge by.
     const run = state?.recording && (await (await import('./replay.ts')).replay(state.recording, set));
-    const look = await closeLook(set, summary);
+    const look = await closeLook(set, summary, state !== undefined);
     const findings =
       state === undefined
         ? sightedFindings(summary, look.cases)

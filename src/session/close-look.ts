@@ -17,6 +17,7 @@ import type { CaptureSet } from './capture-set.ts';
 /** Pairs that are looked at closely. */
 const MOST_CASES = 32;
 const MOST_LARGE_CASES = 8;
+const MOST_ANSWERED = 16;
 /** Captures up to this size are looked at whole. */
 const SMALL = 20_000;
 const MOST_FRAMES = 60_000;
@@ -33,10 +34,13 @@ export interface CloseLook {
   readonly gaps: readonly string[];
 }
 
-export async function closeLook(set: CaptureSet, summary: SurveySummary): Promise<CloseLook> {
+/** @param withAnswered also pairs whose echoes were answered: a reply that was sighted need not have come to the socket */
+export async function closeLook(set: CaptureSet, summary: SurveySummary, withAnswered: boolean): Promise<CloseLook> {
   const { fromNs, untilNs } = summary;
   const whole = summary.frames <= SMALL;
-  const chosen = summary.pairs.filter(isOdd).slice(0, whole ? MOST_CASES : MOST_LARGE_CASES);
+  const odd = summary.pairs.filter(isOdd).slice(0, whole ? MOST_CASES : MOST_LARGE_CASES);
+  const answered = summary.pairs.filter((pair) => pair.kind === 'echo' && pair.answered > 0 && !isOdd(pair));
+  const chosen = withAnswered && whole ? [...odd, ...answered.slice(0, MOST_ANSWERED)] : odd;
   if (chosen.length === 0 || fromNs === undefined || untilNs === undefined) return { cases: [], gaps: [] };
   const spans = whole
     ? [{ from: fromNs, until: untilNs, at: undefined }]
@@ -94,7 +98,7 @@ class Decoder {
 function caseOf(pair: PairSummary, frames: readonly Frame[], whole: boolean, decoder: Decoder): Case {
   const [group] = pair.failures;
   const at = group?.example.timeNs;
-  const identifier = group?.example.identifier;
+  const identifier = group?.example.identifier ?? identifierOf(pair, frames, decoder);
   const sight = createSighter(identifier === undefined ? undefined : { identifier });
   const tracer = createTracer();
   const sightings: Sighting[] = [];
@@ -119,6 +123,16 @@ function caseOf(pair: PairSummary, frames: readonly Frame[], whole: boolean, dec
     exchanges,
     ...(example === undefined ? {} : { example }),
   };
+}
+
+/** Of the first echo request of an answered pair. */
+function identifierOf({ kind, source, target }: PairSummary, frames: readonly Frame[], decoder: Decoder) {
+  if (kind !== 'echo') return undefined;
+  for (const frame of frames) {
+    const { ip, icmp } = decoder.packet(frame);
+    if (ip?.source === source && ip.destination === target && icmp?.identifier !== undefined) return icmp.identifier;
+  }
+  return undefined;
 }
 
 /** Of the two, or about them. */

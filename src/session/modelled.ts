@@ -41,7 +41,7 @@ export function modelledFindings(
       query: { start, source, destination: target, ...sizeOf(failed) },
       before,
       ...(after === undefined ? {} : { after }),
-      exchanges: failed.exchanges,
+      exchanges: failed.group === undefined ? unheard(failed) : failed.exchanges,
       coverage,
     });
     // All was answered, and an echo that nobody sent is missed by nobody: only a cause says something.
@@ -50,7 +50,7 @@ export function modelledFindings(
     );
     const explains = failed.pair.requests - failed.pair.answered || failed.pair.requests;
     if (causes.length === 0) {
-      if (outcome === 'healthy') settled.add(pairKey(failed.pair));
+      if (outcome === 'healthy' || failed.group === undefined) settled.add(pairKey(failed.pair));
       else left.push(failed);
       continue;
     }
@@ -58,6 +58,8 @@ export function modelledFindings(
     judged.push(
       ...causes.map((finding) => ({
         ...finding,
+        // Of a reply that was sighted the model alone says that it went no further.
+        ...(failed.group === undefined && failed.pair.kind === 'echo' ? { confidence: 'likely' as const } : {}),
         explains: finding.blocks === 'next' ? 0 : Math.max(explains, 1),
         pair: { source, target },
         ...(failed.group === undefined ? {} : { example: failed.group.example }),
@@ -72,6 +74,14 @@ export function modelledFindings(
     ({ rule, pair }) => pair !== undefined || !named.has(rule),
   );
   return mergedFindings([...judged, ...sighted]);
+}
+
+/** As if the socket had got nothing: what the model lets pass behind the last sighting has arrived all the same. */
+function unheard({ exchanges, pair }: Case): Case['exchanges'] {
+  if (pair.kind !== 'echo') return exchanges;
+  return exchanges.map((exchange) =>
+    exchange.kind === 'echo' && exchange.probe ? { ...exchange, probe: { ...exchange.probe, replies: [] } } : exchange,
+  );
 }
 
 function pairKey({ source, target }: { readonly source: string; readonly target: string }): string {

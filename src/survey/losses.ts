@@ -70,13 +70,15 @@ export class Losses {
   packets(): LostPacket[] {
     // One that was refused was not lost.
     const open = new Set(this.#survey.open.flatMap(({ frame, error }) => (error ? [] : [frame])));
-    const refused = new Set([...this.#survey.errors.values()].map(({ source, target }) => `${source} ${target}`));
+    const refused = this.#refused();
     const lost: LostPacket[] = [];
     for (const packet of this.#survey.ended) {
       // Who was told why his packets ended has lost none; of others than echoes it is not known which were quoted.
       if (refused.size > 0 && !isRequestKind(packet.kind) && !isReply(packet.kind)) {
         const { source, target } = this.#survey.flows.get(packet.flow);
-        if (refused.has(`${source} ${target}`)) continue;
+        const errors = refused.get(`${source} ${target}`) ?? [];
+        // An error that came from beyond is about packets that got there.
+        if (errors.some((place) => this.#survey.ways.way(packet.way).places.includes(place))) continue;
       }
       // A request that was answered has arrived, wherever it was sighted last.
       if (isRequestKind(packet.kind) && !open.has(packet.frame)) continue;
@@ -85,6 +87,16 @@ export class Losses {
       if (gap && this.#spans.covers(gap.next, packet.ns)) lost.push({ packet, ...gap });
     }
     return lost.sort((a, b) => a.packet.ns - b.packet.ns);
+  }
+
+  /** By the two it is about: places that ICMP errors were first sighted at. */
+  #refused(): Map<string, number[]> {
+    const places = new Map<string, number[]>();
+    for (const { source, target, place } of this.#survey.errors.values()) {
+      const key = `${source} ${target}`;
+      places.set(key, [...(places.get(key) ?? []), place]);
+    }
+    return places;
   }
 
   /** How the request came to have no reply. */

@@ -63,7 +63,7 @@ export async function readInFull(
     switches ? readFdb(run, at, gap) : [],
     filtersVlans ? readVlans(run, at, gap) : new Map(),
     readFilters(run, at, gap),
-    readTrafficControl(run, at),
+    readTrafficControl(run, at, gap),
     links.then((known) => ({ known, ...readSettings(at, known, gap) })),
   ]);
   return {

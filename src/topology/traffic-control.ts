@@ -25,9 +25,17 @@ export interface Classifier {
 
 type Data = Readonly<Record<string, unknown>>;
 
-/** By device name, what is to be added to its link's `data`; empty where tc is missing. */
-export async function readTrafficControl(run: RunProgram, at: NetnsHandle): Promise<ReadonlyMap<string, Data>> {
+/**
+ * By device name, what is to be added to its link's `data`.
+ * @param gap takes down what could not be read: without tc nothing is known of queues and filters
+ */
+export async function readTrafficControl(
+  run: RunProgram,
+  at: NetnsHandle,
+  gap: (gap: string) => void,
+): Promise<ReadonlyMap<string, Data>> {
   const listed = readJson(await run(at, 'tc', ['-j', 'qdisc', 'show']));
+  if ('failure' in listed) gap(`tc: ${listed.failure.reason}, queues and traffic control of ${at.id} unknown`);
   const found = new Map<string, Data>();
   const qdiscs = 'json' in listed ? objects(listed.json) : [];
   for (const qdisc of qdiscs)
@@ -43,7 +51,9 @@ export async function readTrafficControl(run: RunProgram, at: NetnsHandle): Prom
       const lists = await Promise.all(
         hooks.map(async (hook) => {
           const answer = readJson(await run(at, 'tc', ['-j', 'filter', 'show', 'dev', device, hook]));
-          return 'json' in answer ? parseClassifiers(answer.json, hook) : [];
+          if ('json' in answer) return parseClassifiers(answer.json, hook);
+          gap(`tc: ${answer.failure.reason}, filters at ${hook} of ${device} in ${at.id} unknown`);
+          return [];
         }),
       );
       found.set(device, { ...found.get(device), classifiers: lists.flat() });

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { FailureGroup, PairSummary, SurveySummary } from '../../src/survey/summary.ts';
 import { Survey } from '../../src/survey/survey.ts';
 import { encodeFrame } from '../../src/wire/frame.ts';
-import { arpReply, arpRequest, echo, icmpError, MAC_A, MAC_B } from '../trace/frames.ts';
+import { arpReply, arpRequest, echo, icmpError, ipv4, MAC_A, MAC_B, probeData } from '../trace/frames.ts';
 import { advertisement, probe, Scene, solicitation } from './scene.ts';
 
 const SECOND = 1_000_000;
@@ -235,6 +235,40 @@ describe('what only looks lost', () => {
     }
     expect(lost(scene.summary())).toEqual([]);
   });
+});
+
+describe('packets that nobody answers', () => {
+  const path = [...PATH, 'up0'];
+  const udp = (identification: number) => ipv4({ protocol: 17, identification }, probeData(identification));
+  const sending = () => {
+    const scene = new Scene(...path);
+    for (let n = 1; n <= 30; n++) scene.pass(path, n * SECOND, udp(n));
+    return scene;
+  };
+
+  it('are lost where others like them go on', () => {
+    expect(
+      lost(
+        sending()
+          .pass(path.slice(0, 3), 40 * SECOND, udp(40))
+          .summary(),
+      ),
+    ).toEqual(['other  br0>up0']);
+  });
+
+  it('are not where a router there says why, and are where it would have been another one', () => {
+    const refused = sending()
+      .pass(path.slice(0, 3), 40 * SECOND, udp(40))
+      .pass(['br0', 'veth0', 'veth1'], 40 * SECOND + 300, icmpError(3, 13, '10.9.0.1', udp(40)));
+    expect(lost(refused.summary())).toEqual([]);
+    // It ended before it came to the router.
+    const before = refusedBeyond(sending().pass(path.slice(0, 1), 40 * SECOND, udp(40)));
+    expect(lost(before.summary())).toEqual(['other  veth1>veth0']);
+  });
+
+  function refusedBeyond(scene: Scene): Scene {
+    return scene.pass(['br0', 'veth0', 'veth1'], 41 * SECOND, icmpError(3, 13, '10.9.0.1', udp(41)));
+  }
 });
 
 describe('what is odd', () => {

@@ -9,7 +9,7 @@ export const captureLossy: Rule = {
     what: `The capture ring was full when frames came, and the kernel could not hand them over. What was sighted stands; that
 something was not sighted proves less.`,
     wire: 'Gaps in the capture, at any place of that namespace.',
-    confirm: 'The report says how many under "coverage", and so does "framesLost" of --json.',
+    confirm: 'The report says "capture lost N frames in NAMESPACE"; in --json it is framesLost, under coverage.',
     cure: 'Run again when the machine is less busy, or narrow what is captured.',
     otherwise: 'A frame lost in the network is a fault; one lost in the capture is not.',
   },

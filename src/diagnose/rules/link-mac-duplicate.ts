@@ -25,8 +25,8 @@ has "received packet on PORT with own address as source address" where one of th
     cure: `  ip link set DEV address NEW
 at one of the two, with an address of its own (02:… is for addresses given by hand). Neighbours forget the old one within
 a minute, or at once with  ip neigh flush dev DEV.`,
-    otherwise: `One address on two different segments does no harm. Two addresses of IP on one host are something else altogether:
-see address-duplicate.`,
+    otherwise: `One address on two different segments does no harm. One IP address on two hosts is something else:
+address-duplicate.`,
   },
   evaluate(context) {
     const { situation, example, exchanges, path } = context;
