@@ -1,7 +1,8 @@
 import { placeOf } from '../../path/world.ts';
 import type { Change } from '../../topology/change.ts';
+import type { Topology } from '../../topology/model.ts';
 import { placeName } from '../../topology/naming.ts';
-import { linkOf, ownersOf } from '../../topology/query.ts';
+import { linkOf, ownersOf, peerOf } from '../../topology/query.ts';
 import { isAnswered } from '../../trace/exchange.ts';
 import { type Place, placeKey } from '../../trace/frame.ts';
 import { questions } from '../claimants.ts';
@@ -72,12 +73,19 @@ function pairs({ topology, path, query }: Context): Pair[] {
     for (const mine of concerned) {
       const mac = linkOf(topology, mine)?.mac ?? '';
       const twin = segment.find((place) => placeKey(place) !== placeKey(mine) && linkOf(topology, place)?.mac === mac);
-      if (mac === '' || !twin) continue;
+      // Between the two ends of one pair there is nobody who could mistake one for the other.
+      if (mac === '' || !twin || isPeer(topology, mine, twin)) continue;
       const keep = twin.netns === query.start.netns;
       return [keep ? { mac, one: mine, other: twin } : { mac, one: twin, other: mine }];
     }
     return [];
   });
+}
+
+function isPeer(topology: Topology, one: Place, other: Place): boolean {
+  const link = linkOf(topology, one);
+  const peer = link && peerOf(topology, one.netns, link);
+  return peer !== undefined && peer.namespace.id === other.netns && peer.link.name === other.name;
 }
 
 function claim(context: Context, { mac, one, other }: Pair): Claim {
