@@ -1,13 +1,13 @@
 /** What a survey found, in words: addresses, places and times instead of numbers. */
 import type { Place } from '../trace/frame.ts';
-import { type Contest, macText } from './claims.ts';
-import { Family } from './flows.ts';
 import { Kind } from './glance.ts';
-import { Islands } from './islands.ts';
-import { type Basis, type FailedExchange, type Failure, Losses } from './losses.ts';
+import { type Basis, type Failure, Losses } from './losses.ts';
+import { odditiesOf } from './oddities.ts';
+import { pairsOf } from './pairs.ts';
 import { type Shape, shapeOf } from './shape.ts';
 import { Spans } from './spans.ts';
-import { type IcmpError, isReply, type Survey } from './survey.ts';
+import type { Survey } from './survey.ts';
+import { echoOf, kindName, Words, wantedEnds } from './words.ts';
 
 /** A frame of one of the files. */
 export interface FrameRef {
@@ -174,7 +174,6 @@ export interface SurveySummary {
 }
 
 const NOTHING = { frames: 0, firstNs: 0, lastNs: 0, inward: 0, outward: 0 };
-const MOST_PAIRS = 2_000;
 
 /** How numbers of the survey are to be read. */
 export interface Reading {
@@ -222,181 +221,6 @@ export function summarise(survey: Survey, reading: Reading, between?: readonly [
     orphans: survey.orphans,
     closedEarly: survey.closedEarly,
   };
-}
-
-/** Numbers into words. */
-class Words {
-  readonly #survey: Survey;
-  readonly reading: Reading;
-  readonly #texts = new Map<number, string>();
-
-  constructor(survey: Survey, reading: Reading) {
-    this.#survey = survey;
-    this.reading = reading;
-  }
-
-  address(id: number): string {
-    let text = this.#texts.get(id);
-    if (text === undefined) {
-      text = this.#survey.addresses.text(id);
-      this.#texts.set(id, text);
-    }
-    return text;
-  }
-
-  ends(flow: number): { source: string; target: string } {
-    const { source, target } = this.#survey.flows.get(flow);
-    return { source: this.address(source), target: this.address(target) };
-  }
-
-  /** Of a packet: a reply goes from who was asked to who asked. */
-  endsOf(flow: number, kind: number): Ends {
-    const { source, target } = this.ends(flow);
-    return isReply(kind) ? { source: target, target: source } : { source, target };
-  }
-
-  error(error: IcmpError): ErrorSummary {
-    const { from, version, type, code, mtu, source, target, packets, place, frame } = error;
-    return {
-      from: this.address(from),
-      version,
-      type,
-      code,
-      ...(mtu === 0 ? {} : { mtu }),
-      source: this.address(source),
-      target: this.address(target),
-      packets,
-      place: this.reading.place(place),
-      example: this.reading.frame(frame),
-    };
-  }
-}
-
-interface Pairs {
-  readonly shown: PairSummary[];
-  readonly count: number;
-  readonly requests: number;
-  readonly answered: number;
-}
-
-/** All are counted; those that failed, and then those that asked most, are put into words. */
-function pairsOf(survey: Survey, losses: Losses, words: Words, wanted: (ends: Ends) => boolean, all: boolean): Pairs {
-  const failed = new Map<number, FailedExchange[]>();
-  for (const request of survey.open) {
-    const list = failed.get(request.flow);
-    const failure = losses.failure(request);
-    if (list) list.push(failure);
-    else failed.set(request.flow, [failure]);
-  }
-  const asking: number[] = [];
-  const { flows } = survey;
-  let [count, requests, answered] = [0, 0, 0];
-  for (let id = 0; id < flows.size; id++) {
-    if (flows.requests(id) === 0 || requestKind(flows.family(id)) === undefined) continue;
-    if (!all && !wanted(words.ends(id))) continue;
-    count++;
-    requests += flows.requests(id);
-    answered += flows.answered(id);
-    asking.push(id);
-  }
-  const odd = (id: number) =>
-    flows.requests(id) > flows.answered(id) || survey.unheeded.has(id) || flows.furtherReplies(id) > 0;
-  const order = (a: number, b: number) =>
-    flows.requests(b) - flows.answered(b) - (flows.requests(a) - flows.answered(a)) ||
-    Number(odd(b)) - Number(odd(a)) ||
-    flows.requests(b) - flows.requests(a);
-  const least = leastOfMost(asking, (id) => flows.requests(id));
-  const chosen = asking.filter((id) => flows.requests(id) >= least || odd(id)).sort(order);
-  const shown = chosen.slice(0, MOST_PAIRS).flatMap((id) => {
-    const flow = flows.get(id);
-    const kind = requestKind(flow.family);
-    if (kind === undefined) return [];
-    const [way] = flow.ways;
-    return [
-      {
-        kind,
-        ...words.ends(id),
-        ...(way === undefined ? {} : { begins: words.reading.place(survey.ways.way(way).first) }),
-        requests: flow.requests,
-        answered: flow.answered,
-        furtherReplies: flow.furtherReplies,
-        ...(flow.rttNs === undefined ? {} : { rttNs: flow.rttNs }),
-        failures: groupFailures(failed.get(id) ?? [], kind, words),
-        unheeded: survey.unheeded.get(id) ?? 0,
-        retried: survey.retried.get(id) ?? 0,
-        ...passesTo(survey, losses, words, id),
-      },
-    ];
-  });
-  return { shown, count, requests, answered };
-}
-
-/** The size that at most `MOST_PAIRS` items reach, so that the few large ones of very many are found without sorting all. */
-function leastOfMost(items: readonly number[], size: (item: number) => number): number {
-  const SIZES = 1 << 10;
-  const counts = new Uint32Array(SIZES);
-  for (const item of items) {
-    const at = Math.min(size(item), SIZES - 1);
-    counts[at] = (counts[at] ?? 0) + 1;
-  }
-  let least = SIZES - 1;
-  for (let sum = counts[least] ?? 0; least > 0 && sum + (counts[least - 1] ?? 0) <= MOST_PAIRS; )
-    sum += counts[--least] ?? 0;
-  return least;
-}
-
-/**
- * Where replies go on to behind the asker's place. A device below it, which the requests pass as well, is none. Captures that were not
- * made at one time show no packet at two places: then it is the place that saw replies only.
- */
-function passesTo(survey: Survey, losses: Losses, words: Words, id: number): { passesTo?: Place; begins?: undefined } {
-  const { family, ways, backWays, answered, requests } = survey.flows.get(id);
-  if (answered === 0 || family === Family.echo) return {};
-  const requested = new Set(ways.flatMap((way) => survey.ways.way(way).places));
-  const begins = survey.ways.way(ways[0] ?? 0).first;
-  const back = backWays.map((way) => survey.ways.way(way));
-  for (const { id: way, group } of back) {
-    const order = losses.order(way);
-    const next = group ? undefined : order[order.indexOf(begins) + 1];
-    if (order.includes(begins) && next !== undefined && !requested.has(next))
-      return { passesTo: words.reading.place(next) };
-  }
-  const joined = [...ways.map((way) => survey.ways.way(way)), ...back].some(({ places }) => places.length > 1);
-  const alone = back.find(({ group, first }) => !group && !requested.has(first));
-  if (joined || !alone || requests < 2 || requested.size < 2) return {};
-  return { passesTo: words.reading.place(alone.first), begins: undefined };
-}
-
-function groupFailures(failed: readonly FailedExchange[], kind: RequestKind, words: Words): FailureGroup[] {
-  const groups = new Map<string, FailedExchange[]>();
-  for (const failure of failed) {
-    const { failure: how, last, gap, request } = failure;
-    const { type = 0, code = 0, from = 0 } = request.error ?? {};
-    const key = `${how} ${last} ${gap?.next ?? -1} ${from} ${type} ${code}`;
-    const group = groups.get(key);
-    if (group) group.push(failure);
-    else groups.set(key, [failure]);
-  }
-  const made = [...groups.values()].flatMap((group) => {
-    const [first] = group;
-    if (!first) return [];
-    const { failure, last, gap, request } = first;
-    return [
-      {
-        failure,
-        last: words.reading.place(last),
-        ...(gap === undefined ? {} : { next: words.reading.place(gap.next), basis: gap.basis }),
-        ...(request.error === undefined ? {} : { error: words.error(request.error) }),
-        requests: group.length,
-        example: {
-          ...words.reading.frame(request.frame),
-          timeNs: words.reading.time(request.ns),
-          ...(kind === 'echo' ? echoOf(request.echo) : {}),
-        },
-      },
-    ];
-  });
-  return made.sort((a, b) => b.requests - a.requests);
 }
 
 function lostPacketsOf(losses: Losses, words: Words): LostPacket[] {
@@ -457,107 +281,3 @@ function hopsOf(survey: Survey, losses: Losses, words: Words): HopSummary[] {
       maxNs: max,
     }));
 }
-
-type Ends = { readonly source: string; readonly target: string };
-
-/** Of the two, either way. */
-function wantedEnds(between: readonly [string, string] | undefined): (ends: Ends) => boolean {
-  if (between === undefined) return () => true;
-  return ({ source, target }) => between.includes(source) && between.includes(target);
-}
-
-function odditiesOf(
-  survey: Survey,
-  words: Words,
-  wanted: (ends: Ends) => boolean,
-): Pick<SurveySummary, 'contests' | 'mismatches' | 'errors' | 'repeats'> {
-  const { reading } = words;
-  return {
-    contests: contestsOf(survey).map(({ address, changes, conflicts, claimants }) => ({
-      address: words.address(address),
-      changes,
-      conflicts,
-      claimants: claimants.map(({ mac, packets, place, frame }) => ({
-        mac: macText(mac),
-        packets,
-        place: reading.place(place),
-        example: reading.frame(frame),
-      })),
-    })),
-    mismatches: [...survey.claims.mismatches.values()].map(({ address, claimed, ethernet, packets, place, frame }) => ({
-      address: words.address(address),
-      claimed: macText(claimed),
-      ethernet: macText(ethernet),
-      packets,
-      place: reading.place(place),
-      example: reading.frame(frame),
-    })),
-    errors: [...survey.errors.values()]
-      .map((error) => words.error(error))
-      .filter(wanted)
-      .sort((a, b) => b.packets - a.packets),
-    repeats: [...survey.repeated.values()]
-      .map(({ flow, kind, group, packets, worst, circles, frame }) => ({
-        kind: kindName(kind),
-        ...words.endsOf(flow, kind),
-        group,
-        packets,
-        worst,
-        circles,
-        example: reading.frame(frame),
-      }))
-      .filter(wanted)
-      .sort((a, b) => b.worst - a.worst),
-  };
-}
-
-/** Those between claimants on one link. */
-function contestsOf(survey: Survey): Contest[] {
-  const contests = [...survey.claims.contests.values()];
-  if (contests.length === 0) return [];
-  const islands = new Islands(survey);
-  return contests.flatMap((contest) => {
-    const byIsland = new Map<number, Contest['claimants']>();
-    for (const claimant of contest.claimants) {
-      const island = islands.of(claimant.place);
-      byIsland.set(island, [...(byIsland.get(island) ?? []), claimant]);
-    }
-    if (byIsland.size === 1) return [contest];
-    return [...byIsland.values()].flatMap((claimants) => (claimants.length > 1 ? [{ ...contest, claimants }] : []));
-  });
-}
-
-function echoOf(echo: number): { identifier: number; sequence: number } {
-  return { identifier: echo >>> 16, sequence: echo & 0xffff };
-}
-
-function requestKind(family: number): RequestKind | undefined {
-  switch (family) {
-    case Family.arp:
-      return 'arp';
-    case Family.echo:
-      return 'echo';
-    case Family.neighbour:
-      return 'neighbour';
-    default:
-      return undefined;
-  }
-}
-
-/** As sightings are called (`trace/sighting.ts`); other packets are just those. */
-function kindName(kind: number): string {
-  return KIND_NAMES[kind] ?? 'other';
-}
-
-const KIND_NAMES = [
-  'none',
-  'arp-request',
-  'arp-reply',
-  'echo-request',
-  'echo-reply',
-  'icmp-error',
-  'neighbour-solicitation',
-  'neighbour-advertisement',
-  'icmp',
-  'other',
-];
