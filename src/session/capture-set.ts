@@ -1,21 +1,19 @@
 /** Several captures as one: their interfaces are places, their clocks are brought together, their frames come in order of time. */
-import { basename } from 'node:path';
 import type { ByteWindow } from '../capfile/byte-window.ts';
 import type { CaptureInterface } from '../capfile/capture-interface.ts';
 import { type FileFrame, frameOf } from '../capfile/capture-reader.ts';
 import { type CaptureMark, cursorTimeNs, type FrameCursor } from '../capfile/frame-cursor.ts';
 import { type CaptureFile, openCaptureFile } from '../capfile/open.ts';
-import { nameToPlace } from '../capfile/place-name.ts';
 import { RelativeTime } from '../capfile/relative-time.ts';
 import { readTextClock } from '../capfile/text-comment.ts';
 import { VdiagError } from '../linux/error.ts';
-import { AddressTable } from '../survey/addresses.ts';
-import { type ClockDifference, ClockSample } from '../survey/clocks.ts';
+import type { ClockDifference } from '../survey/clocks.ts';
 import type { NetnsId, Topology } from '../topology/model.ts';
-import { linkByIndex } from '../topology/query.ts';
 import { type Place, placeKey } from '../trace/frame.ts';
+import { compareClocks, linkTypeOf } from './compare-clocks.ts';
 import { type HeldFrame, HeldFrames } from './held-frames.ts';
 import { type Moment, momentNs } from './moment.ts';
+import { labelOf, placeOfSource } from './source-place.ts';
 
 export interface CaptureInput {
   /** A file, or `-` for standard input. */
@@ -89,9 +87,6 @@ const BREATHE_EVERY = 1 << 18;
 const DISORDER_NS = 1e9;
 /** Whole days: the time of the day stays as it was printed. */
 const DAYS_APART_NS = 2 * 86_400e9;
-const LINKTYPE_RAW = 101;
-/** The loopback device is the first of every namespace (include/net/flow.h). */
-const LOOPBACK_IFINDEX = 1;
 const FRAMES_PER_FILE = 2 ** 40;
 
 const NO_VIEW = new DataView(new ArrayBuffer(0));
@@ -144,7 +139,12 @@ export class CaptureSet {
         });
       }
       const set = new CaptureSet(members, options);
-      await set.#compareClocks();
+      const clocks = await compareClocks(members.map(({ file, input }) => ({ path: input.path, file })));
+      for (const [index, clock] of clocks.entries()) {
+        const member = members[index];
+        if (member && clock) member.offsetNs = clock.offsetNs;
+      }
+      set.#clocks = clocks;
       return set;
     } catch (error) {
       for (const { file } of members) file.close();
@@ -391,12 +391,12 @@ export class CaptureSet {
   }
 
   #register(member: Member, source: CaptureInterface): number {
-    let place = this.#named(member, source);
+    let place = placeOfSource(member, source, this.#options);
     let known = this.#numbers.get(placeKey(place));
     // Two machines have an eth0 each; but parts of one recording come one after the other.
     for (let copy = 1; known && known.member !== member.index && !this.#members[known.member]?.ended; copy++) {
       const label = labelOf(member.input);
-      const { name } = this.#named(member, source);
+      const { name } = placeOfSource(member, source, this.#options);
       place = { netns: place.netns, name: `${name} (${copy === 1 ? label : `${label} ${copy}`})` };
       known = this.#numbers.get(placeKey(place));
     }
@@ -409,94 +409,6 @@ export class CaptureSet {
     member.places[source.index] = known.place;
     return known.place;
   }
-
-  #named({ file, input }: Member, source: CaptureInterface): Place {
-    const { topology, namespaces = [] } = this.#options;
-    const home = topology?.home ?? '';
-    if (source.kernelIndex !== undefined) {
-      const namespace = topology?.namespaces.find(({ id }) => id === home);
-      const name = namespace && linkByIndex(namespace, source.kernelIndex)?.name;
-      const unnamed = source.kernelIndex === LOOPBACK_IFINDEX ? 'lo' : `interface ${source.kernelIndex}`;
-      return { netns: input.name ?? home, name: name ?? unnamed };
-    }
-    if (!describesSeveral(file) && (input.name !== undefined || source.name === ''))
-      return nameToPlace(input.name ?? labelOf(input), home, namespaces);
-    if (source.name === '') return { netns: input.name ?? home, name: `${labelOf(input)}/${source.index}` };
-    const place = nameToPlace(source.name, home, namespaces);
-    return input.name === undefined ? place : { netns: input.name, name: place.name };
-  }
-
-  /** Only files can be looked at beforehand. */
-  async #compareClocks(): Promise<void> {
-    this.#clocks = this.#members.map(() => undefined);
-    if (this.#members.length < 2) return;
-    const addresses = new AddressTable();
-    const samples: (ClockSample | undefined)[] = [];
-    let base: RelativeTime | undefined;
-    for (const { file, input } of this.#members) {
-      if (file.sizeBytes === undefined) {
-        samples.push(undefined);
-        continue;
-      }
-      const sample = new ClockSample(addresses);
-      const before = await openCaptureFile(input.path);
-      let time: RelativeTime | undefined;
-      try {
-        reading: for (;;) {
-          const { cursor, window } = before;
-          while (cursor.next(window)) {
-            base ??= new RelativeTime(cursorTimeNs(cursor));
-            time ??= new RelativeTime(base.baseNs);
-            const ns = time.ns(cursor.source, cursor.ticksHigh, cursor.ticksLow);
-            sample.add(window.view, cursor.start, cursor.end, linkTypeOf(cursor.source), ns);
-            if (sample.full) break reading;
-          }
-          if (!(await before.fill())) break;
-        }
-      } finally {
-        before.close();
-      }
-      samples.push(sample);
-    }
-    this.#alignClocks(samples);
-  }
-
-  /**
-   * From the first file on, to every file that shares packets with one that is aligned already. Files that share none with those may
-   * still share some with each other: they are brought together by themselves.
-   */
-  #alignClocks(samples: readonly (ClockSample | undefined)[]): void {
-    const aligned = new Set<number>();
-    for (const root of samples.keys()) {
-      if (aligned.has(root)) continue;
-      aligned.add(root);
-      const group = [root];
-      for (const from of group)
-        for (const [to, sample] of samples.entries()) {
-          if (aligned.has(to)) continue;
-          const difference = sample && samples[from]?.difference(sample);
-          const [member, base] = [this.#members[to], this.#members[from]];
-          if (!difference || !member || !base) continue;
-          member.offsetNs = base.offsetNs + difference.offsetNs;
-          this.#clocks[to] = { ...difference, offsetNs: member.offsetNs };
-          if (from === root && root > 0) this.#clocks[root] ??= { ...difference, offsetNs: 0 };
-          aligned.add(to);
-          group.push(to);
-        }
-    }
-  }
-}
-
-/** How a frame begins: what remains when an added header is taken off is an IP packet. */
-function linkTypeOf(source: CaptureInterface): number {
-  return source.addedHeader > 0 ? LINKTYPE_RAW : source.linkType;
-}
-
-/** More interfaces than one, beside those that frames name. */
-function describesSeveral(file: CaptureFile): boolean {
-  let described = 0;
-  for (const { recordedAs } of file.summary().interfaces) if (recordedAs === undefined && ++described > 1) return true;
-  return false;
 }
 
 /**
@@ -506,9 +418,4 @@ function describesSeveral(file: CaptureFile): boolean {
 function shiftApart(file: CaptureFile, source: CaptureInterface): number {
   const clock = readTextClock(file.summary().comments[source.section] ?? '');
   return clock === 'relative' || clock === 'none' ? source.index * DAYS_APART_NS : 0;
-}
-
-/** "web" for "captures/web.pcap.gz". */
-function labelOf({ name, path }: CaptureInput): string {
-  return name ?? (path === '-' ? 'standard input' : basename(path).replace(/(\.(pcapng|pcap|cap|txt))?(\.gz)?$/, ''));
 }

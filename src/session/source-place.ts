@@ -1,0 +1,42 @@
+/** The place of an interface in one capture of several: by the name it was given, its own, or its file's. */
+import { basename } from 'node:path';
+import type { CaptureInterface } from '../capfile/capture-interface.ts';
+import type { CaptureFile } from '../capfile/open.ts';
+import { nameToPlace } from '../capfile/place-name.ts';
+import { linkByIndex } from '../topology/query.ts';
+import type { Place } from '../trace/frame.ts';
+import type { CaptureInput, CaptureSetOptions } from './capture-set.ts';
+
+/** The loopback device is the first of every namespace (include/net/flow.h). */
+const LOOPBACK_IFINDEX = 1;
+
+export function placeOfSource(
+  { file, input }: { readonly file: CaptureFile; readonly input: CaptureInput },
+  source: CaptureInterface,
+  { topology, namespaces = [] }: Pick<CaptureSetOptions, 'topology' | 'namespaces'>,
+): Place {
+  const home = topology?.home ?? '';
+  if (source.kernelIndex !== undefined) {
+    const namespace = topology?.namespaces.find(({ id }) => id === home);
+    const name = namespace && linkByIndex(namespace, source.kernelIndex)?.name;
+    const unnamed = source.kernelIndex === LOOPBACK_IFINDEX ? 'lo' : `interface ${source.kernelIndex}`;
+    return { netns: input.name ?? home, name: name ?? unnamed };
+  }
+  if (!describesSeveral(file) && (input.name !== undefined || source.name === ''))
+    return nameToPlace(input.name ?? labelOf(input), home, namespaces);
+  if (source.name === '') return { netns: input.name ?? home, name: `${labelOf(input)}/${source.index}` };
+  const place = nameToPlace(source.name, home, namespaces);
+  return input.name === undefined ? place : { netns: input.name, name: place.name };
+}
+
+/** More interfaces than one, beside those that frames name. */
+function describesSeveral(file: CaptureFile): boolean {
+  let described = 0;
+  for (const { recordedAs } of file.summary().interfaces) if (recordedAs === undefined && ++described > 1) return true;
+  return false;
+}
+
+/** "web" for "captures/web.pcap.gz". */
+export function labelOf({ name, path }: CaptureInput): string {
+  return name ?? (path === '-' ? 'standard input' : basename(path).replace(/(\.(pcapng|pcap|cap|txt))?(\.gz)?$/, ''));
+}
