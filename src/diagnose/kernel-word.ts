@@ -3,6 +3,7 @@
  * where none of those stops the packet, the model is wrong, and the kernel is believed.
  */
 import type { Gate } from '../path/gate.ts';
+import { isAsk } from '../path/model.ts';
 import type { Topology } from '../topology/model.ts';
 import { placeName } from '../topology/naming.ts';
 import { type Drop, isAfter } from '../trace/drop.ts';
@@ -26,6 +27,7 @@ const REASONS: Readonly<Record<string, Kinds>> = {
   NO_TX_TARGET: ['fdb', 'port-flag', 'port-state', 'device', 'vlan', 'neighbour', 'owner', 'bridge-filter'],
   NETFILTER_DROP: FILTERS,
   IP_RPFILTER: ['source'],
+  IPV6DISABLED: ['ipv6'],
   IP_LOCAL_SOURCE: ['source'],
   IP_INVALID_SOURCE: ['source'],
   IP_LOCALNET: ['source'],
@@ -64,7 +66,7 @@ const FUNCTIONS: Readonly<Record<string, Kinds>> = {
 };
 
 /** Decisions that end a packet without a word, or that are not made by the kernel at all. */
-const SILENT: Kinds = ['owner', 'arp-answer', 'echo'];
+const SILENT: Kinds = ['owner', 'arp-answer', 'advertise', 'echo'];
 /** A gate of a kind that no table names may speak with any reason. */
 const KNOWN: ReadonlySet<string> = new Set([...Object.values(REASONS), ...Object.values(FUNCTIONS), SILENT].flat());
 
@@ -99,7 +101,7 @@ export function kernelWord(
     if (!drop.after) {
       // Dropped in the system call that sent it: it was sighted nowhere.
       const sent = example?.request === undefined && drop.sequence === example?.sequence;
-      return missing !== undefined && missing.leg.kind === drop.packet && (sent || drop.packet === 'arp-request');
+      return missing !== undefined && missing.leg.kind === drop.packet && (sent || isAsk(drop.packet));
     }
     if (last?.step.kind !== 'place' || !isAfter(drop, last.step.place, last.step.direction)) return false;
     return journeysOf(last.leg, example, exchanges).some(({ id }) => id === drop.journey);

@@ -64,7 +64,7 @@ export interface PortStateGate extends Decided {
 /** Flags of a bridge port that keep a frame from it: isolation, locking, flooding (net/bridge/br_forward.c should_deliver, br_flood). */
 export interface PortFlagGate extends Decided {
   readonly kind: 'port-flag';
-  readonly flag: 'isolated' | 'locked' | 'flood' | 'bcast_flood' | 'hairpin' | 'proxy_arp';
+  readonly flag: 'isolated' | 'locked' | 'flood' | 'bcast_flood' | 'mcast_flood' | 'hairpin' | 'proxy_arp';
   readonly bridge: Place;
   /** The port the frame came in by; absent when the bridge itself sends it. */
   readonly ingress?: Place;
@@ -144,8 +144,11 @@ export interface XdpGate extends Decided {
 /** A device that takes no packet longer than its MTU, and sends no error about it (is_skb_forwardable, net/core/dev.c). */
 export interface MtuGate extends Decided {
   readonly kind: 'mtu';
-  /** `peer`: the veth end that should receive it. `bridge`: the port that should send it. `sender`: it may not fragment. */
-  readonly by: 'peer' | 'bridge' | 'sender';
+  /**
+   * `peer`: the veth end that should receive it. `bridge`: the port that should send it. `sender`: it may not fragment.
+   * `router`: it may not either, over IPv6, and sends packet too big.
+   */
+  readonly by: 'peer' | 'bridge' | 'sender' | 'router';
   readonly mtu: number;
   /** The longest IP packet, or fragment, that comes to it. */
   readonly lengthBytes: number;
@@ -174,6 +177,18 @@ export interface OwnerGate extends Decided {
 export interface ArpAnswerGate extends Decided {
   readonly kind: 'arp-answer';
   readonly by: 'noarp' | 'arp_ignore' | 'arp_filter' | 'nothing';
+}
+
+/** Does the owner of an IPv6 address answer for it? Not while it is tentative, or was found to be somebody else's (RFC 4862). */
+export interface AdvertiseGate extends Decided {
+  readonly kind: 'advertise';
+  readonly by: 'tentative' | 'dadfailed' | 'nothing';
+  readonly address: string;
+}
+
+/** net.ipv6.conf.DEV.disable_ipv6 of the device that should send or take in a packet (ip6_rcv_core). */
+export interface Ipv6Gate extends Decided {
+  readonly kind: 'ipv6';
 }
 
 /** fib_validate_source: also decides, silently, whether an ARP request is answered. */
@@ -207,11 +222,11 @@ export interface NeighbourGate extends Decided {
   readonly owner?: { readonly place: Place; readonly mac: string };
 }
 
-/** net.ipv4.conf.DEV.forwarding of the device a packet to somebody else came in by. */
+/** net.ipv4.conf.DEV.forwarding, or for IPv6 that of `all`, of the device a packet to somebody else came in by. */
 export interface ForwardingGate extends Decided {
   readonly kind: 'forwarding';
   readonly destination: string;
-  /** net.ipv4.ip_forward of the namespace; undefined where it could not be read. */
+  /** net.ipv4.ip_forward or net.ipv6.conf.all.forwarding of the namespace; undefined where it could not be read. */
   readonly ipForward: number | undefined;
 }
 
@@ -258,6 +273,8 @@ export type Gate =
   | ArpFilterGate
   | OwnerGate
   | ArpAnswerGate
+  | AdvertiseGate
+  | Ipv6Gate
   | SourceGate
   | StackGate
   | NeighbourGate
@@ -278,7 +295,7 @@ function detailOf(gate: Gate): string {
   if (gate.kind === 'port-flag') return gate.flag;
   if (gate.kind === 'vlan') return gate.direction;
   if (gate.kind === 'arp-answer') return gate.by;
-  if (gate.kind === 'mtu') return gate.by === 'sender' ? gate.by : '';
+  if (gate.kind === 'mtu') return gate.by === 'sender' || gate.by === 'router' ? gate.by : '';
   if (gate.kind === 'classifier') return gate.hook;
   if (gate.kind === 'arp-filter') return `${gate.hook} ${gate.packet}`;
   return gate.kind === 'bridge-filter' ? `${gate.by} ${gate.hook} ${gate.packet} ${gate.from?.name}` : '';

@@ -1,3 +1,4 @@
+import { isAsk } from '../../path/model.ts';
 import { placeOf } from '../../path/world.ts';
 import type { Change } from '../../topology/change.ts';
 import { placeName } from '../../topology/naming.ts';
@@ -34,7 +35,7 @@ see address-duplicate.`,
     const [pair] = pairs(context);
     if (!pair) return undefined;
     if (situation.kind === 'lost') {
-      const broadcast = situation.leg.kind === 'arp-request';
+      const broadcast = isAsk(situation.leg.kind);
       return broadcast ? undefined : { ...claim(context, pair), confidence: 'likely' };
     }
     // Nothing was sent at all: then the state alone tells.
