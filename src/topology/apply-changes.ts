@@ -1,4 +1,5 @@
 /** What a change does to the model: so a cure can be tried before it is promised. */
+import { familyBits, familyOf, isLinkLocal } from './address.ts';
 import type { Change, RouteChange } from './change.ts';
 import { applyBridgeChange } from './change-bridge.ts';
 import { applyFilterChange } from './change-filter.ts';
@@ -51,7 +52,9 @@ function applyChange(topology: Topology, change: Change): Topology {
       return editNamespace(topology, change.at.netns, (namespace) =>
         editLink(namespace, change.at.name, (link) => ({
           ...link,
-          ipv4: { ...link.ipv4, [change.setting]: change.value },
+          ...(change.family === 6
+            ? { ipv6: { ...link.ipv6, [change.setting]: change.value } }
+            : { ipv4: { ...link.ipv4, [change.setting]: change.value } }),
         })),
       );
     case 'namespace-sysctl':
@@ -83,7 +86,7 @@ function applyChange(topology: Topology, change: Change): Topology {
               change.kind === 'route-add' ||
               destination !== change.destination ||
               table !== (change.table ?? 'main') ||
-              family !== 4 ||
+              family !== familyOf(change.destination.replace(/\/.*$/, '')) ||
               metric !== (change.metric ?? 0),
           ),
           routeFor(namespace, change),
@@ -146,9 +149,7 @@ function linkUp(topology: Topology, at: At): Topology {
           : port,
       ),
     };
-    return link.addresses
-      .filter(({ family }) => family === 4)
-      .reduce((state, address) => withRoutes(state, at.name, address), withPorts);
+    return link.addresses.reduce((state, address) => withRoutes(state, at.name, address), withPorts);
   });
 }
 
@@ -157,30 +158,36 @@ function addAddress(
   device: string,
   { address, prefixLength }: Pick<Address, 'address' | 'prefixLength'>,
 ): Namespace {
-  const added: Address = { family: 4, address, prefixLength, scope: 'global', flags: [] };
+  const scope = isLinkLocal(address) ? 'link' : 'global';
+  const added: Address = { family: familyOf(address), address, prefixLength, scope, flags: [] };
   const edited = editLink(namespace, device, (link) => ({ ...link, addresses: [...link.addresses, added] }));
   return withRoutes(edited, device, added);
 }
 
-/** The kernel's own routes for an address: local, and the prefix it is in (fib_add_ifaddr). */
-function withRoutes(namespace: Namespace, device: string, { address, prefixLength, peer }: Address): Namespace {
+/** The kernel's own routes for an address: local, and the prefix it is in (fib_add_ifaddr, addrconf_prefix_route). */
+function withRoutes(namespace: Namespace, device: string, own: Address): Namespace {
+  const { family, address, prefixLength, peer } = own;
+  const bits = familyBits(family);
+  // IPv6 routes of the kernel's own name no source, and have a metric.
   const route = (table: string, type: string, destination: string): Route => ({
-    family: 4,
+    family,
     table,
     type,
     destination,
-    metric: 0,
+    metric: family === 6 && type === 'unicast' ? 256 : 0,
     scope: type === 'local' ? 'host' : 'link',
     protocol: 'kernel',
-    source: address,
+    ...(family === 4 ? { source: address } : {}),
     nextHops: [{ device, flags: [] }],
   });
-  const wanted = [route('local', 'local', `${address}/32`)];
+  const wanted = [route('local', 'local', `${address}/${bits}`)];
   const link = namespace.links.find(({ name }) => name === device);
   // Of a device that is down only the address itself is local; on lo the whole prefix is.
-  if (prefixLength < 32 && link?.flags.includes('UP')) {
+  if (prefixLength < bits && link?.flags.includes('UP')) {
     const around = prefixAround(peer ?? address, prefixLength);
-    wanted.push(link.kind === 'loopback' ? route('local', 'local', around) : route('main', 'unicast', around));
+    wanted.push(
+      link.kind === 'loopback' && family === 4 ? route('local', 'local', around) : route('main', 'unicast', around),
+    );
   }
   const missing = wanted.filter(
     ({ table, destination }) =>
@@ -215,14 +222,17 @@ function deleteAddress(
     addresses: link.addresses.filter((candidate) => !gone(candidate)),
   }));
   const left = held.filter((candidate) => !gone(candidate));
-  const last = left.every(({ family }) => family !== 4);
+  const family = familyOf(address);
+  const last = family === 4 && left.every((candidate) => candidate.family !== 4);
   const kept = new Set(left.map((candidate) => candidate.address));
   const dropped = new Set(held.filter(gone).map((candidate) => candidate.address));
   const around = prefixAround(address, prefixLength);
-  const goes = ({ family, table, nextHops, source, destination, protocol }: Route): boolean => {
-    if (family !== 4 || nextHops[0]?.device !== device) return false;
+  const goes = ({ family: of, table, nextHops, source, destination, protocol }: Route): boolean => {
+    if (of !== family || nextHops[0]?.device !== device) return false;
     if (last || (table === 'main' && protocol === 'kernel' && destination === around && !secondary)) return true;
-    const owner = [source ?? '', destination.replace(/\/32$/, '')].find((candidate) => dropped.has(candidate));
+    const owner = [source ?? '', destination.replace(family === 4 ? /\/32$/ : /\/128$/, '')].find((candidate) =>
+      dropped.has(candidate),
+    );
     return owner !== undefined && !kept.has(owner);
   };
   return { ...edited, routes: edited.routes.filter((route) => !goes(route)) };
@@ -230,6 +240,12 @@ function deleteAddress(
 
 function setNamespaceSysctl(namespace: Namespace, setting: string, value: number): Namespace {
   const edited = { ...namespace, sysctls: { ...namespace.sysctls, [setting]: value } };
+  // Writing `all` sets every interface (addrconf_fixup_forwarding).
+  if (setting === 'ipv6.conf.all.forwarding')
+    return {
+      ...edited,
+      links: edited.links.map((link) => ({ ...link, ipv6: { ...link.ipv6, forwarding: value } })),
+    };
   if (setting !== 'ipv4.ip_forward') return edited;
   // Writing ip_forward sets every interface (inet_forward_change, net/ipv4/devinet.c).
   return {
@@ -241,12 +257,14 @@ function setNamespaceSysctl(namespace: Namespace, setting: string, value: number
 
 function routeFor(namespace: Namespace, change: RouteChange): Route {
   const { destination, gateway, device } = change;
+  const family = familyOf(destination.replace(/\/.*$/, ''));
   return {
-    family: 4,
+    family,
     table: change.table ?? 'main',
     type: 'unicast',
     destination,
-    metric: change.metric ?? 0,
+    // IPv6 gives a route that has none this one (IP6_RT_PRIO_USER).
+    metric: change.metric ?? (family === 6 ? 1024 : 0),
     ...(change.source === undefined ? {} : { source: change.source }),
     scope: gateway === undefined ? 'link' : 'global',
     protocol: 'boot',
@@ -264,8 +282,8 @@ function deviceTowards(namespace: Namespace, gateway: string | undefined): strin
   return namespace.links.find(({ addresses }) =>
     addresses.some(
       ({ family, address, prefixLength }) =>
-        family === 4 &&
         gateway !== undefined &&
+        family === familyOf(gateway) &&
         prefixAround(address, prefixLength) === prefixAround(gateway, prefixLength),
     ),
   )?.name;
