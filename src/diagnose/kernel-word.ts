@@ -27,7 +27,8 @@ const REASONS: Readonly<Record<string, Kinds>> = {
   NO_TX_TARGET: ['fdb', 'port-flag', 'port-state', 'device', 'vlan', 'neighbour', 'owner', 'bridge-filter'],
   NETFILTER_DROP: FILTERS,
   IP_RPFILTER: ['source'],
-  IPV6DISABLED: ['ipv6'],
+  // Who would answer does not listen.
+  IPV6DISABLED: ['ipv6', 'owner'],
   IP_LOCAL_SOURCE: ['source'],
   IP_INVALID_SOURCE: ['source'],
   IP_LOCALNET: ['source'],

@@ -14,6 +14,7 @@ import { bridgeFilterDrop } from './rules/bridge-filter-drop.ts';
 import { bridgeHairpinOff } from './rules/bridge-hairpin-off.ts';
 import { bridgeLoop } from './rules/bridge-loop.ts';
 import { bridgeMacChanged } from './rules/bridge-mac-changed.ts';
+import { bridgeMulticastFloodOff } from './rules/bridge-multicast-flood-off.ts';
 import { bridgeNetfilterDrop } from './rules/bridge-netfilter-drop.ts';
 import { bridgePortDetached } from './rules/bridge-port-detached.ts';
 import { bridgePortIsolated } from './rules/bridge-port-isolated.ts';
@@ -59,6 +60,7 @@ export const RULES: readonly Rule[] = [
   bridgePortIsolated,
   bridgePortNotForwarding,
   bridgeBroadcastFloodOff,
+  bridgeMulticastFloodOff,
   bridgeUnicastFloodOff,
   bridgeHairpinOff,
   bridgePortLocked,

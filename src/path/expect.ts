@@ -90,10 +90,16 @@ function walkExchange(walk: Walk, start: Port): 'done' | 'leaves' {
   const found = pickHop(namespace, findRoute(namespace, { destination, outputInterface: link.name }), query);
   // Bound to a device, an unreachable or blackhole route counts as none (ip_route_output_key_hash_rcu).
   const route = found?.type === 'unicast' || found?.type === 'local' ? found : undefined;
+  if (link.kind === 'loopback' && family === 6 && route?.type !== 'local') {
+    // Over IPv6 a bound socket needs a route: nothing gets as far as lo.
+    trail.begin('echo-request', source, destination);
+    trail.add(gateStep(loopbackGate(world, start, 'send')), gateStep(foreignGate(world, start, destination)));
+    return 'done';
+  }
   if (link.kind === 'loopback' || route?.type === 'local') {
     overLoopback(walk, start, request, 'send');
     // A lo that never was up has no address yet, and gets 127.0.0.1 with the first time (inetdev_event).
-    if (route?.type !== 'local' && !destination.startsWith('127.') && destination !== '::1')
+    if (route?.type !== 'local' && !destination.startsWith('127.'))
       trail.add(gateStep(foreignGate(world, start, destination)));
     trail.add(gateStep(echoGate(world, start, family)));
     overLoopback(walk, start, replyTo(request, query), 'reply');
@@ -108,7 +114,7 @@ function walkExchange(walk: Walk, start: Port): 'done' | 'leaves' {
     trail.add(gateStep(routeGate(world, start, 'send', source, destination, route ?? found)));
     if (!route) return 'done';
     trail.add(gateStep(senderGate(world, start, source)));
-    if (source === '::') return 'done';
+    if (source === '::' || source === '::1') return 'done';
   } else {
     // A socket bound to a device needs no route: the kernel then takes the destination to be on its link.
     if (route) trail.add(gateStep(routeGate(world, start, 'send', source, destination, route)));

@@ -193,7 +193,8 @@ export function echoGate(world: World, port: Port, family: Family = 4): EchoGate
 export function senderGate(world: World, port: Port, source: string): SenderGate {
   const { topology } = world;
   const place = placeOf(port);
-  const none = source === '0.0.0.0' || source === '::';
+  // Without any other IPv6 address the kernel takes that of lo, to which no answer can come.
+  const none = ['0.0.0.0', '::', '::1'].includes(source);
   const family = familyOf(source);
   return {
     kind: 'sender',

@@ -129,7 +129,8 @@ export async function recordPingTrace(given: PingTraceOptions): Promise<PingTrac
     const query = {
       start: place,
       destination: options.address,
-      ...(source === unspecified(options.address) ? {} : { source }),
+      // That of lo stands for none: the kernel takes it where there is no other.
+      ...(source === unspecified(options.address) || source === '::1' ? {} : { source }),
       ...(options.ttl === undefined ? {} : { ttl: options.ttl }),
       ...(options.sizeBytes === undefined ? {} : { sizeBytes: options.sizeBytes }),
       ...(options.dontFragment === undefined ? {} : { dontFragment: options.dontFragment }),

@@ -39,7 +39,10 @@ const target = fc.oneof(
   { weight: 6, arbitrary: fc.tuple(fc.constant(''), nextHop) },
   { weight: 3, arbitrary: fc.tuple(fc.constantFrom('blackhole', 'unreachable', 'prohibit', 'throw'), fc.constant('')) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('local'), fc.constant('dev lo')) },
-  { weight: 1, arbitrary: fc.constant(['', `nexthop via ${GATEWAY.d0} dev d0 nexthop via ${GATEWAY.d1} dev d1`] as const) },
+  {
+    weight: 1,
+    arbitrary: fc.constant(['', `nexthop via ${GATEWAY.d0} dev d0 nexthop via ${GATEWAY.d1} dev d1`] as const),
+  },
 );
 const route = fc
   .tuple(fc.constantFrom(...PREFIXES), target, fc.constantFrom('main', 'main', '100', '200', 'local'), fc.nat(3))

@@ -56,18 +56,22 @@ function claim(context: Context, at: Place, { address, prefixLength, flags }: Ad
     .map((owner) => ({ place: { netns: owner.namespace.id, name: owner.link.name }, own: owner.address }))
     .filter(({ place, own }) => placeKey(place) !== placeKey(at) && !own.flags.includes('dadfailed'));
   const who = rival ? placeName(topology, rival.place) : 'another host';
-  const cure: Cure | undefined = rival && {
-    why: `take ${address} from ${who}, if ${name} is the one that should have it, and add it there once more`,
+  const cure: Cure = {
+    why: rival
+      ? `take ${address} from ${who}, if ${name} is the one that should have it, and add it there once more`
+      : `when nobody else has ${address} any more, add it to ${name} once more`,
     changes: [
-      { kind: 'address-del', at: rival.place, address, prefixLength: rival.own.prefixLength },
+      ...(rival
+        ? [{ kind: 'address-del' as const, at: rival.place, address, prefixLength: rival.own.prefixLength }]
+        : []),
       { kind: 'address-del', at, address, prefixLength },
       { kind: 'address-add', at, address, prefixLength },
     ],
   };
   return {
     title: `${address} on ${name} is a duplicate: ${who} had it first`,
-    summary: `when ${name} was given ${address}, ${who} answered that it has it already (duplicate address detection). The address stays marked dadfailed, and ${effect}.`,
+    summary: `when ${name} was given ${address}, ${who} answered that it has it already (duplicate address detection). ${rival ? '' : 'No namespace that vdiag sees has it now. '}The address stays marked dadfailed, and ${effect}.`,
     where: at,
-    ...(cure ? { cure } : {}),
+    cure,
   };
 }
