@@ -33,6 +33,6 @@ export type { SurveySummary } from './survey/summary.ts';
 export { retakeTopology, takeTopology } from './topology/collect.ts';
 export type { Topology } from './topology/model.ts';
 export type { Drop } from './trace/drop.ts';
-export type { ArpExchange, EchoExchange, Exchange } from './trace/exchange.ts';
+export type { ArpExchange, EchoExchange, Exchange, NeighbourExchange, ResolutionExchange } from './trace/exchange.ts';
 export type { Coverage, Frame, Place } from './trace/frame.ts';
 export { version } from './version.ts';

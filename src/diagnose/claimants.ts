@@ -1,9 +1,12 @@
 /** Who on a segment claims an address: those who were sighted answering for it, and those who would. */
 import { ownersAnswering } from '../path/arp.ts';
 import { chooseSource, isLocal } from '../path/fib.ts';
-import type { Path } from '../path/model.ts';
+import { isAsk, type Path } from '../path/model.ts';
+import { ownersAdvertising } from '../path/nd.ts';
 import { type Port, placeOf, portAt } from '../path/world.ts';
+import { familyOf } from '../topology/address.ts';
 import type { Topology } from '../topology/model.ts';
+import { resolvedMac } from '../trace/exchange.ts';
 import { type Place, placeKey } from '../trace/frame.ts';
 import type { Context } from './rule.ts';
 
@@ -29,7 +32,8 @@ export function contests(context: Context): Contest[] {
   const { topology, path } = context;
   return questions(topology, path).flatMap(({ asker, askerAddress, address }): Contest[] => {
     const answered = sightedClaimants(context, asker, address);
-    const owners = ownersAnswering(topology, asker, askerAddress, address).map(
+    const answering = familyOf(address) === 6 ? ownersAdvertising : ownersAnswering;
+    const owners = answering(topology, asker, askerAddress, address).map(
       (port): Claimant => ({ mac: port.link.mac, place: placeOf(port) }),
     );
     const all = new Map(
@@ -62,7 +66,7 @@ export function questions(topology: Topology, { legs }: Path): Question[] {
     if (asker && source !== undefined && !found.has(key)) found.set(key, { asker, askerAddress: source, address });
   };
   for (const { kind, asker, source, destination, steps } of legs) {
-    if (kind === 'arp-request' && asker) add(asker, destination, source);
+    if (isAsk(kind) && asker) add(asker, destination, source);
     for (const step of steps)
       if (step.kind === 'gate' && step.gate.kind === 'neighbour') add(step.gate.holder, step.gate.entry.address);
   }
@@ -72,9 +76,9 @@ export function questions(topology: Topology, { legs }: Path): Question[] {
 /** Those who answered one request of the asker's; routers that answer for others are no claimants. */
 function sightedClaimants({ exchanges, topology }: Context, asker: Port, address: string): Claimant[] {
   for (const exchange of exchanges) {
-    if (exchange.kind !== 'arp' || exchange.targetProtocol !== address) continue;
-    if (exchange.request.sightings[0]?.packet.arp?.senderHardware !== asker.link.mac) continue;
-    const macs = exchange.replies.flatMap(({ sightings }) => sightings[0]?.packet.arp?.senderHardware ?? []);
+    if (exchange.kind === 'echo' || exchange.targetProtocol !== address) continue;
+    if (resolvedMac(exchange.request) !== asker.link.mac) continue;
+    const macs = exchange.replies.flatMap((reply) => resolvedMac(reply) ?? []);
     const claimants = [...new Set(macs)].flatMap((mac) => claimantAt(topology, mac, address));
     if (claimants.length > 1) return claimants;
   }

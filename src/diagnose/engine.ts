@@ -4,12 +4,12 @@
  */
 import { type EchoQuery, expectPath } from '../path/expect.ts';
 import { type Gate, gateKey } from '../path/gate.ts';
-import type { Leg, Path, Step } from '../path/model.ts';
+import { isAnswer, type Leg, type Path, type Step } from '../path/model.ts';
 import type { Topology } from '../topology/model.ts';
 import { placeName } from '../topology/naming.ts';
 import { linkOf, ownersOf } from '../topology/query.ts';
 import type { Drop } from '../trace/drop.ts';
-import { type EchoExchange, type Exchange, isAnswered } from '../trace/exchange.ts';
+import { type EchoExchange, type Exchange, isAnswered, resolvedMac } from '../trace/exchange.ts';
 import { type Coverage, placeKey } from '../trace/frame.ts';
 import type { KernelLife } from '../trace/kernel-life.ts';
 import { kernelWays } from '../trace/kernel-way.ts';
@@ -101,7 +101,7 @@ function seenOf(
 function firstAnswers({ resolutions }: EchoExchange): Map<string, string> {
   const answered = new Map<string, string>();
   for (const { targetProtocol, replies } of resolutions) {
-    const mac = replies[0]?.sightings[0]?.packet.arp?.senderHardware;
+    const mac = resolvedMac(replies[0]);
     if (mac !== undefined && !answered.has(targetProtocol)) answered.set(targetProtocol, mac);
   }
   return answered;
@@ -204,7 +204,8 @@ function lostElsewhere(
 
 /** Whose loss it is: the packet that was sighted last, unless it had arrived and another one waited for it. */
 function lostLeg(last: Walked | undefined, missing: Walked | undefined): Leg | undefined {
-  const delivered = last?.leg.kind === 'arp-reply' && missing !== undefined && missing.legIndex !== last.legIndex;
+  const delivered =
+    last !== undefined && isAnswer(last.leg.kind) && missing !== undefined && missing.legIndex !== last.legIndex;
   return last === undefined || delivered ? missing?.leg : last.leg;
 }
 

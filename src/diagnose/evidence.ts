@@ -3,6 +3,7 @@
 import { expectPath } from '../path/expect.ts';
 import { type Gate, gateKey } from '../path/gate.ts';
 import type { Leg, LegKind, Step } from '../path/model.ts';
+import { familyOf } from '../topology/address.ts';
 import { commandIn, placeName } from '../topology/naming.ts';
 import { journeysIn } from '../trace/drop.ts';
 import type { Place } from '../trace/frame.ts';
@@ -16,6 +17,8 @@ import { isCovered, journeysOf, type Progress } from './walk.ts';
 const PACKET: Readonly<Record<LegKind, string>> = {
   'arp-request': 'ARP request',
   'arp-reply': 'ARP reply',
+  'neighbour-solicitation': 'neighbour solicitation',
+  'neighbour-advertisement': 'neighbour advertisement',
   'echo-request': 'echo request',
   'echo-reply': 'echo reply',
 };
@@ -53,7 +56,7 @@ function sightings(context: Context, { steps, reached }: Progress): Evidence[] {
   const { place, timeNs, direction } = sighting.frame;
   const journeys = journeysOf(leg, context.example, context.exchanges);
   const journey = journeys.find(({ sightings: all }) => all.includes(sighting));
-  const times = journeys.length > 1 && leg.kind.startsWith('arp') ? `, ${journeys.length} times` : '';
+  const times = journeys.length > 1 && !leg.kind.startsWith('echo') ? `, ${journeys.length} times` : '';
   const where = placeName(context.topology, place);
   const way = direction === 'unknown' ? 'on' : direction === 'in' ? 'in by' : 'out of';
   return [
@@ -70,9 +73,12 @@ function sightings(context: Context, { steps, reached }: Progress): Evidence[] {
 function describeLeg({ kind, source, destination }: Leg, { packet }: Sighting): string {
   switch (kind) {
     case 'arp-request':
+    case 'neighbour-solicitation':
       return `who-has ${destination} tell ${source}`;
     case 'arp-reply':
       return `${destination} is-at ${packet.arp?.senderHardware ?? 'an address'}`;
+    case 'neighbour-advertisement':
+      return `${destination} is-at ${packet.icmp?.linkLayerAddress ?? packet.ethernet?.source ?? 'an address'}`;
     default:
       return `${source} > ${destination}`;
   }
@@ -147,7 +153,7 @@ function probe({ example, query, topology }: Context): Evidence[] {
   return [
     {
       kind: 'probe',
-      text: `probe ${example.sequence} from ${placeName(topology, query.start)}: ${who} ${error.icmp ? icmpName(4, error.icmp.type, error.icmp.code) : error.errno}`,
+      text: `probe ${example.sequence} from ${placeName(topology, query.start)}: ${who} ${error.icmp ? icmpName(familyOf(query.destination), error.icmp.type, error.icmp.code) : error.errno}`,
       place: query.start,
     },
   ];

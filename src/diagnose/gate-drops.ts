@@ -59,8 +59,11 @@ export const GATE_DROPS: Readonly<Record<Gate['kind'], GateDrops>> = {
   },
   xdp: { reasons: ['XDP'], functions: [] },
   mtu: { reasons: ['PKT_TOO_BIG'], functions: [...TOO_LONG, 'ip_do_fragment', 'ip_fragment'] },
-  owner: { reasons: ['NO_TX_TARGET'], functions: [] },
+  // Who would answer does not listen.
+  owner: { reasons: ['NO_TX_TARGET', 'IPV6DISABLED'], functions: [] },
   'arp-answer': SILENT,
+  advertise: SILENT,
+  ipv6: { reasons: ['IPV6DISABLED'], functions: [] },
   source: { reasons: ['IP_RPFILTER', 'IP_LOCAL_SOURCE', 'IP_INVALID_SOURCE', 'IP_LOCALNET'], functions: [] },
   stack: { reasons: ['OTHERHOST'], functions: [] },
   neighbour: {

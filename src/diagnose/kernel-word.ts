@@ -3,6 +3,7 @@
  * where none of those stops the packet, the model is wrong, and the kernel is believed.
  */
 import type { Gate } from '../path/gate.ts';
+import { isAsk } from '../path/model.ts';
 import type { Topology } from '../topology/model.ts';
 import { placeName } from '../topology/naming.ts';
 import { type Drop, isAfter } from '../trace/drop.ts';
@@ -42,9 +43,9 @@ export function kernelWord(
       // Dropped in the system call that sent it: it was sighted nowhere.
       const sent = example?.request === undefined && isUnsighted(drop.sequence, exchanges);
       // Without room for the neighbour's entry nobody is asked: the echo ends in place of the question.
-      const unasked = drop.reason === 'NEIGH_CREATEFAIL' && missing?.leg.kind === 'arp-request';
+      const unasked = drop.reason === 'NEIGH_CREATEFAIL' && missing !== undefined && isAsk(missing.leg.kind);
       if (unasked && sent) return true;
-      return missing !== undefined && missing.leg.kind === drop.packet && (sent || drop.packet === 'arp-request');
+      return missing !== undefined && missing.leg.kind === drop.packet && (sent || isAsk(drop.packet));
     }
     if (last?.step.kind !== 'place' || !isAfter(drop, last.step.place, last.step.direction)) return false;
     return journeysOf(last.leg, example, exchanges).some(({ id }) => id === drop.journey);

@@ -1,4 +1,5 @@
 /** A packet that vanished between two places, where no gate explains it. */
+import { isAsk } from '../path/model.ts';
 import { placeName } from '../topology/naming.ts';
 import { ownersOf } from '../topology/query.ts';
 import type { Drop } from '../trace/drop.ts';
@@ -70,7 +71,7 @@ function fate(topology: Context['topology'], situation: Lost): string {
   if (situation.last?.kind === 'place' && situation.last.direction === 'out')
     return `left by ${at} and came nowhere else`;
   const arrived = isLocalTo(topology, last.netns, situation.leg.destination);
-  return arrived || situation.leg.kind === 'arp-request'
+  return arrived || isAsk(situation.leg.kind)
     ? `came to ${at} and was not answered`
     : `came to ${at} and was not passed on`;
 }

@@ -1,11 +1,12 @@
 /** The routes of a device vanish when it goes down: a route that is missing, or a wider one in its place, may have that cause. */
+import { familyBits, familyOf, isLinkLocal } from '../topology/address.ts';
 import { applyChanges } from '../topology/apply-changes.ts';
 import type { Change } from '../topology/change.ts';
 import type { Link, Topology } from '../topology/model.ts';
 import { prefixContains, prefixLength } from '../topology/prefix.ts';
 import { addressesOf, isUp, linkOf, namespaceOf } from '../topology/query.ts';
 import type { Place } from '../trace/frame.ts';
-import { routersAmong, segmentOf } from './routers.ts';
+import { gatewaysOf, routersAmong, segmentOf } from './routers.ts';
 import type { Context } from './rule.ts';
 
 export interface DownLink {
@@ -27,7 +28,7 @@ export function downLinkBehind(context: Context): DownLink | undefined {
       if (!routed) continue;
       for (const link of namespaceOf(topology, routed.netns)?.links ?? []) {
         const at = { netns: routed.netns, name: link.name };
-        const covers = addressesOf(link, 4).some(
+        const covers = addressesOf(link, familyOf(routed.destination)).some(
           (own) =>
             own.prefixLength > routed.length &&
             prefixContains(`${own.address}/${own.prefixLength}`, routed.destination),
@@ -48,14 +49,26 @@ function downUplink(context: Context): DownLink | undefined {
   const namespace = namespaceOf(topology, gate.place.netns);
   if (!routeless || !namespace) return undefined;
   const destination = gate.kind === 'route' ? gate.destination : query.destination;
+  const family = familyOf(destination);
   const by = (link: Link, up: Topology) =>
-    routersAmong(up, namespace.id, segmentOf(up, { namespace: namespaceOf(up, namespace.id) ?? namespace, link }))
-      .flatMap((router) => addressesOf(router.link, 4).map(({ address }) => address))
+    routersAmong(
+      up,
+      namespace.id,
+      segmentOf(up, { namespace: namespaceOf(up, namespace.id) ?? namespace, link }),
+      family,
+    )
+      .flatMap((router) => gatewaysOf(router, family))
       .map(
-        (gateway): Change => ({ kind: 'route-add', netns: namespace.id, destination: `${destination}/32`, gateway }),
+        (gateway): Change => ({
+          kind: 'route-add',
+          netns: namespace.id,
+          destination: `${destination}/${familyBits(family)}`,
+          gateway,
+          ...(isLinkLocal(gateway) ? { device: link.name } : {}),
+        }),
       );
   const links = namespace.links.filter(
-    ({ kind, addresses }) => kind !== 'loopback' && addresses.some(({ family }) => family === 4),
+    ({ kind, addresses }) => kind !== 'loopback' && addresses.some((own) => own.family === family),
   );
   // A router behind a device that is up is nearer at hand: then only the route is missing.
   if (links.filter(isUp).some((link) => by(link, topology).some((change) => context.passes([change]))))

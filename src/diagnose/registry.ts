@@ -3,6 +3,7 @@ import type { Rule } from './rule.ts';
 import { addressDuplicate } from './rules/address-duplicate.ts';
 import { addressMissing } from './rules/address-missing.ts';
 import { addressPrefixWrong } from './rules/address-prefix-wrong.ts';
+import { addressTentative } from './rules/address-tentative.ts';
 import { arpFiltered } from './rules/arp-filtered.ts';
 import { arpIgnored } from './rules/arp-ignored.ts';
 import { arpProxyMissing } from './rules/arp-proxy-missing.ts';
@@ -13,6 +14,7 @@ import { bridgeFilterDrop } from './rules/bridge-filter-drop.ts';
 import { bridgeHairpinOff } from './rules/bridge-hairpin-off.ts';
 import { bridgeLoop } from './rules/bridge-loop.ts';
 import { bridgeMacChanged } from './rules/bridge-mac-changed.ts';
+import { bridgeMulticastFloodOff } from './rules/bridge-multicast-flood-off.ts';
 import { bridgeNetfilterDrop } from './rules/bridge-netfilter-drop.ts';
 import { bridgePortDetached } from './rules/bridge-port-detached.ts';
 import { bridgePortIsolated } from './rules/bridge-port-isolated.ts';
@@ -27,6 +29,7 @@ import { containerNoNetwork } from './rules/container-no-network.ts';
 import { echoIgnored } from './rules/echo-ignored.ts';
 import { forwardingOff } from './rules/forwarding-off.ts';
 import { gatewayUnreachable } from './rules/gateway-unreachable.ts';
+import { ipv6Disabled } from './rules/ipv6-disabled.ts';
 import { linkArpOff } from './rules/link-arp-off.ts';
 import { linkDown } from './rules/link-down.ts';
 import { linkMacDuplicate } from './rules/link-mac-duplicate.ts';
@@ -49,6 +52,8 @@ import { ttlExpired } from './rules/ttl-expired.ts';
 
 export const RULES: readonly Rule[] = [
   addressDuplicate,
+  addressTentative,
+  ipv6Disabled,
   loopbackDown,
   containerNoNetwork,
   bridgeDown,
@@ -56,6 +61,7 @@ export const RULES: readonly Rule[] = [
   bridgePortIsolated,
   bridgePortNotForwarding,
   bridgeBroadcastFloodOff,
+  bridgeMulticastFloodOff,
   bridgeUnicastFloodOff,
   bridgeHairpinOff,
   bridgePortLocked,

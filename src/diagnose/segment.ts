@@ -1,4 +1,5 @@
 /** What an interface knows of the segment it is on. */
+import { familyOf } from '../topology/address.ts';
 
 import type { Topology } from '../topology/model.ts';
 import { prefixContains } from '../topology/prefix.ts';
@@ -10,7 +11,8 @@ export function coveringPrefix(topology: Topology, place: Place, address: string
   const link = linkOf(topology, place);
   return (
     link &&
-    addressesOf(link, 4).find((own) => prefixContains(`${own.address}/${own.prefixLength}`, address))?.prefixLength
+    addressesOf(link, familyOf(address)).find((own) => prefixContains(`${own.address}/${own.prefixLength}`, address))
+      ?.prefixLength
   );
 }
 
@@ -20,7 +22,7 @@ export function isOnLink(topology: Topology, place: Place, address: string): boo
   return (
     namespaceOf(topology, place.netns)?.routes.some(
       ({ family, type, destination, nextHops }) =>
-        family === 4 &&
+        family === familyOf(address) &&
         type === 'unicast' &&
         prefixContains(destination, address) &&
         nextHops.some(({ device, gateway }) => device === place.name && gateway === undefined),

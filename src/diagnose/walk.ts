@@ -1,8 +1,8 @@
 /** Holds what was sighted against the path: how far did the packet come, and where should it have come next? */
 import type { Gate } from '../path/gate.ts';
-import type { Leg, Path, Step } from '../path/model.ts';
+import { isAsk, type Leg, type Path, type Step } from '../path/model.ts';
 import type { Topology } from '../topology/model.ts';
-import type { ArpExchange, EchoExchange, Exchange } from '../trace/exchange.ts';
+import type { EchoExchange, Exchange, ResolutionExchange } from '../trace/exchange.ts';
 import { type Coverage, type Place, placeKey } from '../trace/frame.ts';
 import { type Journey, sightingAt } from '../trace/journey.ts';
 import type { Sighting } from '../trace/sighting.ts';
@@ -57,7 +57,7 @@ export function follow(
 
 /** The kernel had asked before the capture began, and asks no more for a while: that no request was sighted says nothing. */
 function isAskedAlready({ kind, asker, destination }: Leg, { namespaces }: Topology): boolean {
-  if (kind !== 'arp-request' || !asker) return false;
+  if (!isAsk(kind) || !asker) return false;
   const entries = namespaces.find(({ id }) => id === asker.netns)?.neighbours ?? [];
   return entries.some(
     ({ address, device, state }) => address === destination && device === asker.name && state === 'INCOMPLETE',
@@ -105,8 +105,10 @@ export function journeysOf(leg: Leg, example: EchoExchange | undefined, exchange
     case 'echo-reply':
       return [...(example?.replies ?? [])];
     case 'arp-request':
+    case 'neighbour-solicitation':
       return asked(leg, exchanges).map(({ request }) => request);
     case 'arp-reply':
+    case 'neighbour-advertisement':
       return asked(leg, exchanges).flatMap(({ replies }) => replies);
     default:
       return leg.kind satisfies never;
@@ -114,10 +116,10 @@ export function journeysOf(leg: Leg, example: EchoExchange | undefined, exchange
 }
 
 /** The exchanges in which the leg's asker asked for its target, whichever of its addresses it announced. */
-function asked({ asker, source, destination }: Leg, exchanges: readonly Exchange[]): ArpExchange[] {
+function asked({ asker, source, destination }: Leg, exchanges: readonly Exchange[]): ResolutionExchange[] {
   return exchanges.filter(
-    (exchange): exchange is ArpExchange =>
-      exchange.kind === 'arp' &&
+    (exchange): exchange is ResolutionExchange =>
+      exchange.kind !== 'echo' &&
       exchange.targetProtocol === destination &&
       (exchange.senderProtocol === source ||
         (asker !== undefined && sightingAt(exchange.request, asker, 'out') !== undefined)),

@@ -186,7 +186,7 @@ function reply(world: World, trail: Trail, answerer: Port, asker: Port, askerAdd
 }
 
 /** No stack on the segment owns the target: the request is sighted wherever it is flooded, and that is all. */
-function nobodyAnswers(
+export function nobodyAnswers(
   world: World,
   trail: Trail,
   asker: Port,

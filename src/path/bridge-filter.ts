@@ -3,7 +3,7 @@
  * (net/bridge/br_netfilter_hooks.c: bridged IP is shown to the IP hooks with the bridge as its interface).
  */
 import { commandIn, placeName } from '../topology/naming.ts';
-import type { Carried, FrameAddresses } from './ethernet.ts';
+import { type Carried, type FrameAddresses, networkOf } from './ethernet.ts';
 import type { BridgeFilterGate, Fact } from './gate.ts';
 import { type Chain, type Family, type FilterPacket, type Ruling, rule, type Stopper, stopperText } from './ruleset.ts';
 import { chainsIn, type Port, placeOf, type World } from './world.ts';
@@ -28,9 +28,10 @@ export function bridgeFilterGates(
   const at = { world, frame, bridge, passage, carries, chains };
   const gates = bridgeHooks(passage).flatMap((hook) => gateOf(at, 'bridge', ['bridge'], hook));
   // What comes up to the bridge's own stack meets the IP hooks there.
-  if (carries.kind.startsWith('echo') && passage.hook === 'forward' && passage.from)
+  const network = networkOf(carries);
+  if (network !== 'arp' && passage.hook === 'forward' && passage.from)
     for (const hook of ['prerouting', 'forward', 'postrouting'] as const)
-      gates.push(...gateOf(at, 'br_netfilter', ['ip', 'inet'], hook));
+      gates.push(...gateOf(at, 'br_netfilter', [network, 'inet'], hook));
   return gates;
 }
 
@@ -100,26 +101,38 @@ function packetAt({ frame, bridge, passage, carries, chains }: Where, by: string
 }
 
 /** Undefined where the setting could not be read although br_netfilter is loaded: older kernels show it in one namespace alone. */
-function callsIptables({ world, bridge }: Where): boolean | undefined {
-  const own = bridge.namespace.sysctls[SETTING];
-  if (own !== undefined) return own !== 0 || bridge.link.bridge?.nfCallIptables === true;
-  const elsewhere = world.topology.namespaces.some(({ sysctls }) => sysctls[SETTING] !== undefined);
+function callsIptables({ world, bridge, carries }: Where): boolean | undefined {
+  const program = programOf(carries);
+  const own = bridge.namespace.sysctls[settingOf(program)];
+  if (own !== undefined) return own !== 0 || isSwitchedOn(bridge, program);
+  const elsewhere = world.topology.namespaces.some(({ sysctls }) => sysctls[settingOf(program)] !== undefined);
   return elsewhere ? undefined : false;
 }
 
-const SETTING = 'bridge.bridge-nf-call-iptables';
+type Program = 'iptables' | 'ip6tables';
 
-function switchFacts({ world, bridge }: Where, by: string): Fact[] {
+function programOf(carries: Carried): Program {
+  return networkOf(carries) === 'ip6' ? 'ip6tables' : 'iptables';
+}
+
+const settingOf = (program: Program) => `bridge.bridge-nf-call-${program}`;
+
+function isSwitchedOn({ link }: Port, program: Program): boolean {
+  return program === 'iptables' ? link.bridge?.nfCallIptables === true : Number(link.data.nf_call_ip6tables) === 1;
+}
+
+function switchFacts({ world, bridge, carries }: Where, by: string): Fact[] {
   if (by === 'bridge') return [];
   const { namespace, link } = bridge;
-  const value = namespace.sysctls[SETTING];
+  const program = programOf(carries);
+  const value = namespace.sysctls[settingOf(program)];
   return [
     {
       text:
         value === 0
-          ? `${link.name} has nf_call_iptables on: its bridged IP packets go through the IP chains`
-          : `bridge-nf-call-iptables is ${value ?? 'unknown'}: bridged IP packets go through the IP chains`,
-      look: commandIn(world.topology, namespace.id, ['sysctl', `net.${SETTING}`]),
+          ? `${link.name} has nf_call_${program} on: its bridged IP packets go through the IP chains`
+          : `bridge-nf-call-${program} is ${value ?? 'unknown'}: bridged IP packets go through the IP chains`,
+      look: commandIn(world.topology, namespace.id, ['sysctl', `net.${settingOf(program)}`]),
     },
   ];
 }

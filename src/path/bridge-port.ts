@@ -2,8 +2,9 @@
 import type { FdbEntry } from '../topology/model.ts';
 import { commandIn, placeName } from '../topology/naming.ts';
 import { hasCarrier, isUp, portsOf } from '../topology/query.ts';
-import { BROADCAST, type FrameAddresses } from './ethernet.ts';
+import { BROADCAST, type FrameAddresses, isGroup } from './ethernet.ts';
 import type { Fact, Gate, PortFlagGate, UnmodelledGate } from './gate.ts';
+import { isAsk } from './model.ts';
 import { forwardingEntry, type Port, placeOf, usableNeighbour, type World } from './world.ts';
 
 /** br_handle_frame and br_handle_frame_finish, as far as the port decides: may the frame come in? */
@@ -105,6 +106,8 @@ export function egressGates(
     // What the bridge's own stack sends is broadcast whatever the flag says.
     if (frame.destination === BROADCAST) {
       if (!flags.bcastFlood && ingress) refuse('bcast_flood', `${name} has bcast_flood off`);
+    } else if (isGroup(frame.destination)) {
+      if (!flags.mcastFlood && ingress) refuse('mcast_flood', `${name} has mcast_flood off`);
     } else if (!flags.flood)
       refuse('flood', `${name} has flood off, and ${bridge.link.name} has no entry for ${frame.destination}`);
     if (flags.proxyArp) refuse('proxy_arp', `${name} has proxy_arp on: nothing is flooded there`);
@@ -122,16 +125,17 @@ export function egressGates(
   return gates;
 }
 
-/** With neigh_suppress or proxy_arp on a port, the bridge may answer an ARP request itself (net/bridge/br_arp_nd_proxy.c). */
+/** With neigh_suppress or proxy_arp on a port, the bridge may answer an ARP request or a neighbour solicitation itself (net/bridge/br_arp_nd_proxy.c). */
 function suppressedGate(
   world: World,
   { carries }: FrameAddresses,
   bridge: Port,
   egress: Port,
 ): UnmodelledGate | undefined {
-  if (carries?.kind !== 'arp-request') return undefined;
+  if (!carries || !isAsk(carries.kind)) return undefined;
+  const asked = carries.target ?? carries.destination;
   const answers = portsOf(bridge.namespace, bridge.link).some(({ port }) => port?.neighSuppress || port?.proxyArp);
-  if (!answers || usableNeighbour(world, bridge, carries.destination) === undefined) return undefined;
+  if (!answers || usableNeighbour(world, bridge, asked) === undefined) return undefined;
   const { topology } = world;
   const place = placeOf(egress);
   return {
@@ -141,8 +145,8 @@ function suppressedGate(
     what: 'neigh_suppress',
     facts: [
       {
-        text: `${placeName(topology, placeOf(bridge))} may answer for ${carries.destination} itself (neigh_suppress, proxy_arp)`,
-        look: commandIn(topology, place.netns, ['ip', 'neigh', 'show', carries.destination, 'dev', bridge.link.name]),
+        text: `${placeName(topology, placeOf(bridge))} may answer for ${asked} itself (neigh_suppress, proxy_arp)`,
+        look: commandIn(topology, place.netns, ['ip', 'neigh', 'show', asked, 'dev', bridge.link.name]),
       },
     ],
   };

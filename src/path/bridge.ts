@@ -5,7 +5,7 @@ import { portsOf } from '../topology/query.ts';
 import { bridgeFilterGates } from './bridge-filter.ts';
 import { egressGates, ingressGates, isLocalEntry, learns } from './bridge-port.ts';
 import { egressVlan, ingressVlan } from './bridge-vlan.ts';
-import { BROADCAST } from './ethernet.ts';
+import { isGroup } from './ethernet.ts';
 import type { FdbGate, Gate } from './gate.ts';
 import type { Arrival, Walk } from './layer2.ts';
 import type { Step } from './model.ts';
@@ -54,7 +54,7 @@ function distribute(inside: Inside, steps: readonly Step[]): Arrival[] {
   const { walk, bridge, ingress, vlan } = inside;
   const { world, frame } = walk;
   const ports = portsOf(bridge.namespace, bridge.link).map((link) => ({ namespace: bridge.namespace, link }));
-  if (frame.destination === BROADCAST)
+  if (isGroup(frame.destination))
     return [...up(inside, steps), ...ports.flatMap((egress) => out(inside, egress, steps, true))];
   // Every port's own address, and the bridge's, is local to the bridge.
   if (frame.destination === bridge.link.mac || ports.some(({ link }) => link.mac === frame.destination))
@@ -94,7 +94,7 @@ function up({ walk, bridge, ingress, vlan, onward }: Inside, steps: readonly Ste
   const leaving = egressVlan(world, bridge, bridge, vlan);
   const gates = [...leaving.gates, ...bridgeFilterGates(world, frame, bridge, { hook: 'input', from: ingress })];
   // Another port's address is local too, but the frame was found to be for somebody else when it came in (eth_type_trans).
-  const own = [BROADCAST, bridge.link.mac, ingress.link.mac].includes(frame.destination);
+  const own = isGroup(frame.destination) || [bridge.link.mac, ingress.link.mac].includes(frame.destination);
   return onward.handUp(
     tagged(walk, leaving.tag),
     bridge,

@@ -1,8 +1,9 @@
 /**
  * The way the kernels on this machine should take one echo request and its reply.
- * It follows net/ipv4 (route.c, ip_input.c, ip_forward.c, icmp.c) from the probing socket to the target and back.
+ * It follows net/ipv4 (route.c, ip_input.c, ip_forward.c, icmp.c) and net/ipv6 (route.c, ip6_input.c, ip6_output.c, icmp.c) from the probing socket to the target and back.
  */
 
+import { familyOf } from '../topology/address.ts';
 import type { Topology } from '../topology/model.ts';
 import type { Place } from '../trace/frame.ts';
 import { chooseSource, findRoute, isLocal } from './fib.ts';
@@ -10,6 +11,7 @@ import { carry, type Delivered, nextHop, type Packet, pickHop, routeGate, type W
 import { deviceGate } from './layer2.ts';
 import type { Path } from './model.ts';
 import { echoLength } from './mtu.ts';
+import { ipv6Gates } from './nd.ts';
 import { echoGate, filterGate, foreignGate, loopbackGate, senderGate, stackGate } from './stack.ts';
 import { createTrail } from './trail.ts';
 import { createWorld, gateStep, type Port, placeOf, portAt, portNamed } from './world.ts';
@@ -64,6 +66,8 @@ export function sourceFor(topology: Topology, query: EchoQuery): string | undefi
   if (!start) return undefined;
   const { namespace, link } = start;
   const route = findRoute(namespace, { destination: query.destination, outputInterface: link.name });
+  if (familyOf(query.destination) === 6)
+    return route && (route.source ?? chooseSource(namespace, link.name, query.destination));
   return route?.source ?? chooseSource(namespace, link.name, route?.gateway ?? query.destination);
 }
 
@@ -71,35 +75,51 @@ function walkExchange(walk: Walk, start: Port): 'done' | 'leaves' {
   const { world, trail, query } = walk;
   const { namespace, link } = start;
   const { destination, ttl = DEFAULT_TTL } = query;
-  const source = query.source ?? sourceFor(world.topology, query) ?? '0.0.0.0';
+  const family = familyOf(destination);
+  const source = query.source ?? sourceFor(world.topology, query) ?? (family === 6 ? '::' : '0.0.0.0');
   const request: Packet = {
     kind: 'echo-request',
     source,
     destination,
     ttl,
-    lengthBytes: echoLength(query.sizeBytes ?? DEFAULT_SIZE_BYTES),
-    fragmentable: query.dontFragment === 'dont',
+    lengthBytes: echoLength(query.sizeBytes ?? DEFAULT_SIZE_BYTES, family),
+    fragmentable: family === 4 && query.dontFragment === 'dont',
     ...(query.dontFragment === 'do' ? { whole: true } : {}),
   };
   // The source is chosen by the route, so rules that ask for one do not match yet (raw_sendmsg).
   const found = pickHop(namespace, findRoute(namespace, { destination, outputInterface: link.name }), query);
   // Bound to a device, an unreachable or blackhole route counts as none (ip_route_output_key_hash_rcu).
   const route = found?.type === 'unicast' || found?.type === 'local' ? found : undefined;
+  if (link.kind === 'loopback' && family === 6 && route?.type !== 'local') {
+    // Over IPv6 a bound socket needs a route: nothing gets as far as lo.
+    trail.begin('echo-request', source, destination);
+    trail.add(gateStep(loopbackGate(world, start, 'send')), gateStep(foreignGate(world, start, destination)));
+    return 'done';
+  }
   if (link.kind === 'loopback' || route?.type === 'local') {
     overLoopback(walk, start, request, 'send');
     // A lo that never was up has no address yet, and gets 127.0.0.1 with the first time (inetdev_event).
     if (route?.type !== 'local' && !destination.startsWith('127.'))
       trail.add(gateStep(foreignGate(world, start, destination)));
-    trail.add(gateStep(echoGate(world, start)));
+    trail.add(gateStep(echoGate(world, start, family)));
     overLoopback(walk, start, replyTo(request, query), 'reply');
     trail.add({ kind: 'socket', place: placeOf(start) });
     return 'done';
   }
   trail.begin('echo-request', source, destination);
-  trail.add(gateStep(filterGate(world, start, 'output')));
-  // A socket bound to a device needs no route: the kernel then takes the destination to be on its link.
-  if (route) trail.add(gateStep(routeGate(world, start, 'send', source, destination, route)));
-  trail.add(gateStep(deviceGate(world, start)), gateStep(senderGate(world, start, source)));
+  trail.add(gateStep(filterGate(world, start, 'output', family)));
+  if (family === 6) {
+    // A device that is down has no routes, and one without IPv6 neither: those are the causes then.
+    trail.add(gateStep(deviceGate(world, start)), ...ipv6Gates(world, start).map(gateStep));
+    trail.add(gateStep(routeGate(world, start, 'send', source, destination, route ?? found)));
+    if (!route) return 'done';
+    trail.add(gateStep(senderGate(world, start, source)));
+    if (source === '::' || source === '::1') return 'done';
+  } else {
+    // A socket bound to a device needs no route: the kernel then takes the destination to be on its link.
+    if (route) trail.add(gateStep(routeGate(world, start, 'send', source, destination, route)));
+    trail.add(gateStep(deviceGate(world, start)), gateStep(senderGate(world, start, source)));
+  }
   const delivered = carry(walk, start, nextHop(route, destination), request);
   if (delivered === undefined || delivered === 'leaves') return delivered ?? 'done';
   return answerEcho(walk, start, delivered);
@@ -108,11 +128,17 @@ function walkExchange(walk: Walk, start: Port): 'done' | 'leaves' {
 /** icmp_echo, and the reply's own way back to the socket. */
 function answerEcho(walk: Walk, start: Port, { port, packet }: Delivered): 'done' | 'leaves' {
   const { world, trail, query } = walk;
-  trail.add(gateStep(echoGate(world, port)));
+  const family = familyOf(packet.destination);
+  trail.add(gateStep(echoGate(world, port, family)));
   // Its routes were not read: that there are none says nothing.
   if (port.namespace.detail === 'links') return 'done';
   const reply = replyTo(packet, query);
-  const found = findRoute(port.namespace, { destination: reply.destination, source: reply.source });
+  const found = findRoute(port.namespace, {
+    destination: reply.destination,
+    source: reply.source,
+    // icmpv6_echo_reply names the device the request came in by.
+    ...(family === 6 ? { nearInterface: port.link.name } : {}),
+  });
   const route = pickHop(port.namespace, found, query);
   if (route?.type === 'local') {
     overLoopback(walk, port, reply, 'reply');
@@ -126,11 +152,11 @@ function answerEcho(walk: Walk, start: Port, { port, packet }: Delivered): 'done
   const device = portNamed(port.namespace, route?.device);
   if (!route || !device || route.type !== 'unicast') return 'done';
   trail.begin('echo-reply', reply.source, reply.destination);
-  trail.add(gateStep(filterGate(world, device, 'output')));
+  trail.add(gateStep(filterGate(world, device, 'output', family)));
   const delivered = carry(walk, device, nextHop(route, reply.destination), reply);
   if (delivered === undefined || delivered === 'leaves') return delivered ?? 'done';
   // In another namespace: somebody else has the sender's address too.
-  if (isLocal(start.namespace, delivered.packet.destination))
+  if (isLocal(start.namespace, delivered.packet.destination, delivered.port.link.name))
     toSocket(walk, start, delivered.port, delivered.packet.destination);
   return 'done';
 }
@@ -144,9 +170,9 @@ function replyTo(packet: Packet, { arrivedFrom, sizeBytes }: EchoQuery): Packet 
     source: destination,
     destination: rewritten ? arrivedFrom : source,
     ttl: DEFAULT_TTL,
-    lengthBytes: echoLength(sizeBytes ?? DEFAULT_SIZE_BYTES),
+    lengthBytes: echoLength(sizeBytes ?? DEFAULT_SIZE_BYTES, familyOf(source)),
     // The kernel's own ICMP socket sets no don't-fragment bit (icmp_sk_init).
-    fragmentable: true,
+    fragmentable: familyOf(source) === 4,
     ...(masquerader === undefined ? {} : { masquerader }),
     ...(rewritten ? { original: source } : {}),
   };

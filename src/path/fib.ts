@@ -1,7 +1,8 @@
-/** The routing decision: policy rules, tables, longest prefix (net/ipv4/fib_rules.c, fib_trie.c; ip-rule(8), ip-route(8)). */
-
+/** The routing decision: policy rules, tables, longest prefix (net/ipv4/fib_rules.c, fib_trie.c, net/ipv6/fib6_rules.c; ip-rule(8), ip-route(8)). */
+import { type Family, familyOf } from '../topology/address.ts';
 import type { Namespace, PolicyRule, Route } from '../topology/model.ts';
 import { prefixContains, prefixLength } from '../topology/prefix.ts';
+import { chooseSource6, isLocal6, lookUp6 } from './fib6.ts';
 
 export interface RouteQuery {
   readonly destination: string;
@@ -11,6 +12,8 @@ export interface RouteQuery {
   readonly inputInterface?: string;
   /** The device a socket is bound to: only routes that use it count. */
   readonly outputInterface?: string;
+  /** IPv6: of several equal routes those by this device come first; an echo reply names the device its request came in by. */
+  readonly nearInterface?: string;
   readonly mark?: number;
 }
 
@@ -25,17 +28,21 @@ export interface RouteFound {
   readonly uncertain?: string;
 }
 
-/** What the kernel has when nobody configured a rule (fib_default_rules_init). */
+/** What the kernel has when nobody configured a rule (fib_default_rules_init, fib6_rules_net_init). */
 const DEFAULT_RULES: readonly PolicyRule[] = [
   { family: 4, priority: 0, action: 'lookup', table: 'local', undecidable: [] },
   { family: 4, priority: 32766, action: 'lookup', table: 'main', undecidable: [] },
   { family: 4, priority: 32767, action: 'lookup', table: 'default', undecidable: [] },
+  { family: 6, priority: 0, action: 'lookup', table: 'local', undecidable: [] },
+  { family: 6, priority: 32766, action: 'lookup', table: 'main', undecidable: [] },
 ];
 
 /** The route the namespace would take, or undefined where it has none (ENETUNREACH). Blackhole and its like are found, with their type. */
 export function findRoute(namespace: Namespace, query: RouteQuery): RouteFound | undefined {
-  const own = namespace.rules.filter((rule) => rule.family === 4);
-  const rules = own.length > 0 ? [...own].sort((a, b) => a.priority - b.priority) : DEFAULT_RULES;
+  const family = familyOf(query.destination);
+  const ofFamily = (rule: PolicyRule) => rule.family === family;
+  const own = namespace.rules.filter(ofFamily);
+  const rules = own.length > 0 ? [...own].sort((a, b) => a.priority - b.priority) : DEFAULT_RULES.filter(ofFamily);
   let uncertain: string | undefined;
   for (const rule of rules) {
     if (!ruleMatches(rule, query)) continue;
@@ -43,20 +50,25 @@ export function findRoute(namespace: Namespace, query: RouteQuery): RouteFound |
       uncertain ??= `rule ${rule.priority} (${rule.undecidable.join(' ')}) is not decided`;
       continue;
     }
-    const found = rule.action === 'lookup' ? lookUp(namespace, rule.table ?? 'main', query) : byAction(rule);
+    const look = family === 6 ? lookUp6 : lookUp;
+    const found = rule.action === 'lookup' ? look(namespace, rule.table ?? 'main', query) : byAction(rule, family);
     if (found === undefined || found.type === 'throw') continue;
-    uncertain ??= rules.every(isDefault) ? mainInstead(namespace, query, found) : undefined;
+    uncertain ??= family === 4 && rules.every(isDefault) ? mainInstead(namespace, query, found) : undefined;
     return uncertain === undefined ? found : { ...found, uncertain };
   }
   // The rule that was not decided may know a way.
-  return uncertain === undefined ? undefined : { ...forbidding('unreachable', 'rules', query.destination), uncertain };
+  return uncertain === undefined
+    ? undefined
+    : { ...forbidding('unreachable', 'rules', query.destination, family), uncertain };
 }
 
 function isDefault({ from, to, inputInterface, outputInterface, mark, ...rule }: PolicyRule): boolean {
   const selectors = [from, to, inputInterface, outputInterface, mark];
   return (
     selectors.every((selector) => selector === undefined) &&
-    DEFAULT_RULES.some(({ priority, table }) => rule.priority === priority && rule.table === table)
+    DEFAULT_RULES.some(
+      ({ family, priority, table }) => rule.family === family && rule.priority === priority && rule.table === table,
+    )
   );
 }
 
@@ -76,19 +88,20 @@ function ruleMatches(rule: PolicyRule, query: RouteQuery): boolean {
   if (rule.to !== undefined && !prefixContains(rule.to, query.destination)) return false;
   // What the namespace sends itself comes "in" by lo.
   if (rule.inputInterface !== undefined && rule.inputInterface !== (query.inputInterface ?? 'lo')) return false;
-  if (rule.outputInterface !== undefined && rule.outputInterface !== query.outputInterface) return false;
+  const output = query.outputInterface ?? query.nearInterface;
+  if (rule.outputInterface !== undefined && rule.outputInterface !== output) return false;
   if (rule.mark !== undefined && ((query.mark ?? 0) ^ rule.mark) & (rule.markMask ?? 0xffffffff)) return false;
   return true;
 }
 
-function byAction(rule: PolicyRule): RouteFound | undefined {
+function byAction(rule: PolicyRule, family: Family): RouteFound | undefined {
   if (!['unreachable', 'prohibit', 'blackhole'].includes(rule.action)) return undefined;
-  return forbidding(rule.action, `rule ${rule.priority}`, rule.to ?? '0.0.0.0/0');
+  return forbidding(rule.action, `rule ${rule.priority}`, rule.to ?? (family === 6 ? '::/0' : '0.0.0.0/0'), family);
 }
 
-function forbidding(type: string, table: string, destination: string): RouteFound {
+function forbidding(type: string, table: string, destination: string, family: Family): RouteFound {
   const route: Route = {
-    family: 4,
+    family,
     table,
     type,
     destination,
@@ -132,16 +145,22 @@ function narrower(a: Route, b: Route): boolean {
   return difference > 0 || (difference === 0 && a.metric < b.metric);
 }
 
-/** True of an address that the namespace takes for its own: a `local` route covers it. */
-export function isLocal(namespace: Namespace, address: string): boolean {
+/**
+ * True of an address that the namespace takes for its own: a `local` route covers it.
+ * @param device where it is asked for: a link-local IPv6 address belongs to one device alone
+ */
+export function isLocal(namespace: Namespace, address: string, device?: string): boolean {
+  if (familyOf(address) === 6) return isLocal6(namespace, address, device);
   return findRoute(namespace, { destination: address })?.type === 'local';
 }
 
 /**
  * The source address the kernel gives to what leaves by `device` (inet_select_addr, net/ipv4/devinet.c):
  * the first on the device whose prefix covers the next hop, else its first, else any other of the namespace.
+ * @param nextHop IPv6 chooses by the destination instead
  */
 export function chooseSource(namespace: Namespace, device: string, nextHop: string): string | undefined {
+  if (familyOf(nextHop) === 6) return chooseSource6(namespace, device, nextHop);
   const own = addresses(namespace, device);
   // Of a point-to-point address the prefix is the other end's (inet_ifa_match).
   const covering = own.find(({ address, peer, prefixLength: length }) =>
@@ -165,7 +184,7 @@ export function routeText(found: RouteFound): string {
   const { route, type } = found;
   return [
     type === 'unicast' ? '' : type,
-    route.destination === '0.0.0.0/0' ? 'default' : route.destination,
+    route.destination === '0.0.0.0/0' || route.destination === '::/0' ? 'default' : route.destination,
     found.gateway === undefined ? '' : `via ${found.gateway}`,
     found.device === undefined ? '' : `dev ${found.device}`,
     route.table === 'main' || route.table === 'local' ? '' : `table ${route.table}`,

@@ -1,4 +1,5 @@
 /** A packet's way from stack to stack: routing, resolution, the gates of every router, until one takes it for its own. */
+import { familyOf, isLinkLocal } from '../topology/address.ts';
 import type { Namespace, NetnsId } from '../topology/model.ts';
 import { commandIn, placeName } from '../topology/naming.ts';
 import { ownersOf } from '../topology/query.ts';
@@ -9,10 +10,11 @@ import { findRoute, type RouteFound, routeText } from './fib.ts';
 import type { RouteGate, UnmodelledGate } from './gate.ts';
 import { mayRewriteDestination, mayRewriteSource } from './hooks.ts';
 import { sendPacket } from './link.ts';
-import { longestFragment, senderMtuGate } from './mtu.ts';
-import { filterGate, forwardingGate, sourceGate, ttlGate } from './stack.ts';
+import { longestFragment, routerMtuGate, senderMtuGate } from './mtu.ts';
+import { ipv6Gates, solicit } from './nd.ts';
+import { filterGate, forwardingGate, scopeGate, sourceGate, ttlGate } from './stack.ts';
 import type { Trail } from './trail.ts';
-import { gateStep, type Port, placeOf, portNamed, type World } from './world.ts';
+import { gateStep, type Port, placeOf, portAt, portNamed, type World } from './world.ts';
 
 /** What a walk goes through, and what it leaves behind. */
 export interface Walk {
@@ -55,10 +57,11 @@ export function carry(walk: Walk, from: Port, hop: NextHop, packet: Packet): Del
   let carried = packet;
   const passed = new Set<string>();
   while (passed.size <= MAX_ROUTERS) {
-    const resolved = resolve(world, trail, sender, carried.source, next);
+    const ask = familyOf(next.address) === 6 ? solicit : resolve;
+    const resolved = ask(world, trail, sender, carried.source, next);
     if (!resolved) return undefined;
     trail.begin(carried.kind, carried.source, carried.destination);
-    carried = cut(walk, sender, carried);
+    carried = cut(walk, sender, carried, sender !== from);
     const arrival = sendPacket(world, trail, sender, next, resolved, carried);
     if (!arrival) return undefined;
     if (arrival.reaches === 'outside') return 'leaves';
@@ -77,12 +80,19 @@ export function carry(walk: Walk, from: Port, hop: NextHop, packet: Packet): Del
   return undefined;
 }
 
-/** Each sender cuts the packet to fit its own device; one that may not does not send it at all. */
-function cut({ world, trail }: Walk, { namespace, link }: Port, { whole, ...packet }: Packet): Packet {
+/** Each sender cuts the packet to fit its own device; one that may not does not send it at all. Over IPv6 no router cuts. */
+function cut({ world, trail }: Walk, { namespace, link }: Port, { whole, ...packet }: Packet, routed: boolean): Packet {
+  const family = familyOf(packet.destination);
+  if (family === 6 && routed) {
+    const tooBig = routerMtuGate(world, { namespace, link }, packet.lengthBytes);
+    if (tooBig) trail.add(gateStep(tooBig));
+    return packet;
+  }
   const refused = whole ? senderMtuGate(world, { namespace, link }, packet.lengthBytes) : undefined;
   if (refused) trail.add(gateStep(refused));
-  const lengthBytes = longestFragment(packet.lengthBytes, link.mtu);
-  return { ...packet, lengthBytes, fragmentable: packet.fragmentable || lengthBytes < packet.lengthBytes };
+  const lengthBytes = longestFragment(packet.lengthBytes, link.mtu, family);
+  const fragmentable = family === 4 && (packet.fragmentable || lengthBytes < packet.lengthBytes);
+  return { ...packet, lengthBytes, fragmentable };
 }
 
 /** The masquerading router gives a reply its real destination back before it is routed (nf_nat, prerouting). */
@@ -93,7 +103,10 @@ function restored(packet: Packet, { id }: Namespace): Packet {
 }
 
 function passedOn(packet: Packet, namespace: Namespace): Packet {
-  const rewrites = packet.kind === 'echo-request' && packet.masquerader === undefined && mayRewriteSource(namespace);
+  const rewrites =
+    packet.kind === 'echo-request' &&
+    packet.masquerader === undefined &&
+    mayRewriteSource(namespace, familyOf(packet.destination));
   return { ...packet, ttl: packet.ttl - 1, ...(rewrites ? { masquerader: namespace.id } : {}) };
 }
 
@@ -112,26 +125,31 @@ function input(
       ? 'local'
       : undefined;
   }
-  trail.add(gateStep(filterGate(world, port, 'prerouting')));
+  const family = familyOf(destination);
+  if (family === 6) trail.add(...ipv6Gates(world, port).map(gateStep));
+  trail.add(gateStep(filterGate(world, port, 'prerouting', family)));
   if (packet.kind === 'echo-request' && mayRewriteDestination(namespace, destination)) {
     trail.add(gateStep(rewritten(world, port, destination)));
     return undefined;
   }
   const route = pickHop(namespace, findRoute(namespace, { destination, source, inputInterface: link.name }), query);
   if (route?.type === 'local') {
-    trail.add(gateStep(sourceGate(world, port, 'ip', source, destination)), gateStep(filterGate(world, port, 'input')));
+    // IPv6 itself validates no source.
+    if (family === 4) trail.add(gateStep(sourceGate(world, port, 'ip', source, destination)));
+    trail.add(gateStep(filterGate(world, port, 'input', family)));
     return 'local';
   }
   trail.add(
     gateStep(forwardingGate(world, port, destination)),
     gateStep(routeGate(world, port, 'forward', source, destination, route)),
-    gateStep(sourceGate(world, port, 'ip', source, destination, route?.device)),
-    gateStep(ttlGate(world, port, packet.ttl, circle)),
-    gateStep(filterGate(world, port, 'forward')),
+    ...(family === 4 ? [gateStep(sourceGate(world, port, 'ip', source, destination, route?.device))] : []),
+    gateStep(ttlGate(world, port, packet.ttl, circle, family)),
+    ...(isLinkLocal(source) ? [gateStep(scopeGate(world, portAt(world.topology, query.start) ?? port, source))] : []),
+    gateStep(filterGate(world, port, 'forward', family)),
   );
   const out = portNamed(namespace, route?.device);
   if (!route || !out || route.type !== 'unicast') return undefined;
-  trail.add(gateStep(filterGate(world, out, 'postrouting')));
+  trail.add(gateStep(filterGate(world, out, 'postrouting', family)));
   return { out, hop: nextHop(route, destination) };
 }
 
@@ -188,7 +206,10 @@ export function routeGate(
         text: route
           ? `the route to ${destination} is ${routeText(route)}${route.uncertain === undefined ? '' : `, but ${route.uncertain}`}`
           : `there is no route to ${destination} where ${placeName(topology, place)} is`,
-        look: commandIn(topology, place.netns, ['ip', 'route', 'get', destination]),
+        look: commandIn(topology, place.netns, [
+          ...(familyOf(destination) === 6 ? ['ip', '-6'] : ['ip']),
+          ...['route', 'get', destination],
+        ]),
       },
     ],
   };

@@ -30,6 +30,13 @@ export interface ArpAnswerGate extends Decided {
   readonly by: 'noarp' | 'arp_ignore' | 'arp_filter' | 'nothing';
 }
 
+/** Does the owner of an IPv6 address answer for it? Not while it is tentative, or was found to be somebody else's (RFC 4862). */
+export interface AdvertiseGate extends Decided {
+  readonly kind: 'advertise';
+  readonly by: 'tentative' | 'dadfailed' | 'nothing';
+  readonly address: string;
+}
+
 /** Rules of the ARP family at the stack that sends or takes in an ARP packet. */
 export interface ArpFilterGate extends Decided {
   readonly kind: 'arp-filter';

@@ -18,7 +18,7 @@ export interface PortStateGate extends Decided {
 /** Flags of a bridge port that keep a frame from it: isolation, locking, flooding (net/bridge/br_forward.c should_deliver, br_flood). */
 export interface PortFlagGate extends Decided {
   readonly kind: 'port-flag';
-  readonly flag: 'isolated' | 'locked' | 'flood' | 'bcast_flood' | 'hairpin' | 'proxy_arp';
+  readonly flag: 'isolated' | 'locked' | 'flood' | 'bcast_flood' | 'mcast_flood' | 'hairpin' | 'proxy_arp';
   readonly bridge: Place;
   /** The port the frame came in by; absent when the bridge itself sends it. */
   readonly ingress?: Place;

@@ -24,6 +24,11 @@ export interface RouteGate extends Decided {
   readonly route?: RouteFound;
 }
 
+/** net.ipv6.conf.DEV.disable_ipv6 of the device that should send or take in a packet (ip6_rcv_core). */
+export interface Ipv6Gate extends Decided {
+  readonly kind: 'ipv6';
+}
+
 /** fib_validate_source: also decides, silently, whether an ARP request is answered. */
 export interface SourceGate extends Decided {
   readonly kind: 'source';
@@ -45,11 +50,11 @@ export interface StackGate extends Decided {
   readonly address: string;
 }
 
-/** net.ipv4.conf.DEV.forwarding of the device a packet to somebody else came in by. */
+/** net.ipv4.conf.DEV.forwarding, or for IPv6 that of `all`, of the device a packet to somebody else came in by. */
 export interface ForwardingGate extends Decided {
   readonly kind: 'forwarding';
   readonly destination: string;
-  /** net.ipv4.ip_forward of the namespace; undefined where it could not be read. */
+  /** net.ipv4.ip_forward or net.ipv6.conf.all.forwarding of the namespace; undefined where it could not be read. */
   readonly ipForward: number | undefined;
 }
 

@@ -11,8 +11,11 @@ export interface DeviceGate extends Decided {
 /** A device that takes no packet longer than its MTU, and sends no error about it (is_skb_forwardable, net/core/dev.c). */
 export interface MtuGate extends Decided {
   readonly kind: 'mtu';
-  /** `peer`: the veth end that should receive it. `bridge`: the port that should send it. `sender`: it may not fragment. */
-  readonly by: 'peer' | 'bridge' | 'sender';
+  /**
+   * `peer`: the veth end that should receive it. `bridge`: the port that should send it. `sender`: it may not fragment.
+   * `router`: it may not either, over IPv6, and sends packet too big.
+   */
+  readonly by: 'peer' | 'bridge' | 'sender' | 'router';
   readonly mtu: number;
   /** The longest IP packet, or fragment, that comes to it. */
   readonly lengthBytes: number;

@@ -2,12 +2,20 @@
  * A gate: one decision of the kernel between two places of the path.
  * Each kind carries what a rule has to know to name the cause; nothing in it is prose but the facts.
  */
-import type { ArpAnswerGate, ArpFilterGate, NeighbourGate, NeighbourTableGate, OwnerGate } from './gate-arp.ts';
+import type {
+  AdvertiseGate,
+  ArpAnswerGate,
+  ArpFilterGate,
+  NeighbourGate,
+  NeighbourTableGate,
+  OwnerGate,
+} from './gate-arp.ts';
 import type { BridgeFilterGate, FdbGate, PortFlagGate, PortStateGate, TwinGate, VlanGate } from './gate-bridge.ts';
 import type {
   EchoGate,
   FilterGate,
   ForwardingGate,
+  Ipv6Gate,
   LoopbackGate,
   RouteGate,
   SenderGate,
@@ -41,6 +49,8 @@ export type Gate =
   | ArpFilterGate
   | OwnerGate
   | ArpAnswerGate
+  | AdvertiseGate
+  | Ipv6Gate
   | SourceGate
   | StackGate
   | NeighbourGate
@@ -62,7 +72,7 @@ function detailOf(gate: Gate): string {
   if (gate.kind === 'port-flag') return gate.flag;
   if (gate.kind === 'vlan') return gate.direction;
   if (gate.kind === 'arp-answer') return gate.by;
-  if (gate.kind === 'mtu') return gate.by === 'sender' ? gate.by : '';
+  if (gate.kind === 'mtu') return gate.by === 'sender' || gate.by === 'router' ? gate.by : '';
   if (gate.kind === 'classifier') return gate.hook;
   if (gate.kind === 'arp-filter') return `${gate.hook} ${gate.packet}`;
   return gate.kind === 'bridge-filter' ? `${gate.by} ${gate.hook} ${gate.packet} ${gate.from?.name}` : '';

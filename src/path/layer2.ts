@@ -6,7 +6,7 @@ import { commandIn, placeName } from '../topology/naming.ts';
 import { hasCarrier, isUp, lowerOf, masterOf, peerOf, portsOf } from '../topology/query.ts';
 import { enterBridge, leaveBridge, type Onward } from './bridge.ts';
 import { taggedGate } from './bridge-vlan.ts';
-import { BROADCAST, type FrameAddresses } from './ethernet.ts';
+import { type FrameAddresses, isGroup } from './ethernet.ts';
 import type { DeviceGate, Gate } from './gate.ts';
 import type { Step } from './model.ts';
 import { receiverMtuGate } from './mtu.ts';
@@ -104,7 +104,7 @@ function receive(walk: Walk, port: Port, before: readonly Step[]): Arrival[] {
     const bond = { namespace: port.namespace, link: master };
     return receive(walk, bond, [...steps, gateStep(unmodelled(world, bond)), placeStep(bond, 'in')]);
   }
-  return handUp(walk, port, steps, frame.destination === BROADCAST || frame.destination === port.link.mac);
+  return handUp(walk, port, steps, isGroup(frame.destination) || frame.destination === port.link.mac);
 }
 
 /** To the device's own stack, and to the macvlans on it. */
@@ -114,7 +114,7 @@ function handUp({ world, frame, tag }: Walk, port: Port, before: readonly Step[]
   if (port.link.kind === 'bridge') gates.push(...classifierGates(world, port, 'ingress', frame));
   const steps = [...before, ...gates.map(gateStep)];
   const children = childrenOf(world, port)
-    .filter((child) => frame.destination === BROADCAST || child.link.mac === frame.destination)
+    .filter((child) => isGroup(frame.destination) || child.link.mac === frame.destination)
     .map((child) => arrival(child, [...steps, placeStep(child, 'in')], true));
   return [arrival(port, steps, accepted), ...children];
 }
@@ -130,7 +130,7 @@ function sendMacvlan(walk: Walk, port: Port, ready: readonly Step[]): Arrival[] 
   if (!lower) return [outside(port, [...ready, placeStep(port, 'out')])];
   // A macvlan has the carrier of its lower device.
   const steps = [...ready, gateStep(deviceGate(world, lower)), placeStep(port, 'out')];
-  const broadcast = frame.destination === BROADCAST;
+  const broadcast = isGroup(frame.destination);
   const passing = broadcast
     ? []
     : [gateStep(deviceGate(world, lower)), ...receiverSteps(walk, lower), placeStep(lower, 'in')];

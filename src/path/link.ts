@@ -1,8 +1,9 @@
 /** An IP packet over one link: to the hardware address of its next hop, and to the stack that takes it there. */
+import { familyOf } from '../topology/address.ts';
 import { commandIn, placeName } from '../topology/naming.ts';
 import { ipv4Setting } from '../topology/query.ts';
 import type { NextHop, Resolved } from './arp.ts';
-import type { Carried, FrameAddresses } from './ethernet.ts';
+import { type Carried, type FrameAddresses, groupMac, solicitedNode } from './ethernet.ts';
 import { isLocal } from './fib.ts';
 import type { NeighbourGate } from './gate.ts';
 import { type Arrival, BROADCAST, transmit } from './layer2.ts';
@@ -32,7 +33,8 @@ export function sendPacket(
     const expected = taken.find(({ port }) => samePort(port, answeredBy)) ?? taken[0];
     return follow(trail, expected ?? arrivals.find(({ reaches }) => reaches === 'outside'));
   }
-  const rightful = taken.find(({ port }) => isLocal(port.namespace, hop.address) || proxies(port));
+  const owns = ({ namespace, link }: Port) => isLocal(namespace, hop.address, link.name);
+  const rightful = taken.find(({ port }) => owns(port) || proxies(port));
   if (rightful || !entry) {
     const arrival = rightful ?? taken[0] ?? byFewestStops(arrivals)[0];
     if (arrival) trail.add(...arrival.steps);
@@ -41,8 +43,8 @@ export function sendPacket(
   }
   // Nobody who may have the packet gets it: who should?
   const owners = byFewestStops(
-    transmit(world, from, frameOf(from, BROADCAST, packet)).filter(
-      ({ port, reaches }) => reaches === 'stack' && isLocal(port.namespace, hop.address),
+    transmit(world, from, frameOf(from, everybody(hop.address), packet)).filter(
+      ({ port, reaches }) => reaches === 'stack' && owns(port),
     ),
   );
   const owner = owners[0];
@@ -63,6 +65,11 @@ export function sendPacket(
   const shared = Math.max(0, ...arrivals.map(({ steps }) => commonLength(steps, owner.steps)));
   trail.add(...owner.steps.slice(0, shared), gateStep(gate), ...owner.steps.slice(shared));
   return owner;
+}
+
+/** Where a question for the address would go. */
+function everybody(address: string): string {
+  return familyOf(address) === 6 ? groupMac(solicitedNode(address)) : BROADCAST;
 }
 
 function frameOf({ link }: Port, destination: string, packet: Sized & Carried): FrameAddresses {

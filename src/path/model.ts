@@ -6,14 +6,25 @@
 import type { Place } from '../trace/frame.ts';
 import { type Gate, gateKey } from './gate.ts';
 
-export type LegKind = 'arp-request' | 'arp-reply' | 'echo-request' | 'echo-reply';
+/** A question for a hardware address and its answer: over ARP, or over ICMPv6 (RFC 4861). */
+export type AskKind = 'arp-request' | 'neighbour-solicitation';
+export type AnswerKind = 'arp-reply' | 'neighbour-advertisement';
+export type LegKind = AskKind | AnswerKind | 'echo-request' | 'echo-reply';
+
+export function isAsk(kind: string): kind is AskKind {
+  return kind === 'arp-request' || kind === 'neighbour-solicitation';
+}
+
+export function isAnswer(kind: string): kind is AnswerKind {
+  return kind === 'arp-reply' || kind === 'neighbour-advertisement';
+}
 
 export interface Leg {
   readonly kind: LegKind;
-  /** Echo: IP source and destination. ARP: sender and target protocol address of the *request*. */
+  /** Echo: IP source and destination. ARP and neighbour discovery: who asks for whom, in the *request*. */
   readonly source: string;
   readonly destination: string;
-  /** ARP: the interface that asks. */
+  /** ARP and neighbour discovery: the interface that asks. */
   readonly asker?: Place;
   readonly steps: readonly Step[];
 }

@@ -1,24 +1,27 @@
 /** The length of a packet against the MTUs on its way: who cuts it, and who drops it without a word. */
+import type { Family } from '../topology/address.ts';
 import { commandIn, placeName } from '../topology/naming.ts';
 import type { MtuGate } from './gate.ts';
 import { type Port, placeOf, type World } from './world.ts';
 
-/** Headers of an echo request over IPv4 without options (RFC 791, RFC 792). */
-const IP_HEADER_BYTES = 20;
+/** Headers without options (RFC 791, RFC 8200), of an echo request (RFC 792, RFC 4443), and of a fragment over IPv6. */
+const IP_HEADER_BYTES: Readonly<Record<Family, number>> = { 4: 20, 6: 40 };
+const FRAGMENT_HEADER_BYTES: Readonly<Record<Family, number>> = { 4: 0, 6: 8 };
 const ECHO_HEADER_BYTES = 8;
 
 /** is_skb_forwardable (net/core/dev.c) leaves room for a VLAN tag, whether there is one or not. */
 const SLACK_BYTES = 4;
 
 /** The IP packet of an echo with so many data bytes. */
-export function echoLength(sizeBytes: number): number {
-  return IP_HEADER_BYTES + ECHO_HEADER_BYTES + sizeBytes;
+export function echoLength(sizeBytes: number, family: Family = 4): number {
+  return IP_HEADER_BYTES[family] + ECHO_HEADER_BYTES + sizeBytes;
 }
 
 /** The longest fragment when a stack sends a packet of this length by a device of this MTU (ip_do_fragment): all but the last are multiples of 8. */
-export function longestFragment(lengthBytes: number, mtu: number): number {
+export function longestFragment(lengthBytes: number, mtu: number, family: Family = 4): number {
   if (lengthBytes <= mtu) return lengthBytes;
-  return IP_HEADER_BYTES + Math.floor((mtu - IP_HEADER_BYTES) / 8) * 8;
+  const headers = IP_HEADER_BYTES[family] + FRAGMENT_HEADER_BYTES[family];
+  return headers + Math.floor((mtu - headers) / 8) * 8;
 }
 
 /** What is carried, as far as its length decides. */
@@ -76,6 +79,11 @@ const USUAL_MTU = 1500;
 /** A sender that may not fragment refuses what its own device cannot carry (EMSGSIZE). Undefined where it fits. */
 export function senderMtuGate(world: World, port: Port, lengthBytes: number): MtuGate | undefined {
   return lengthBytes > port.link.mtu ? gate(world, port, 'sender', lengthBytes, true) : undefined;
+}
+
+/** No router cuts an IPv6 packet: it sends packet too big back (ip6_forward). Undefined where it fits. */
+export function routerMtuGate(world: World, port: Port, lengthBytes: number): MtuGate | undefined {
+  return lengthBytes > port.link.mtu ? gate(world, port, 'router', lengthBytes, true) : undefined;
 }
 
 function gate(world: World, port: Port, by: MtuGate['by'], lengthBytes: number, stops: boolean): MtuGate {

@@ -1,23 +1,34 @@
 /** Fields of a packet as filter rules name them, and comparing them with what a rule wants. */
 import { compareAddresses, parseAddress } from '../topology/address.ts';
 import { prefixContains } from '../topology/prefix.ts';
+import { type Carried, networkOf } from './ethernet.ts';
 import type { FilterPacket, Truth } from './ruleset.ts';
 
 /** A field's value in nftables' words; null where this packet has no such field, undefined where it is not known. */
 export type Value = string | null | undefined;
 
-/** Protocols that an ARP packet or an ICMP echo over IPv4 is certainly not. */
-const ABSENT = new Set('ip6 icmpv6 tcp udp udplite sctp dccp esp ah comp vlan igmp th gre'.split(' '));
+/** Protocols that an ARP packet or an ICMP message without extension headers is certainly not. */
+const ABSENT = new Set('tcp udp udplite sctp dccp esp ah comp vlan igmp th gre'.split(' '));
+
+/** The protocol that nft calls by another name than itself. */
+const UPPER = { ip: 'icmp', ip6: 'ipv6-icmp' } as const;
+
+/** As nft(8) names the types of ICMPv6. */
+function icmpType({ kind }: Carried): string {
+  if (kind === 'neighbour-solicitation') return 'nd-neighbor-solicit';
+  return kind === 'neighbour-advertisement' ? 'nd-neighbor-advert' : kind;
+}
 
 /** `payload` expressions: `ip saddr`, `ether type`, `arp operation` … (libnftables-json(5)). */
 export function payloadField(packet: FilterPacket, protocol: string, field: string): Value {
   const { carries, etherSource, etherDestination } = packet;
-  const isArp = carries.kind === 'arp-request' || carries.kind === 'arp-reply';
+  const network = networkOf(carries);
+  const isArp = network === 'arp';
   if (ABSENT.has(protocol)) return null;
   if (protocol === 'ether') {
     if (field === 'saddr') return etherSource;
     if (field === 'daddr') return etherDestination;
-    return field === 'type' ? (isArp ? 'arp' : 'ip') : undefined;
+    return field === 'type' ? network : undefined;
   }
   if (protocol === 'arp') {
     if (!isArp) return null;
@@ -33,14 +44,21 @@ export function payloadField(packet: FilterPacket, protocol: string, field: stri
     };
     return Object.hasOwn(fields, field) ? fields[field] : undefined;
   }
-  if (isArp && (protocol === 'ip' || protocol === 'icmp')) return null;
+  if ((protocol === 'ip' || protocol === 'icmp') && network !== 'ip') return null;
+  if ((protocol === 'ip6' || protocol === 'icmpv6') && network !== 'ip6') return null;
   const fields: Readonly<Record<string, string>> = {
     'ip saddr': carries.source,
     'ip daddr': carries.destination,
     'ip protocol': 'icmp',
     'ip version': '4',
-    'icmp type': carries.kind,
+    'icmp type': icmpType(carries),
     'icmp code': '0',
+    'ip6 saddr': carries.source,
+    'ip6 daddr': carries.destination,
+    'ip6 nexthdr': UPPER.ip6,
+    'ip6 version': '6',
+    'icmpv6 type': icmpType(carries),
+    'icmpv6 code': '0',
   };
   const key = `${protocol} ${field}`;
   return Object.hasOwn(fields, key) ? fields[key] : undefined;
@@ -48,7 +66,7 @@ export function payloadField(packet: FilterPacket, protocol: string, field: stri
 
 /** `meta` expressions: `iifname`, `protocol`, `l4proto` … */
 export function metaField(packet: FilterPacket, key: string): Value {
-  const isArp = packet.carries.kind.startsWith('arp');
+  const network = networkOf(packet.carries);
   switch (key) {
     case 'iifname':
     case 'iif':
@@ -63,11 +81,11 @@ export function metaField(packet: FilterPacket, key: string): Value {
     case 'obriport':
       return packet.outputInterface === '' ? '' : packet.bridge;
     case 'protocol':
-      return isArp ? 'arp' : 'ip';
+      return network;
     case 'nfproto':
-      return isArp ? undefined : 'ipv4';
+      return network === 'arp' ? undefined : network === 'ip' ? 'ipv4' : 'ipv6';
     case 'l4proto':
-      return isArp ? null : 'icmp';
+      return network === 'arp' ? null : UPPER[network];
     default:
       return undefined;
   }
@@ -82,9 +100,11 @@ export function connectionState({ carries: { kind }, tracked }: FilterPacket): V
 
 /** Numbers that stand for the words above. */
 const NUMBERS: readonly (readonly [RegExp, Readonly<Record<string, string>>])[] = [
-  [/^(ip|arp)$/, { '2048': 'ip', '2054': 'arp', '0x0800': 'ip', '0x0806': 'arp' }],
+  [/^(ip|arp|ip6)$/, { '2048': 'ip', '2054': 'arp', '34525': 'ip6', '0x0800': 'ip', '0x0806': 'arp', '0x86dd': 'ip6' }],
+  [/^ipv6-icmp$/, { '58': 'ipv6-icmp', icmpv6: 'ipv6-icmp' }],
+  [/^nd-/, { '135': 'nd-neighbor-solicit', '136': 'nd-neighbor-advert' }],
   [/^icmp$/, { '1': 'icmp' }],
-  [/^echo-/, { '8': 'echo-request', '0': 'echo-reply' }],
+  [/^echo-/, { '8': 'echo-request', '0': 'echo-reply', '128': 'echo-request', '129': 'echo-reply' }],
   [/^(request|reply)$/, { '1': 'request', '2': 'reply' }],
 ];
 

@@ -14,7 +14,7 @@ import { between, connectionState, equals, metaField, payloadField, type Value }
 import { listings } from './ruleset-listing.ts';
 import { textRule } from './ruleset-text.ts';
 
-const FAMILIES: ReadonlySet<string> = new Set(['ip', 'inet', 'bridge', 'arp']);
+const FAMILIES: ReadonlySet<string> = new Set(['ip', 'ip6', 'inet', 'bridge', 'arp']);
 
 export function nftChains(filters: Filters): Chain[] {
   const entries = filters.nftables ?? [];

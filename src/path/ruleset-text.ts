@@ -141,7 +141,8 @@ function ebtablesField(packet: FilterPacket, option: string): Value {
 
 /** `IPv4` and `ARP` in any case, or a number. */
 function ethertype(packet: FilterPacket): string {
-  return metaField(packet, 'protocol') === 'arp' ? 'arp' : 'ipv4';
+  const protocol = metaField(packet, 'protocol');
+  return protocol === 'arp' ? 'arp' : protocol === 'ip6' ? 'ipv6' : 'ipv4';
 }
 
 function actionOf(target: string | undefined, jump: 'jump' | 'goto'): Action {

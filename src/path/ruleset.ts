@@ -11,7 +11,7 @@ import { nftChains } from './ruleset-nft.ts';
 /** undefined: not known. */
 export type Truth = boolean | undefined;
 
-export type Family = 'ip' | 'inet' | 'bridge' | 'arp';
+export type Family = 'ip' | 'ip6' | 'inet' | 'bridge' | 'arp';
 
 /** What a rule may look at. Interface names are empty where the hook has none. */
 export interface FilterPacket {

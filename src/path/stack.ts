@@ -1,6 +1,7 @@
 /** The gates of one IP stack: what a packet meets between the device it comes in by and whoever takes it. */
+import { type Family, familyOf } from '../topology/address.ts';
 import { commandIn, interfaceSysctl, placeName } from '../topology/naming.ts';
-import { ipv4Setting } from '../topology/query.ts';
+import { ipv4Setting, ipv6Setting } from '../topology/query.ts';
 import { routeText } from './fib.ts';
 import type {
   EchoGate,
@@ -52,6 +53,22 @@ export function sourceGate(
   return { kind: 'source', place, verdict: result.verdict, protocol, source, destination, result, facts };
 }
 
+/** No router passes on what comes from a link-local address (RFC 4291 section 2.5.6). */
+export function scopeGate({ topology }: World, start: Port, source: string): SenderGate {
+  const place = placeOf(start);
+  return {
+    kind: 'sender',
+    place,
+    verdict: 'stop',
+    facts: [
+      {
+        text: `${placeName(topology, place)} sends from ${source}: no router passes on what comes from a link-local address`,
+        look: commandIn(topology, place.netns, ['ip', '-6', 'addr', 'show']),
+      },
+    ],
+  };
+}
+
 /** Does the packet come to the device whose stack waits for it? A bridge port's own stack gets nothing. */
 export function stackGate(
   world: World,
@@ -87,6 +104,7 @@ export function stackGate(
 }
 
 export function forwardingGate(world: World, port: Port, destination: string): ForwardingGate {
+  if (familyOf(destination) === 6) return forwardingGate6(world, port, destination);
   const { topology } = world;
   const { namespace, link } = port;
   const place = placeOf(port);
@@ -111,7 +129,31 @@ export function forwardingGate(world: World, port: Port, destination: string): F
   };
 }
 
-export function ttlGate(world: World, port: Port, ttl: number, circle: boolean): TtlGate {
+/** ip6_forward: `all` alone decides, but for an interface that is told to forward by itself (force_forwarding, Linux 6.17). */
+function forwardingGate6(world: World, port: Port, destination: string): ForwardingGate {
+  const { topology } = world;
+  const { namespace, link } = port;
+  const place = placeOf(port);
+  const all = namespace.sysctls['ipv6.conf.all.forwarding'];
+  const forced = ipv6Setting(namespace, link, 'force_forwarding') === 1;
+  return {
+    kind: 'forwarding',
+    place,
+    destination,
+    ipForward: all,
+    verdict: forced ? 'pass' : all === undefined ? 'unknown' : all === 0 ? 'stop' : 'pass',
+    facts: [
+      {
+        text: forced
+          ? `force_forwarding is 1 at ${placeName(topology, place)}`
+          : `net.ipv6.conf.all.forwarding is ${all ?? 'unknown'} where ${placeName(topology, place)} is`,
+        look: commandIn(topology, place.netns, ['sysctl', 'net.ipv6.conf.all.forwarding']),
+      },
+    ],
+  };
+}
+
+export function ttlGate(world: World, port: Port, ttl: number, circle: boolean, family: Family = 4): TtlGate {
   const place = placeOf(port);
   const name = placeName(world.topology, place);
   return {
@@ -122,24 +164,27 @@ export function ttlGate(world: World, port: Port, ttl: number, circle: boolean):
     verdict: ttl <= 1 || circle ? 'stop' : 'pass',
     facts: [
       {
-        text: circle ? `the packet has come to ${name} before` : `the time to live is ${ttl} when it comes to ${name}`,
+        text: circle
+          ? `the packet has come to ${name} before`
+          : `the ${family === 6 ? 'hop limit' : 'time to live'} is ${ttl} when it comes to ${name}`,
       },
     ],
   };
 }
 
-export function echoGate(world: World, port: Port): EchoGate {
+export function echoGate(world: World, port: Port, family: Family = 4): EchoGate {
   const { topology } = world;
   const place = placeOf(port);
-  const ignored = port.namespace.sysctls['ipv4.icmp_echo_ignore_all'];
+  const setting = family === 6 ? 'ipv6.icmp.echo_ignore_all' : 'ipv4.icmp_echo_ignore_all';
+  const ignored = port.namespace.sysctls[setting];
   return {
     kind: 'echo',
     place,
     verdict: ignored === undefined ? 'unknown' : ignored !== 0 ? 'stop' : 'pass',
     facts: [
       {
-        text: `icmp_echo_ignore_all is ${ignored ?? 'unknown'} where ${placeName(topology, place)} is`,
-        look: commandIn(topology, place.netns, ['sysctl', 'net.ipv4.icmp_echo_ignore_all']),
+        text: `${family === 6 ? 'icmp.echo_ignore_all' : 'icmp_echo_ignore_all'} is ${ignored ?? 'unknown'} where ${placeName(topology, place)} is`,
+        look: commandIn(topology, place.netns, ['sysctl', `net.${setting}`]),
       },
     ],
   };
@@ -148,7 +193,9 @@ export function echoGate(world: World, port: Port): EchoGate {
 export function senderGate(world: World, port: Port, source: string): SenderGate {
   const { topology } = world;
   const place = placeOf(port);
-  const none = source === '0.0.0.0';
+  // Without any other IPv6 address the kernel takes that of lo, to which no answer can come.
+  const none = ['0.0.0.0', '::', '::1'].includes(source);
+  const family = familyOf(source);
   return {
     kind: 'sender',
     place,
@@ -156,9 +203,9 @@ export function senderGate(world: World, port: Port, source: string): SenderGate
     facts: [
       {
         text: none
-          ? `${placeName(topology, place)} has no IPv4 address, and no other interface beside it lends one`
+          ? `${placeName(topology, place)} has no IPv${family} address${family === 6 ? ' to send from' : ''}, and no other interface beside it lends one`
           : `the source address is ${source}`,
-        look: commandIn(topology, place.netns, ['ip', '-4', 'addr', 'show']),
+        look: commandIn(topology, place.netns, ['ip', `-${family}`, 'addr', 'show']),
       },
     ],
   };
@@ -202,10 +249,10 @@ export function foreignGate({ topology }: World, { namespace, link }: Port, dest
 }
 
 /** Rules at a netfilter hook: without them it passes, with them the model does not decide. */
-export function filterGate(world: World, port: Port, hook: FilterGate['hook']): Gate {
+export function filterGate(world: World, port: Port, hook: FilterGate['hook'], family: Family = 4): Gate {
   const { topology } = world;
   const place = placeOf(port);
-  const rules = hasRules(port.namespace, hook);
+  const rules = hasRules(port.namespace, hook, family);
   return {
     kind: 'filter',
     place,

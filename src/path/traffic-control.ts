@@ -7,7 +7,7 @@ import { parseAddress } from '../topology/address.ts';
 import { child, field, integer, isObject, objects, text } from '../topology/json.ts';
 import { commandIn, placeName } from '../topology/naming.ts';
 import { type Classifier, classifiersOf, queueOf, xdpOf } from '../topology/traffic-control.ts';
-import type { Carried, FrameAddresses } from './ethernet.ts';
+import { type Carried, type FrameAddresses, networkOf } from './ethernet.ts';
 import type { ClassifierGate, QueueGate, XdpGate } from './gate.ts';
 import { type Port, placeOf, type World } from './world.ts';
 
@@ -61,10 +61,10 @@ export function classifierGates(
 
 /** Undefined: not known. */
 function matches({ kind, protocol, options }: Classifier, carries: Carried): boolean | undefined {
-  const isArp = carries.kind.startsWith('arp');
-  if (protocol !== 'all' && protocol !== (isArp ? 'arp' : 'ip')) return false;
+  const network = networkOf(carries);
+  if (protocol !== 'all' && protocol !== (network === 'ip6' ? 'ipv6' : network)) return false;
   if (kind === 'matchall' || (kind === 'bpf' && returned(options) !== undefined)) return true;
-  if (kind === 'u32' && !isArp && differs(field(options, 'match'), carries)) return false;
+  if (kind === 'u32' && network === 'ip' && differs(field(options, 'match'), carries)) return false;
   return undefined;
 }
 

@@ -1,4 +1,5 @@
 /** The topology a walk goes through, and what the kernels on it learn on the way. */
+import { familyOf } from '../topology/address.ts';
 import type { FdbEntry, Link, Namespace, Neighbour, NetnsId, Topology } from '../topology/model.ts';
 import { namespaceOf } from '../topology/query.ts';
 import type { Place } from '../trace/frame.ts';
@@ -67,12 +68,12 @@ export function usableNeighbour(world: World, port: Port, address: string): Neig
   );
 }
 
-/** What an ARP packet teaches its receiver; a permanent entry is not overwritten (neigh_update, net/core/neighbour.c). */
+/** What a packet of ARP or neighbour discovery teaches its receiver; a permanent entry is not overwritten (neigh_update, net/core/neighbour.c). */
 export function learnNeighbour(world: World, port: Port, address: string, mac: string): void {
   const known = usableNeighbour(world, port, address);
   if (known?.state === 'PERMANENT' || known?.state === 'NOARP') return;
   const entry: Neighbour = {
-    family: 4,
+    family: familyOf(address),
     address,
     device: port.link.name,
     mac,

@@ -2,7 +2,7 @@
 import type { CaptureAnalysis, CaptureFinding } from '../diagnose/analysis.ts';
 import type { Finding, Outcome } from '../diagnose/finding.ts';
 import type { SurveySummary } from '../survey/summary.ts';
-import type { ArpExchange } from '../trace/exchange.ts';
+import type { ResolutionExchange } from '../trace/exchange.ts';
 import { placeKey } from '../trace/frame.ts';
 import type { Report } from './report.ts';
 
@@ -39,14 +39,15 @@ function keyOf({ rule, where }: Finding): string {
   return `${rule} ${placeKey(where)}`;
 }
 
-/** Echoes of the run and the ARP that belongs to them, either way round. */
+/** Echoes of the run and the resolutions that belong to them, either way round. */
 function pairsOf({ diagnosis }: Report): Set<string> {
-  const arp = ({ senderProtocol, targetProtocol }: ArpExchange): string => pairKey(senderProtocol, targetProtocol);
+  const asked = ({ senderProtocol, targetProtocol }: ResolutionExchange): string =>
+    pairKey(senderProtocol, targetProtocol);
   return new Set(
     diagnosis.exchanges.flatMap((exchange) =>
-      exchange.kind === 'arp'
-        ? [arp(exchange)]
-        : [pairKey(exchange.source, exchange.destination), ...exchange.resolutions.map(arp)],
+      exchange.kind !== 'echo'
+        ? [asked(exchange)]
+        : [pairKey(exchange.source, exchange.destination), ...exchange.resolutions.map(asked)],
     ),
   );
 }

@@ -98,7 +98,7 @@ function joined(legs: readonly Leg[]): Leg[] {
 /** "ARP request for 10.9.0.3", then places flush and the gates between them. */
 function legLines({ kind, source, destination, steps }: Leg, writer: FindingWriter, verbose: boolean): string[] {
   const { terminal, glyphs, safe } = writer;
-  const about = kind.startsWith('arp') ? `for ${destination}` : `${source} ${glyphs.arrow} ${destination}`;
+  const about = !kind.startsWith('echo') ? `for ${destination}` : `${source} ${glyphs.arrow} ${destination}`;
   return [
     painted(terminal, 'head', safe(`${packetName(kind)} ${about}`)),
     ...steps.flatMap((step) => stepLines(step, writer, verbose)),

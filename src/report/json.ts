@@ -6,7 +6,7 @@ import type { Evidence, Finding } from '../diagnose/finding.ts';
 import type { Path, Step } from '../path/model.ts';
 import type { Drop } from '../trace/drop.ts';
 import { meaningOf } from '../trace/drop-reason.ts';
-import type { ArpExchange, Exchange } from '../trace/exchange.ts';
+import type { Exchange, ResolutionExchange } from '../trace/exchange.ts';
 import type { Coverage, Place, ProbeResult } from '../trace/frame.ts';
 import type { Journey } from '../trace/journey.ts';
 import type { KernelWay } from '../trace/kernel-way.ts';
@@ -118,7 +118,7 @@ function stepJson(step: Step): object {
 }
 
 function exchangeJson(exchange: Exchange, kernel: readonly KernelWay[] | undefined): object {
-  if (exchange.kind === 'arp') return arpJson(exchange);
+  if (exchange.kind !== 'echo') return resolutionJson(exchange);
   const { kind, sequence, source, destination, request, probe } = exchange;
   return {
     kind,
@@ -128,7 +128,7 @@ function exchangeJson(exchange: Exchange, kernel: readonly KernelWay[] | undefin
     ...(request === undefined ? {} : { request: journeyJson(request) }),
     replies: exchange.replies.map(journeyJson),
     errors: exchange.errors.map(journeyJson),
-    resolutions: exchange.resolutions.map(arpJson),
+    resolutions: exchange.resolutions.map(resolutionJson),
     ...(probe === undefined ? {} : { probe: probeJson(probe) }),
     ...(kernel === undefined ? {} : { kernel: kernel.map(wayJson) }),
   };
@@ -148,7 +148,7 @@ function wayJson({ journey, packet, hops }: KernelWay): object {
   };
 }
 
-function arpJson({ kind, senderProtocol, targetProtocol, request, replies }: ArpExchange): object {
+function resolutionJson({ kind, senderProtocol, targetProtocol, request, replies }: ResolutionExchange): object {
   return { kind, senderProtocol, targetProtocol, request: journeyJson(request), replies: replies.map(journeyJson) };
 }
 

@@ -3,6 +3,7 @@ import { packetName } from '../diagnose/evidence.ts';
 import type { Diagnosis } from '../diagnose/finding.ts';
 import type { Leg } from '../path/model.ts';
 import { placeName } from '../topology/naming.ts';
+import { questionOf } from '../trace/exchange.ts';
 import type { Place } from '../trace/frame.ts';
 import type { Journey } from '../trace/journey.ts';
 import type { SightingKind } from '../trace/sighting.ts';
@@ -184,17 +185,13 @@ function withNotes(rows: readonly LadderRow[]): LadderRow[] {
   return result;
 }
 
-/** The leg of the path this journey is the sighting of: by its kind, and for ARP by what was asked. */
+/** The leg of the path this journey is the sighting of: by its kind, and for ARP and neighbour discovery by what was asked. */
 function legOf(journey: Journey, legs: readonly Leg[]): number {
-  const arp = journey.sightings[0]?.packet.arp;
+  const question = questionOf(journey);
   return legs.findIndex((leg) => {
     if (leg.kind !== journey.kind) return false;
-    if (arp === undefined) return true;
-    const [asking, asked] =
-      journey.kind === 'arp-request'
-        ? [arp.senderProtocol, arp.targetProtocol]
-        : [arp.targetProtocol, arp.senderProtocol];
-    return leg.source === asking && leg.destination === asked;
+    if (question === undefined) return journey.kind.startsWith('echo');
+    return leg.source === question.senderProtocol && leg.destination === question.targetProtocol;
   });
 }
 

@@ -20,8 +20,8 @@ const DEFAULT_SIZE = 56;
  * What would become of a probe, as {@link PingTraceOptions} describe it.
  * @throws VdiagError no-such-interface, no-such-namespace, not-an-address, own-address, permission, missing-program
  */
-export async function check(options: CheckOptions): Promise<Report> {
-  checkAddress(options.address);
+export async function check(given: CheckOptions): Promise<Report> {
+  const options = { ...given, address: checkAddress(given.address, given.interface) };
   const home = listNetns().find(({ inode }) => inode === netnsOfThread().inode);
   const start = options.netns === undefined ? home : resolveNetns(options.netns);
   if (!home || !start)

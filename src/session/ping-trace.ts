@@ -10,6 +10,7 @@ import { listInterfaces } from '../linux/interfaces.ts';
 import { insideNetns, listNetns, type NetnsHandle, netnsOfThread, resolveNetns } from '../linux/netns.ts';
 import { type EchoProbe, openEchoProbe } from '../probe/echo.ts';
 import type { Report } from '../report/report.ts';
+import { familyOf } from '../topology/address.ts';
 import { retakeTopology, takeTopology } from '../topology/collect.ts';
 import type { Topology } from '../topology/model.ts';
 import { namespaceOf } from '../topology/query.ts';
@@ -68,8 +69,8 @@ export async function pingTrace(options: PingTraceOptions): Promise<Report> {
  * Sends probes from an interface, listens everywhere they should come by, and says what became of them.
  * @throws VdiagError no-such-interface, no-such-namespace, not-an-address, own-address, permission, missing-program, missing-package
  */
-export async function recordPingTrace(options: PingTraceOptions): Promise<PingTraceRun> {
-  checkAddress(options.address);
+export async function recordPingTrace(given: PingTraceOptions): Promise<PingTraceRun> {
+  const options = { ...given, address: checkAddress(given.address, given.interface) };
   const handles = listNetns();
   const home = handles.find(({ inode }) => inode === netnsOfThread().inode);
   const start = options.netns === undefined ? home : resolveNetns(options.netns);
@@ -110,12 +111,14 @@ export async function recordPingTrace(options: PingTraceOptions): Promise<PingTr
       filter: probeFilter({ token, dataBytes: sizeBytes }),
       onFrame: ledger.add,
     });
-    const source = probe.source() ?? '0.0.0.0';
+    const source = probe.source() ?? unspecified(options.address);
     const attended = kernel ? { ...probe, send: attending(kernel, probe) } : probe;
+    const patient = familyOf(options.address) === 6 && hasProxies(before);
     const probes = await runProbes(attended, capture, ledger, {
       ...(options.count === undefined ? {} : { count: options.count }),
       intervalMs: options.intervalMs ?? 200,
-      waitMs: options.waitMs ?? 1000,
+      waitMs: options.waitMs ?? (patient ? PROXY_WAIT_MS : 1000),
+      patient,
       asking: before.namespaces.some(({ neighbours }) => neighbours.some(({ state }) => state === 'INCOMPLETE')),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
@@ -129,7 +132,8 @@ export async function recordPingTrace(options: PingTraceOptions): Promise<PingTr
     const query = {
       start: place,
       destination: options.address,
-      ...(source === '0.0.0.0' ? {} : { source }),
+      // That of lo stands for none: the kernel takes it where there is no other.
+      ...(source === unspecified(options.address) || source === '::1' ? {} : { source }),
       ...(options.ttl === undefined ? {} : { ttl: options.ttl }),
       ...(options.sizeBytes === undefined ? {} : { sizeBytes: options.sizeBytes }),
       ...(options.dontFragment === undefined ? {} : { dontFragment: options.dontFragment }),
@@ -173,6 +177,18 @@ export async function recordPingTrace(options: PingTraceOptions): Promise<PingTr
     kernel?.close();
     capture?.close();
   }
+}
+
+/** Each router on the way that answers for others waits up to 0.8 s before it does (net.ipv6.neigh.DEV.proxy_delay). */
+const PROXY_WAIT_MS = 2500;
+
+function hasProxies({ namespaces }: Topology): boolean {
+  return namespaces.some(({ neighbours }) => neighbours.some(({ family, proxy }) => family === 6 && proxy));
+}
+
+/** What stands for a source that the kernel has not chosen. */
+function unspecified(destination: string): string {
+  return familyOf(destination) === 6 ? '::' : '0.0.0.0';
 }
 
 /** The namespaces whose interfaces are listened to: those read in full, and those asked for. */

@@ -3,6 +3,7 @@ import type { Capture } from '../capture/capture.ts';
 import { realtimeNs } from '../linux/socket.ts';
 import type { EchoEvent, EchoProbe } from '../probe/echo.ts';
 import { nextStep } from '../probe/schedule.ts';
+import { questionOf } from '../trace/exchange.ts';
 import type { ProbeResult } from '../trace/frame.ts';
 import { type Journey, startNs } from '../trace/journey.ts';
 import type { Ledger } from './ledger.ts';
@@ -14,6 +15,8 @@ export interface Pacing {
   readonly waitMs: number;
   /** The kernel was asking for a neighbour when the run began: it may not ask again before it has given up. */
   readonly asking: boolean;
+  /** Somebody may answer in another's place, and takes its time: being asked twice without an answer is no verdict. */
+  readonly patient?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -62,7 +65,7 @@ export async function runProbes(
     await capture.poll(step.kind === 'wait' ? Math.min(TICK_MS, Math.ceil(step.forMs)) : 0, [probe.fd]);
     for (const event of probe.receive()) note(sent, event);
     const enough = pacing.count === undefined || sent.length === pace.count;
-    if (enough && isCertain(sent, ledger)) break;
+    if (enough && isCertain(sent, ledger, pacing.patient === true)) break;
   }
   return sent;
 }
@@ -101,9 +104,10 @@ function isSettled({ replies, error }: Sent): boolean {
  * The kernel refused to send, or it asks ARP again: it would not, had it learnt of an answer to its first request,
  * and its second one has had time to be answered.
  */
-function isCertain(sent: readonly Sent[], ledger: Ledger): boolean {
+function isCertain(sent: readonly Sent[], ledger: Ledger, patient: boolean): boolean {
   if (sent.some(({ replies }) => replies.length > 0)) return false;
   if (sent[0]?.error?.at === 'send') return true;
+  if (patient) return false;
   const nowNs = realtimeNs();
   const settledNs = nowNs - BigInt(ARP_SETTLED_MS) * 1_000_000n;
   const first = sent[0];
@@ -111,13 +115,13 @@ function isCertain(sent: readonly Sent[], ledger: Ledger): boolean {
   return [...askedSince(sent, ledger).values()].some(([, again]) => again !== undefined && startNs(again) < settledNs);
 }
 
-/** The ARP requests since the first probe, by who asks for whom. */
+/** The questions for hardware addresses since the first probe, by who asks for whom. */
 function askedSince([first]: readonly Sent[], ledger: Ledger): Map<string, Journey[]> {
   const asked = new Map<string, Journey[]>();
   for (const journey of ledger.journeys(realtimeNs())) {
-    const arp = journey.sightings[0]?.packet.arp;
-    if (journey.kind !== 'arp-request' || !arp || !first || startNs(journey) < first.sentNs) continue;
-    const key = `${arp.senderProtocol} ${arp.targetProtocol}`;
+    const question = questionOf(journey);
+    if (!question || question.answers || !first || startNs(journey) < first.sentNs) continue;
+    const key = `${question.senderProtocol} ${question.targetProtocol}`;
     asked.set(key, [...(asked.get(key) ?? []), journey]);
   }
   return asked;

@@ -1,29 +1,38 @@
 /** Where a trace starts and what it goes to: refused here where no packet could tell anything. */
 import { VdiagError } from '../linux/error.ts';
 import type { NetnsHandle } from '../linux/netns.ts';
-import { isIpAddress, isMulticast, parseAddress } from '../topology/address.ts';
+import { formatAddress, isIpAddress, isLinkLocal, isMulticast, parseAddress } from '../topology/address.ts';
 import type { Link, Topology } from '../topology/model.ts';
 import { isUp, namespaceOf, nearestNames } from '../topology/query.ts';
 
 const BROADCAST = '255.255.255.255';
 
-export function checkAddress(address: string): void {
+/**
+ * The address in its canonical form, without the zone of a link-local one.
+ * @param interfaceName where the trace starts: a zone may name no other
+ */
+export function checkAddress(address: string, interfaceName: string): string {
   const family = isIpAddress(address);
   if (family === undefined)
     throw new VdiagError(
       'not-an-address',
       `not an IP address: ${address}`,
-      'vdiag resolves no names: give the address, as 10.9.0.3',
-    );
-  if (family === 6)
-    throw new VdiagError(
-      'not-an-address',
-      `${address} is an IPv6 address: vdiag probes IPv4 only so far`,
-      'captures with IPv6 in them can be read',
+      'vdiag resolves no names: give the address, as 10.9.0.3 or fd00::3',
     );
   const parsed = parseAddress(address);
-  if (address === BROADCAST || address === '0.0.0.0' || (parsed && isMulticast(parsed)))
+  const canonical = parsed ? formatAddress(parsed) : address;
+  const zone = /%(.*)$/s.exec(address)?.[1];
+  if (zone !== undefined && zone !== interfaceName && isLinkLocal(canonical))
+    throw new VdiagError(
+      'not-an-address',
+      `${address} is on the link of ${zone}, and the trace starts at ${interfaceName}`,
+      `vdiag ping-trace ${zone} ${canonical}`,
+    );
+  if (/^::ffff:/.test(canonical))
+    throw new VdiagError('not-an-address', `${address} is an IPv4 address in IPv6 form`, `give ${canonical.slice(7)}`);
+  if ([BROADCAST, '0.0.0.0', '::'].includes(canonical) || (parsed && isMulticast(parsed)))
     throw new VdiagError('not-an-address', `${address} is not the address of one host`, 'give a unicast address');
+  return canonical;
 }
 
 export function startLink(topology: Topology, start: NetnsHandle, name: string): Link {
@@ -69,7 +78,7 @@ export function refuseOwnAddress(topology: Topology, link: Link, address: string
   const own = (candidate: Link) => candidate.addresses.some((held) => held.address === address);
   // A socket bound to lo gets nothing that is addressed to another interface's address.
   const others = link.kind === 'loopback' && !own(link) && namespace?.links.some(own);
-  if (link.kind !== 'loopback' && address.startsWith('127.'))
+  if (link.kind !== 'loopback' && (address.startsWith('127.') || address === '::1'))
     throw new VdiagError(
       'own-address',
       `${address} is a loopback address: it never leaves by ${link.name}`,

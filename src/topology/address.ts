@@ -26,6 +26,16 @@ export function isIpAddress(text: string): Family | undefined {
   return family === 4 || family === 6 ? family : undefined;
 }
 
+/** The family of an address that was read before: 6 for IPv6, else 4. */
+export function familyOf(address: string): Family {
+  return isIpAddress(address) ?? 4;
+}
+
+/** fe80::/10 (RFC 4291 section 2.5.6): it means something on one link alone. */
+export function isLinkLocal(address: string): boolean {
+  return /^fe[89ab][0-9a-f]:/i.test(address);
+}
+
 /**
  * Reads `10.9.0.1`, `fd00::1`, `::ffff:10.9.0.1` or `fe80::1%eth0` (the zone is dropped); undefined for anything else.
  * Leading zeros in IPv4, which some programs read as octal, are refused as inet_pton(3) does.

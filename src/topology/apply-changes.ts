@@ -33,7 +33,9 @@ function changed(namespace: Namespace, change: Change): Namespace {
     case 'interface-sysctl':
       return editLink(namespace, change.at.name, (link) => ({
         ...link,
-        ipv4: { ...link.ipv4, [change.setting]: change.value },
+        ...(change.family === 6
+          ? { ipv6: { ...link.ipv6, [change.setting]: change.value } }
+          : { ipv4: { ...link.ipv4, [change.setting]: change.value } }),
       }));
     case 'namespace-sysctl':
       return setNamespaceSysctl(namespace, change.setting, change.value);
@@ -78,6 +80,12 @@ function changed(namespace: Namespace, change: Change): Namespace {
 
 function setNamespaceSysctl(namespace: Namespace, setting: string, value: number): Namespace {
   const edited = { ...namespace, sysctls: { ...namespace.sysctls, [setting]: value } };
+  // Writing `all` sets every interface (addrconf_fixup_forwarding).
+  if (setting === 'ipv6.conf.all.forwarding')
+    return {
+      ...edited,
+      links: edited.links.map((link) => ({ ...link, ipv6: { ...link.ipv6, forwarding: value } })),
+    };
   if (setting !== 'ipv4.ip_forward') return edited;
   // Writing ip_forward sets every interface (inet_forward_change, net/ipv4/devinet.c).
   return {

@@ -71,7 +71,5 @@ function linkUp(namespace: Namespace, name: string): Namespace {
         : port,
     ),
   };
-  return link.addresses
-    .filter(({ family }) => family === 4)
-    .reduce((state, address) => withRoutes(state, name, address), withPorts);
+  return link.addresses.reduce((state, address) => withRoutes(state, name, address), withPorts);
 }

@@ -1,4 +1,5 @@
 /** What a route that is set does to the model. */
+import { familyOf } from './address.ts';
 import type { RouteChange } from './change.ts';
 import type { Namespace, Route } from './model.ts';
 import { prefixAround } from './prefix.ts';
@@ -13,7 +14,7 @@ export function applyRouteChange(namespace: Namespace, change: RouteChange): Nam
           change.kind === 'route-add' ||
           destination !== change.destination ||
           table !== (change.table ?? 'main') ||
-          family !== 4 ||
+          family !== familyOf(change.destination.replace(/\/.*$/, '')) ||
           metric !== (change.metric ?? 0),
       ),
       routeFor(namespace, change),
@@ -23,12 +24,14 @@ export function applyRouteChange(namespace: Namespace, change: RouteChange): Nam
 
 function routeFor(namespace: Namespace, change: RouteChange): Route {
   const { destination, gateway, device } = change;
+  const family = familyOf(destination.replace(/\/.*$/, ''));
   return {
-    family: 4,
+    family,
     table: change.table ?? 'main',
     type: 'unicast',
     destination,
-    metric: change.metric ?? 0,
+    // IPv6 gives a route that has none this one (IP6_RT_PRIO_USER).
+    metric: change.metric ?? (family === 6 ? 1024 : 0),
     ...(change.source === undefined ? {} : { source: change.source }),
     scope: gateway === undefined ? 'link' : 'global',
     protocol: 'boot',
@@ -46,8 +49,8 @@ function deviceTowards(namespace: Namespace, gateway: string | undefined): strin
   return namespace.links.find(({ addresses }) =>
     addresses.some(
       ({ family, address, prefixLength }) =>
-        family === 4 &&
         gateway !== undefined &&
+        family === familyOf(gateway) &&
         prefixAround(address, prefixLength) === prefixAround(gateway, prefixLength),
     ),
   )?.name;

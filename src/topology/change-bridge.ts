@@ -9,7 +9,7 @@ interface At {
 }
 
 /** A flag of a bridge port, as bridge(8) names it. */
-export type PortFlag = 'isolated' | 'locked' | 'flood' | 'bcast_flood' | 'learning' | 'hairpin';
+export type PortFlag = 'isolated' | 'locked' | 'flood' | 'bcast_flood' | 'mcast_flood' | 'learning' | 'hairpin';
 
 export type BridgeChange =
   | { readonly kind: 'link-down'; readonly at: At }
@@ -59,6 +59,7 @@ const FIELD = {
   locked: 'locked',
   flood: 'flood',
   bcast_flood: 'bcastFlood',
+  mcast_flood: 'mcastFlood',
   learning: 'learning',
   hairpin: 'hairpin',
 } as const satisfies Record<PortFlag, string>;

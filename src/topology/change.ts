@@ -29,8 +29,14 @@ export type Change =
       readonly address: string;
       readonly prefixLength: number;
     }
-  /** One interface's net.ipv4.conf setting. */
-  | { readonly kind: 'interface-sysctl'; readonly at: At; readonly setting: string; readonly value: number }
+  /** One interface's net.ipv4.conf setting, or net.ipv6.conf where that is named. */
+  | {
+      readonly kind: 'interface-sysctl';
+      readonly at: At;
+      readonly family?: 6;
+      readonly setting: string;
+      readonly value: number;
+    }
   /** A setting of a whole namespace, by its name below net. ("ipv4.ip_forward"). */
   | { readonly kind: 'namespace-sysctl'; readonly netns: NetnsId; readonly setting: string; readonly value: number }
   | { readonly kind: 'neighbour-del'; readonly at: At; readonly address: string }
@@ -79,7 +85,7 @@ export function changeCommand(topology: Topology, change: Change): string {
       );
     }
     case 'interface-sysctl': {
-      const variable = interfaceSysctl('ipv4', change.at.name, change.setting);
+      const variable = interfaceSysctl(change.family === 6 ? 'ipv6' : 'ipv4', change.at.name, change.setting);
       return run(change.at.netns, 'sysctl', '-w', `${variable}=${change.value}`);
     }
     case 'namespace-sysctl':
@@ -93,7 +99,8 @@ export function changeCommand(topology: Topology, change: Change): string {
       const destination = /\/0$/.test(change.destination) ? 'default' : change.destination;
       return run(
         change.netns,
-        ...['ip', 'route', change.kind === 'route-add' ? 'add' : 'replace', destination],
+        ...(/:/.test(change.destination) ? ['ip', '-6', 'route'] : ['ip', 'route']),
+        ...[change.kind === 'route-add' ? 'add' : 'replace', destination],
         ...(change.gateway === undefined ? [] : ['via', change.gateway]),
         ...(change.device === undefined ? [] : ['dev', change.device]),
         ...(change.onLink ? ['onlink'] : []),

@@ -79,7 +79,7 @@ export function ownersOf(topology: Topology, address: string): (LinkAt & { reado
   return owners;
 }
 
-export function addressesOf(link: Link, family: Family): Address[] {
+export function addressesOf(link: Pick<Link, 'addresses'>, family: Family): Address[] {
   return link.addresses.filter((address) => address.family === family);
 }
 

@@ -54,6 +54,7 @@ export function ipv4Setting(namespace: Namespace, link: Link, name: string): num
 const ipv6Laws: Readonly<Record<string, Law>> = {
   disable_ipv6: 'own',
   forwarding: 'own',
+  force_forwarding: 'own',
   accept_ra: 'own',
   accept_dad: 'max',
   proxy_ndp: 'or',

@@ -9,7 +9,8 @@ const ipv4PerInterface = (
   'route_localnet src_valid_mark accept_redirects send_redirects shared_media drop_gratuitous_arp'
 ).split(' ');
 
-const ipv6PerInterface = 'disable_ipv6 forwarding accept_dad accept_ra proxy_ndp'.split(' ');
+const ipv6PerInterface =
+  'disable_ipv6 forwarding force_forwarding accept_dad accept_ra proxy_ndp ignore_routes_with_linkdown'.split(' ');
 
 /** Path below /proc/sys/net, and the name in the model. */
 const namespaceWide: readonly (readonly [path: string, name: string])[] = [

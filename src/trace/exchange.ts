@@ -3,16 +3,29 @@ import type { Icmp } from '../wire/packet.ts';
 import type { ProbeResult } from './frame.ts';
 import { type Journey, startNs } from './journey.ts';
 
-/** ARP who-has and is-at (RFC 826). */
-export interface ArpExchange {
-  readonly kind: 'arp';
+/** A question for a hardware address, and what answered it. */
+interface Resolution {
+  /** The address the asker speaks from. */
   readonly senderProtocol: string;
+  /** The address that is asked for. */
   readonly targetProtocol: string;
   readonly request: Journey;
   readonly replies: readonly Journey[];
 }
 
-/** Echo request and reply (RFC 792), with what it waited for and what came back instead. */
+/** ARP who-has and is-at (RFC 826). */
+export interface ArpExchange extends Resolution {
+  readonly kind: 'arp';
+}
+
+/** Neighbour solicitation and advertisement (RFC 4861). */
+export interface NeighbourExchange extends Resolution {
+  readonly kind: 'neighbour';
+}
+
+export type ResolutionExchange = ArpExchange | NeighbourExchange;
+
+/** Echo request and reply (RFC 792, RFC 4443), with what it waited for and what came back instead. */
 export interface EchoExchange {
   readonly kind: 'echo';
   /** The probe's number from 1; of somebody else's echo, the ICMP sequence number. */
@@ -24,20 +37,20 @@ export interface EchoExchange {
   readonly replies: readonly Journey[];
   /** ICMP errors that quote the request or a reply. */
   readonly errors: readonly Journey[];
-  /** The ARP exchanges that had to be answered before request or reply could go on, in time order. */
-  readonly resolutions: readonly ArpExchange[];
+  /** The exchanges for hardware addresses that had to be answered before request or reply could go on, in time order. */
+  readonly resolutions: readonly ResolutionExchange[];
   /** What the probing socket saw; absent offline and for echoes of others. */
   readonly probe?: ProbeResult;
 }
 
-export type Exchange = ArpExchange | EchoExchange;
+export type Exchange = ResolutionExchange | EchoExchange;
 
-/** An ARP reply answers the latest request it fits, if that is not older than this (nanoseconds). */
+/** A reply answers the latest request it fits, if that is not older than this (nanoseconds). */
 const ANSWER_WINDOW_NS = 3_000_000_000n;
 const CLOCK_SLACK_NS = 200_000n;
 
 /**
- * Joins journeys into exchanges, the probes' echoes first in order of their numbers, then ARP in order of time.
+ * Joins journeys into exchanges, the probes' echoes first in order of their numbers, then those for hardware addresses in order of time.
  * @param probes what the socket saw: a probe that was sighted nowhere is an exchange all the same
  */
 export function buildExchanges(
@@ -46,34 +59,33 @@ export function buildExchanges(
   destination: string,
   probes: readonly ProbeResult[] = [],
 ): Exchange[] {
-  const arp = arpExchanges(journeys);
+  const asked = resolutions(journeys);
   const echo = echoExchanges(journeys, source, destination, probes).map((exchange) => ({
     ...exchange,
-    resolutions: resolutionsOf(exchange, arp),
+    resolutions: resolutionsOf(exchange, asked),
   }));
-  return [...echo, ...arp];
+  return [...echo, ...asked];
 }
 
-function arpExchanges(journeys: readonly Journey[]): ArpExchange[] {
-  const exchanges: (ArpExchange & { replies: Journey[] })[] = [];
-  const asked = new Map<string, (ArpExchange & { replies: Journey[] })[]>();
+function resolutions(journeys: readonly Journey[]): ResolutionExchange[] {
+  const exchanges: (ResolutionExchange & { replies: Journey[] })[] = [];
+  const asked = new Map<string, (ResolutionExchange & { replies: Journey[] })[]>();
   // All requests first: a reply may be stamped a little earlier than what it answers.
   for (const journey of journeys) {
-    const arp = journey.sightings[0]?.packet.arp;
-    // A gratuitous announcement (RFC 5227) asks nobody.
-    if (!arp || journey.kind !== 'arp-request' || arp.senderProtocol === arp.targetProtocol) continue;
-    const { senderProtocol, targetProtocol } = arp;
-    const exchange = { kind: 'arp' as const, senderProtocol, targetProtocol, request: journey, replies: [] };
+    const question = questionOf(journey);
+    if (!question || question.answers) continue;
+    const { kind, senderProtocol, targetProtocol } = question;
+    const exchange = { kind, senderProtocol, targetProtocol, request: journey, replies: [] };
     exchanges.push(exchange);
     const key = `${senderProtocol} ${targetProtocol}`;
     asked.set(key, [...(asked.get(key) ?? []), exchange]);
   }
   for (const journey of journeys) {
-    const arp = journey.sightings[0]?.packet.arp;
-    if (!arp || journey.kind !== 'arp-reply') continue;
+    const answer = questionOf(journey);
+    if (!answer?.answers) continue;
     const at = startNs(journey);
     const request = asked
-      .get(`${arp.targetProtocol} ${arp.senderProtocol}`)
+      .get(`${answer.senderProtocol} ${answer.targetProtocol}`)
       ?.findLast(
         (exchange) =>
           startNs(exchange.request) <= at + CLOCK_SLACK_NS && at - startNs(exchange.request) <= ANSWER_WINDOW_NS,
@@ -81,6 +93,51 @@ function arpExchanges(journeys: readonly Journey[]): ArpExchange[] {
     request?.replies.push(journey);
   }
   return exchanges;
+}
+
+interface Question extends Pick<ResolutionExchange, 'kind' | 'senderProtocol' | 'targetProtocol'> {
+  /** It is the answer. */
+  readonly answers: boolean;
+}
+
+/** Who asks for whom, in a question as in its answer; undefined for what is neither. */
+export function questionOf({ kind, sightings }: Journey): Question | undefined {
+  const { arp, ip, icmp } = sightings[0]?.packet ?? {};
+  switch (kind) {
+    case 'arp-request': {
+      // A gratuitous announcement (RFC 5227) asks nobody.
+      if (!arp || arp.senderProtocol === arp.targetProtocol) return undefined;
+      const { senderProtocol, targetProtocol } = arp;
+      return { kind: 'arp', senderProtocol, targetProtocol, answers: false };
+    }
+    case 'arp-reply':
+      return (
+        arp && {
+          kind: 'arp',
+          senderProtocol: arp.targetProtocol,
+          targetProtocol: arp.senderProtocol,
+          answers: true,
+        }
+      );
+    case 'neighbour-solicitation':
+      // Without a source it looks for a duplicate (RFC 4862 section 5.4.2), and nobody is to answer.
+      if (!ip || icmp?.target === undefined || ip.source === '::') return undefined;
+      return { kind: 'neighbour', senderProtocol: ip.source, targetProtocol: icmp.target, answers: false };
+    case 'neighbour-advertisement':
+      if (!ip || icmp?.target === undefined || ((icmp.neighbourFlags ?? 0) & SOLICITED) === 0) return undefined;
+      return { kind: 'neighbour', senderProtocol: ip.destination, targetProtocol: icmp.target, answers: true };
+    default:
+      return undefined;
+  }
+}
+
+/** RFC 4861 section 4.4: the advertisement answers a solicitation. */
+const SOLICITED = 0x40;
+
+/** The hardware address a question comes from, or an answer names; of an advertisement without the option, its frame's source. */
+export function resolvedMac(journey: Journey | undefined): string | undefined {
+  const { arp, icmp, ethernet } = journey?.sightings[0]?.packet ?? {};
+  return arp?.senderHardware ?? icmp?.linkLayerAddress ?? ethernet?.source;
 }
 
 function echoExchanges(
@@ -114,10 +171,10 @@ function echoExchanges(
     .map(([sequence, parts]) => ({ kind: 'echo', sequence, source, destination, resolutions: [], ...parts }));
 }
 
-/** The ARP exchanges an echo waited for: about its own addresses, or asked by a router after the echo had come to it. */
-function resolutionsOf(echo: EchoExchange, arp: readonly ArpExchange[]): ArpExchange[] {
+/** The exchanges for hardware addresses an echo waited for: about its own addresses, or asked by a router after the echo had come to it. */
+function resolutionsOf(echo: EchoExchange, asked: readonly ResolutionExchange[]): ResolutionExchange[] {
   const sent = echo.probe?.sentNs ?? (echo.request && startNs(echo.request)) ?? 0n;
-  return arp.filter((exchange) => {
+  return asked.filter((exchange) => {
     const answered = exchange.replies[0];
     if (answered && startNs(answered) < sent - CLOCK_SLACK_NS) return false;
     const ends = [exchange.senderProtocol, exchange.targetProtocol];

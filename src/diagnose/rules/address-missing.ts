@@ -1,4 +1,6 @@
 import type { OwnerGate } from '../../path/gate.ts';
+import { familyOf, isLinkLocal } from '../../topology/address.ts';
+import type { Link } from '../../topology/model.ts';
 import { placeName } from '../../topology/naming.ts';
 import { addressesOf, linkOf } from '../../topology/query.ts';
 import type { Place } from '../../trace/frame.ts';
@@ -12,7 +14,7 @@ export const addressMissing: Rule = {
   explain: {
     what: `The ARP request reaches every interface of the segment, and none of them has the address: it was never set, it was
 lost when the interface was moved to another namespace (that takes all addresses away), or the host is not there.`,
-    wire: `ARP requests for the address on every port, once a second, and no reply on any.`,
+    wire: `ARP requests for the address on every port (IPv6: neighbour solicitations), once a second, and no reply on any.`,
     confirm: `  ip -br addr                 in every namespace of the segment: nobody has it
   arping -I DEV ADDRESS       no answer`,
     cure: `  ip addr add ADDRESS/LEN dev DEV
@@ -21,13 +23,21 @@ at the interface that should have it. If the host itself is absent, start it, or
 address asked for is a router's, it is gateway-unreachable.`,
   },
   evaluate(context) {
-    const { situation, topology } = context;
+    const { situation, topology, query } = context;
     if (situation.kind !== 'stopped') return undefined;
     const { gate } = situation;
     if (gate.kind === 'sender') {
       const name = placeName(topology, gate.place);
+      const family = familyOf(query.destination);
+      const held = addressesOf(linkOf(topology, gate.place) ?? NO_LINK, family);
+      if (held.length > 0)
+        return {
+          title: `${name} has none but link-local addresses to send from`,
+          summary: `${query.destination} is beyond a router, and what comes from a link-local address is for one link alone: no router passes it on. ${name} needs an address that the answer can come back to.`,
+          where: gate.place,
+        };
       return {
-        title: `${name} has no IPv4 address to send from`,
+        title: `${name} has no IPv${family} address to send from`,
         summary: `a packet needs a source address that the answer can go to. ${name} has none: it was never set, or it was lost when the interface was moved to another namespace.`,
         where: gate.place,
       };
@@ -61,9 +71,10 @@ address asked for is a router's, it is gateway-unreachable.`,
 /** The one interface the request reaches that has no address at all. */
 function intendedOwner(context: Context, gate: OwnerGate): { at: Place; cure: Cure } | undefined {
   const { topology } = context;
+  if (isLinkLocal(gate.target)) return undefined;
   const bare = gate.reached.filter((place) => {
     const link = linkOf(topology, place);
-    return link !== undefined && addressesOf(link, 4).length === 0 && place.netns !== gate.asker.netns;
+    return link !== undefined && hasNone(link, gate.target) && place.netns !== gate.asker.netns;
   });
   const hosts = bare.filter((place) => linkOf(topology, place)?.kind !== 'bridge');
   const [at, ...others] = hosts.length > 0 ? hosts : bare;
@@ -77,6 +88,13 @@ function intendedOwner(context: Context, gate: OwnerGate): { at: Place; cure: Cu
     },
   };
 }
+
+/** IPv6 gives every interface a link-local address by itself. */
+function hasNone(link: Link, target: string): boolean {
+  return addressesOf(link, familyOf(target)).every(({ scope }) => scope === 'link');
+}
+
+const NO_LINK: Pick<Link, 'addresses'> = { addresses: [] };
 
 function list(names: readonly string[]): string {
   return names.length === 0 ? 'nobody' : names.join(', ');

@@ -1,5 +1,6 @@
 import type { Gate } from '../../path/gate.ts';
 import { portAt } from '../../path/world.ts';
+import { familyBits, familyOf } from '../../topology/address.ts';
 import type { Change } from '../../topology/change.ts';
 import type { Address, Topology } from '../../topology/model.ts';
 import { placeName } from '../../topology/naming.ts';
@@ -23,7 +24,7 @@ A copy of an address without its length ("ip addr add 10.9.0.3 dev eth0") makes 
 Too short: ARP requests on the own segment for an address that lives behind the router, unanswered.`,
     confirm: `  ip -br addr                 in both namespaces: the lengths of one segment must be equal
   ip route get ADDRESS        says whether the kernel takes ADDRESS to be on the link (no "via")`,
-    cure: `Give the interface the length of the others, before the wrong one is taken away, so that no route is lost:
+    cure: `Give the interface the length of the others, before the wrong one is taken away, so that no route is lost (IPv6 has an address only once: there it is taken away first):
   ip addr add ADDRESS/LEN dev DEV
   ip addr del ADDRESS/WRONG dev DEV`,
     otherwise: `A /32 with a route of its own to the gateway is a design (clouds, Calico), not a fault: there the route is what to
@@ -43,7 +44,7 @@ look at (route-missing, route-return-missing). Where a router answers ARP for ot
       }`,
       summary:
         length < own.prefixLength
-          ? `${hidden} is on the same segment as ${name} (${other} has a /${length}), but the prefix of ${address}/${own.prefixLength} does not cover it: the namespace does not know that it is on the link, and cannot answer.`
+          ? `${hidden} is on the same segment as ${name} (${other} has a /${length}), but the prefix of ${address}/${own.prefixLength} does not cover it: the namespace does not know that it is on the link, and cannot ${situation.gate.kind === 'route' && situation.gate.purpose === 'send' ? 'send to it' : 'answer'}.`
           : `${address}/${own.prefixLength} makes ${name} take ${hidden} to be on its own link, and ask ARP for it there. The others on the segment have a /${length} (${other}), and ${hidden} is not among them: the way to it is by the router.`,
       where: at,
       cure: { why: `give ${name} the prefix length of its segment`, changes: changesFor(at, own, length) },
@@ -65,10 +66,10 @@ interface Wrong {
 function tooLong(context: Context, gate: Gate): Wrong | undefined {
   const sender = unreturned(gate);
   if (sender === undefined) return undefined;
-  const neighbours = onSegment(context.topology, gate.place);
+  const neighbours = onSegment(context.topology, gate.place, sender);
   const asked = neighbours.find(({ address }) => address.address === sender);
   if (!asked) return undefined;
-  for (const own of ipv4Of(context.topology, gate.place)) {
+  for (const own of addressesAt(context.topology, gate.place, sender)) {
     const length = asked.address.prefixLength;
     const seen = prefixContains(`${sender}/${length}`, own.address);
     if (own.peer !== undefined || own.prefixLength <= length || !seen || covers(own, sender)) continue;
@@ -82,21 +83,23 @@ function tooLong(context: Context, gate: Gate): Wrong | undefined {
 function unreturned(gate: Gate): string | undefined {
   if (gate.kind === 'source')
     return gate.verdict === 'stop' && gate.result.reason !== 'local-source' ? gate.source : undefined;
-  return gate.kind === 'route' && gate.purpose === 'reply' && gate.route === undefined ? gate.destination : undefined;
+  // Over IPv6 a socket that is bound to a device needs a route too.
+  const asked = gate.kind === 'route' && (gate.purpose === 'reply' || gate.purpose === 'send');
+  return asked && gate.route === undefined ? gate.destination : undefined;
 }
 
 /** An address that is asked for where it is not, and that a prefix as long as the others' would leave to the router. */
 function tooShort(context: Context, gate: Gate): Wrong | undefined {
   if (gate.kind !== 'owner' || gate.gateway || gate.assumedOnLink) return undefined;
   const { asker, target } = gate;
-  const neighbours = onSegment(context.topology, asker);
-  for (const own of ipv4Of(context.topology, asker)) {
+  const neighbours = onSegment(context.topology, asker, target);
+  for (const own of addressesAt(context.topology, asker, target)) {
     if (own.peer !== undefined || !covers(own, target)) continue;
     const others = neighbours.filter(
       ({ address }) =>
         covers(own, address.address) &&
         address.prefixLength > own.prefixLength &&
-        address.prefixLength < 32 &&
+        address.prefixLength < familyBits(address.family) &&
         covers(address, own.address) &&
         !covers(address, target),
     );
@@ -118,24 +121,25 @@ function tooShort(context: Context, gate: Gate): Wrong | undefined {
 }
 
 function changesFor(at: Place, { address, prefixLength }: Address, length: number): Change[] {
-  return [
-    { kind: 'address-add', at, address, prefixLength: length },
-    { kind: 'address-del', at, address, prefixLength },
-  ];
+  const add: Change = { kind: 'address-add', at, address, prefixLength: length };
+  const del: Change = { kind: 'address-del', at, address, prefixLength };
+  // IPv6 has an address once on a device, whatever its prefix.
+  return familyOf(address) === 6 ? [del, add] : [add, del];
 }
 
 function covers({ address, prefixLength }: Address, other: string): boolean {
   return prefixContains(`${address}/${prefixLength}`, other);
 }
 
-function ipv4Of(topology: Topology, at: Place): Address[] {
+/** Those of the family of `like`; link-local ones have the same length everywhere. */
+function addressesAt(topology: Topology, at: Place, like: string): Address[] {
   const link = linkOf(topology, at);
-  return link ? addressesOf(link, 4) : [];
+  return link ? addressesOf(link, familyOf(like)).filter(({ scope }) => scope !== 'link') : [];
 }
 
 /** The addresses of everybody who hears what `at` broadcasts. */
-function onSegment(topology: Topology, at: Place): { address: Address; place: Place }[] {
+function onSegment(topology: Topology, at: Place, like: string): { address: Address; place: Place }[] {
   const port = portAt(topology, at);
   const places = port ? segmentOf(topology, port) : [];
-  return places.flatMap((place) => ipv4Of(topology, place).map((address) => ({ address, place })));
+  return places.flatMap((place) => addressesAt(topology, place, like).map((address) => ({ address, place })));
 }

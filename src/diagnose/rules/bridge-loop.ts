@@ -3,7 +3,7 @@ import { placeOf } from '../../path/world.ts';
 import type { Change } from '../../topology/change.ts';
 import { placeName } from '../../topology/naming.ts';
 import { linkOf } from '../../topology/query.ts';
-import { type ArpExchange, isAnswered } from '../../trace/exchange.ts';
+import { isAnswered, type ResolutionExchange } from '../../trace/exchange.ts';
 import { type Place, placeKey } from '../../trace/frame.ts';
 import type { Claim, Context, Rule } from '../rule.ts';
 
@@ -41,7 +41,7 @@ function claim({ topology, exchanges }: Context): Claim | undefined {
   const open = cables(topology).filter(({ from, to }) =>
     [from, to].every(({ link }) => link.port?.state === 'forwarding'),
   );
-  const requests = exchanges.filter((exchange): exchange is ArpExchange => exchange.kind === 'arp');
+  const requests = exchanges.filter((exchange): exchange is ResolutionExchange => exchange.kind !== 'echo');
   for (const cable of open) {
     const loop = loopThrough(open, cable.bridges[0]).filter((other) => isJoined(open, cable, other));
     if (!loop.includes(cable)) continue;
@@ -67,7 +67,7 @@ interface Round {
 
 /** A request that came to the loop's own ports more often than it was sent, or back to who sent it: flooding alone does neither. */
 function roundOf(
-  requests: readonly ArpExchange[],
+  requests: readonly ResolutionExchange[],
   ports: readonly Place[],
   isPort: (place: Place) => boolean,
 ): Round | undefined {

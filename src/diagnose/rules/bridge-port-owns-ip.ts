@@ -1,4 +1,5 @@
 import type { Gate } from '../../path/gate.ts';
+import { type Family, familyOf } from '../../topology/address.ts';
 import type { Change, RouteChange } from '../../topology/change.ts';
 import type { Link, Namespace } from '../../topology/model.ts';
 import { inNetns, placeName } from '../../topology/naming.ts';
@@ -74,8 +75,10 @@ function claim(context: Context, wait: Wait, namespace: Namespace, port: Link, b
   const { topology } = context;
   const name = placeName(topology, wait.at);
   // All of them: one that stays would keep its network's route on the port.
-  const moved = port.addresses.filter(({ family }) => family === 4);
-  const packet = wait.for === 'neighbour' ? 'the ARP reply' : 'the echo reply';
+  const family = familyOf(wait.address);
+  const moved = port.addresses.filter((own) => own.family === family && own.scope !== 'link');
+  const answer = family === 6 ? 'the neighbour advertisement' : 'the ARP reply';
+  const packet = wait.for === 'neighbour' ? answer : 'the echo reply';
   const address = moved.find((held) => held.address === wait.address)?.address ?? moved[0]?.address;
   return {
     title: address
@@ -115,7 +118,7 @@ function cure(
     ...moved
       .filter(({ address }) => !bridge.addresses.some((have) => have.address === address))
       .map(({ address, prefixLength }): Change => ({ kind: 'address-add', at: to, address, prefixLength })),
-    ...movedRoutes(namespace, port, bridge),
+    ...movedRoutes(namespace, port, bridge, familyOf(wait.address)),
   ];
   const starts = query.start.netns === netns && query.start.name === port.name;
   return {
@@ -129,9 +132,9 @@ function cure(
 }
 
 /** With its last address the port loses the routes that were set by hand: they follow to the bridge, those on the link first. */
-function movedRoutes(namespace: Namespace, port: Link, bridge: Link): Change[] {
+function movedRoutes(namespace: Namespace, port: Link, bridge: Link, of: Family): Change[] {
   return namespace.routes
-    .filter(({ family, table, protocol }) => family === 4 && table !== 'local' && protocol !== 'kernel')
+    .filter(({ family, table, protocol }) => family === of && table !== 'local' && protocol !== 'kernel')
     .flatMap(({ destination, table, metric, source, nextHops: [hop] }): RouteChange[] =>
       hop?.device === port.name
         ? [

@@ -1,8 +1,9 @@
 import type { OwnerGate, RouteGate } from '../../path/gate.ts';
+import { familyOf, isLinkLocal } from '../../topology/address.ts';
 import type { Change } from '../../topology/change.ts';
 import { netnsName, placeName } from '../../topology/naming.ts';
 import { addressesOf } from '../../topology/query.ts';
-import { routersAmong } from '../routers.ts';
+import { gatewaysOf, routersAmong } from '../routers.ts';
 import type { Context, Cure, Rule } from '../rule.ts';
 import { coveringPrefix, isOnLink } from '../segment.ts';
 
@@ -13,7 +14,7 @@ export const gatewayUnreachable: Rule = {
   explain: {
     what: `The route to the target goes by a router, and nobody on the segment has that router's address: the route names the
 wrong one, or the router (for containers: the bridge) has lost its address.`,
-    wire: `ARP requests for the gateway's address, unanswered; never an echo request.`,
+    wire: `ARP requests (IPv6: neighbour solicitations) for the gateway's address, unanswered; never an echo request.`,
     confirm: `  ip route get TARGET         names the gateway
   ip -br addr                 at the router: another address, or none`,
     cure: `If the router has another address on the segment:
@@ -53,8 +54,9 @@ function rightGateway(context: Context, gate: OwnerGate): Cure | undefined {
       (candidate: RouteGate) => candidate.route?.gateway === gate.target && candidate.place.netns === gate.asker.netns,
     )?.route;
   if (!route) return undefined;
-  const addresses = routersAmong(topology, gate.asker.netns, gate.reached)
-    .flatMap(({ link }) => addressesOf(link, 4).map(({ address }) => address))
+  const family = familyOf(gate.target);
+  const addresses = routersAmong(topology, gate.asker.netns, gate.reached, family)
+    .flatMap((router) => gatewaysOf(router, family))
     .filter((address) => address !== gate.target);
   const attempts = addresses.map((gateway): Change[] => [
     {
@@ -66,6 +68,7 @@ function rightGateway(context: Context, gate: OwnerGate): Cure | undefined {
       metric: route.route.metric,
       // Outside the asker's own prefixes only a route marked so may go there.
       ...(isOnLink(topology, gate.asker, gateway) ? {} : { device: gate.asker.name, onLink: true }),
+      ...(isLinkLocal(gateway) ? { device: gate.asker.name } : {}),
     },
   ]);
   const changes = context.best(attempts);
@@ -79,8 +82,9 @@ function rightGateway(context: Context, gate: OwnerGate): Cure | undefined {
 function missingAddress(context: Context, gate: OwnerGate): Cure | undefined {
   const { topology } = context;
   const prefixLength = coveringPrefix(topology, gate.asker, gate.target);
-  const bare = routersAmong(topology, gate.asker.netns, gate.reached).filter(
-    ({ link }) => addressesOf(link, 4).length === 0,
+  const family = familyOf(gate.target);
+  const bare = routersAmong(topology, gate.asker.netns, gate.reached, family).filter(({ link }) =>
+    addressesOf(link, family).every(({ scope }) => scope === 'link'),
   );
   const [router, ...others] = bare;
   if (!router || others.length > 0 || prefixLength === undefined) return undefined;

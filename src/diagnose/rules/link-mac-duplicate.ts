@@ -1,3 +1,4 @@
+import { isAsk } from '../../path/model.ts';
 import { placeOf } from '../../path/world.ts';
 import type { Change } from '../../topology/change.ts';
 import type { Topology } from '../../topology/model.ts';
@@ -35,7 +36,7 @@ address-duplicate.`,
     const [pair] = pairs(context);
     if (!pair) return undefined;
     if (situation.kind === 'lost') {
-      const broadcast = situation.leg.kind === 'arp-request';
+      const broadcast = isAsk(situation.leg.kind);
       return broadcast ? undefined : { ...claim(context, pair), confidence: 'likely' };
     }
     // Nothing was sent at all: then the state alone tells.

@@ -28,7 +28,7 @@ itself says "message too long", the sender's own interface has it.`,
   },
   evaluate(context) {
     const { situation, topology } = context;
-    if (situation.kind !== 'stopped' || situation.gate.kind !== 'mtu' || situation.gate.by === 'sender')
+    if (situation.kind !== 'stopped' || situation.gate.kind !== 'mtu' || SPEAKS.has(situation.gate.by))
       return undefined;
     const { gate, leg } = situation;
     const name = placeName(topology, gate.place);
@@ -44,6 +44,9 @@ itself says "message too long", the sender's own interface has it.`,
     };
   },
 };
+
+/** These tell the sender. */
+const SPEAKS: ReadonlySet<MtuGate['by']> = new Set(['sender', 'router']);
 
 /** The small one to the sender's MTU, or the sender to the small one: after whichever fewer others stop the packet. */
 function levelled(context: Context, gate: MtuGate, sender: Place): Cure | undefined {

@@ -1,3 +1,4 @@
+import { isAnswer } from '../../path/model.ts';
 import { lossClaim } from '../loss.ts';
 import type { Rule } from '../rule.ts';
 
@@ -19,7 +20,7 @@ have passed. Something it does not model takes it: a packet filter, a traffic-co
   evaluate(context) {
     const { situation } = context;
     if (situation.kind !== 'lost' || !situation.covered) return undefined;
-    if (situation.leg.kind !== 'arp-reply' && situation.leg.kind !== 'echo-reply') return undefined;
+    if (!isAnswer(situation.leg.kind) && situation.leg.kind !== 'echo-reply') return undefined;
     return lossClaim(context, situation);
   },
 };

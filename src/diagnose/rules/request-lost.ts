@@ -1,3 +1,4 @@
+import { isAsk } from '../../path/model.ts';
 import { lossClaim } from '../loss.ts';
 import type { Rule } from '../rule.ts';
 
@@ -19,7 +20,7 @@ it: a packet filter, a traffic-control or XDP program, a driver, a device of ano
   evaluate(context) {
     const { situation } = context;
     if (situation.kind !== 'lost' || !situation.covered) return undefined;
-    if (situation.leg.kind !== 'arp-request' && situation.leg.kind !== 'echo-request') return undefined;
+    if (!isAsk(situation.leg.kind) && situation.leg.kind !== 'echo-request') return undefined;
     return lossClaim(context, situation);
   },
 };

@@ -1,4 +1,5 @@
 import type { Step } from '../../path/model.ts';
+import { familyBits, familyOf, isLinkLocal } from '../../topology/address.ts';
 import type { Change } from '../../topology/change.ts';
 import { netnsName, placeName } from '../../topology/naming.ts';
 import { prefixAround } from '../../topology/prefix.ts';
@@ -67,14 +68,25 @@ function routeBack(context: Context, at: Place, sender: string): Cure | undefine
   const router = from?.kind === 'place' ? linkOf(topology, from.place) : undefined;
   const gateway =
     by?.kind === 'place' && router
-      ? addressesOf(router, 4).find(({ address }) => isOnLink(topology, by.place, address))?.address
+      ? addressesOf(router, familyOf(sender)).find(({ address }) => isOnLink(topology, by.place, address))?.address
       : undefined;
   const direct = from?.kind === 'place' && from.place.netns === query.start.netns;
   const change: Change | undefined =
     gateway !== undefined && gateway !== sender
-      ? { kind: 'route-add', netns: at.netns, destination: network, gateway }
+      ? {
+          kind: 'route-add',
+          netns: at.netns,
+          destination: network,
+          gateway,
+          ...(isLinkLocal(gateway) && by?.kind === 'place' ? { device: by.place.name } : {}),
+        }
       : direct
-        ? { kind: 'route-add', netns: at.netns, destination: `${sender}/32`, device: at.name }
+        ? {
+            kind: 'route-add',
+            netns: at.netns,
+            destination: `${sender}/${familyBits(familyOf(sender))}`,
+            device: at.name,
+          }
         : undefined;
   return change && context.passes([change])
     ? { why: `tell ${netnsName(topology, at.netns)} the way back`, changes: [change] }
@@ -84,5 +96,5 @@ function routeBack(context: Context, at: Place, sender: string): Cure | undefine
 /** The network the sender's address is in, as its own interface has it. */
 function networkOf({ topology, query }: Context, sender: string): string {
   const own = ownersOf(topology, sender).find(({ namespace }) => namespace.id === query.start.netns)?.address;
-  return prefixAround(sender, own?.prefixLength ?? 32);
+  return prefixAround(sender, own?.prefixLength ?? familyBits(familyOf(sender)));
 }

@@ -1,3 +1,4 @@
+import { familyOf } from '../../topology/address.ts';
 import { placeName } from '../../topology/naming.ts';
 import type { Rule } from '../rule.ts';
 
@@ -7,7 +8,7 @@ export const ttlExpired: Rule = {
   title: 'the time to live runs out: routers send the packet in a circle, or it started too small',
   explain: {
     what: `Every router takes one from a packet's time to live, and the one that would make it 0 drops it and says so (ICMP time
-exceeded). A packet only gets that far when routers send it in a circle, each taking the other for the way to the target,
+exceeded). IPv6 calls it hop limit. A packet only gets that far when routers send it in a circle, each taking the other for the way to the target,
 or when it was sent with too small a value (ping -t).`,
     wire: `The same packet again and again between two routers, with a falling TTL, and then an ICMP time exceeded that goes
 back to the sender.`,
@@ -21,13 +22,14 @@ one of its own links. With a small -t, send with more.`,
     if (situation.kind !== 'stopped' || situation.gate.kind !== 'ttl') return undefined;
     const { gate, leg } = situation;
     const at = placeName(topology, gate.place);
+    const limit = familyOf(query.destination) === 6 ? 'hop limit' : 'time to live';
     return {
       title: gate.circle
         ? `routers send packets to ${leg.destination} in a circle through ${at}`
-        : `the time to live of ${query.ttl ?? gate.ttl} runs out at ${at}`,
+        : `the ${limit} of ${query.ttl ?? gate.ttl} runs out at ${at}`,
       summary: gate.circle
-        ? `the packet to ${leg.destination} comes back to ${at}, where it has been before: the routers' routes point at each other, and it travels until its time to live is used up.`
-        : `the packet comes to ${at} with a time to live of 1. Passing it on would make that 0, so this router drops it and answers with an ICMP time exceeded.`,
+        ? `the packet to ${leg.destination} comes back to ${at}, where it has been before: the routers' routes point at each other, and it travels until its ${limit} is used up.`
+        : `the packet comes to ${at} with a ${limit} of 1. Passing it on would make that 0, so this router drops it and answers with an ICMP time exceeded.`,
       where: gate.place,
     };
   },
