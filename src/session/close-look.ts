@@ -5,7 +5,7 @@ import type { Case } from '../diagnose/sighted/case.ts';
 import { AddressTable } from '../survey/addresses.ts';
 import { Glance, Kind } from '../survey/glance.ts';
 import type { PairSummary, SurveySummary } from '../survey/summary.ts';
-import { buildExchanges, type EchoExchange, type Exchange } from '../trace/exchange.ts';
+import { buildExchanges, type EchoExchange, type Exchange, questionOf } from '../trace/exchange.ts';
 import { type Frame, type ProbeResult, placeKey } from '../trace/frame.ts';
 import { createTracer, type Journey, startNs } from '../trace/journey.ts';
 import { createSighter } from '../trace/sight.ts';
@@ -156,7 +156,7 @@ function exchangesOf({ kind, source, target }: PairSummary, journeys: readonly J
     return buildExchanges(journeys, source, target, probes);
   }
   // Nobody sent an echo: the packet that waited for the address is not in the capture.
-  const first = journeys.find((journey) => journey.kind === 'arp-request');
+  const first = journeys.find((journey) => questionOf(journey)?.answers === false);
   const probes = first === undefined ? [] : [{ sequence: 1, sentNs: startNs(first), replies: [] }];
   return buildExchanges(
     journeys.filter(({ sequence }) => sequence === undefined),

@@ -208,38 +208,6 @@ after you have found out who set it, because it comes back otherwise.`,
     },
   },
   {
-    id: 'address-tentative',
-    severity: 'fault',
-    title: 'an IPv6 address is not in use yet, or failed duplicate address detection',
-    explain: {
-      what: `Before an IPv6 address is used, its owner asks whether somebody else has it (RFC 4862). Until then it is
-tentative, and no neighbour solicitation for it is answered. If somebody answers, the address is marked
-dadfailed and never used.`,
-      wire: `Neighbour solicitations for the address come to the owner and are not answered. Before them, one from ::
-for the same address, perhaps with an advertisement by another owner.`,
-      confirm: `  ip -6 addr show to ADDRESS      "tentative" or "dadfailed"`,
-      cure: `Take the address from its other owner, then set it again:
-  ip -6 addr del ADDRESS/64 dev DEV; ip -6 addr add ADDRESS/64 dev DEV
-In a container whose addresses are known to be unique: ip -6 addr add … nodad.`,
-      otherwise: 'An address that is tentative for a second after it was set is as it should be.',
-    },
-  },
-  {
-    id: 'ipv6-disabled',
-    severity: 'fault',
-    title: 'IPv6 is switched off on the interface of the target',
-    explain: {
-      what: `With disable_ipv6 the kernel drops every IPv6 packet that the interface receives. Docker sets it for
-containers in networks without IPv6.`,
-      wire: `Neighbour solicitations or echo requests come to the target's interface, and nothing leaves it.`,
-      confirm: `  sysctl net.ipv6.conf.DEV.disable_ipv6 net.ipv6.conf.all.disable_ipv6
-  ip -6 addr show dev DEV         no address, not even a link-local one`,
-      cure: `  sysctl -w net.ipv6.conf.DEV.disable_ipv6=0
-in the target's namespace; addresses have to be set again afterwards.`,
-      otherwise: 'If the interface has a link-local address, IPv6 is on.',
-    },
-  },
-  {
     id: 'bridge-snooping-drops-nd',
     severity: 'fault',
     title: 'multicast snooping of a bridge swallows neighbour solicitations',
