@@ -24,7 +24,8 @@ A copy of an address without its length ("ip addr add 10.9.0.3 dev eth0") makes 
 Too short: ARP requests on the own segment for an address that lives behind the router, unanswered.`,
     confirm: `  ip -br addr                 in both namespaces: the lengths of one segment must be equal
   ip route get ADDRESS        says whether the kernel takes ADDRESS to be on the link (no "via")`,
-    cure: `Give the interface the length of the others, before the wrong one is taken away, so that no route is lost (IPv6 has an address only once: there it is taken away first):
+    cure: `Give the interface the length of the others, before the wrong one is taken away, so that no route is lost
+(IPv6 has an address only once on an interface: there the wrong one is taken away first):
   ip addr add ADDRESS/LEN dev DEV
   ip addr del ADDRESS/WRONG dev DEV`,
     otherwise: `A /32 with a route of its own to the gateway is a design (clouds, Calico), not a fault: there the route is what to

@@ -7,8 +7,8 @@ export const bridgeMulticastFloodOff: Rule = {
   title: 'a bridge port gets no multicasts: over IPv6 nobody behind it can be found',
   explain: {
     what: `IPv6 asks for a hardware address by multicast, to the group of the address (ff02::1:ff…), where IPv4 broadcasts. With
-mcast_flood off, a bridge sends no multicast out of the port, but for groups whose members were heard there, and that only
-where there is a querier on the segment (mcast_querier, or a router that asks).`,
+mcast_flood off, a bridge sends no multicast out of the port, but for groups whose members were heard there, and that
+only where there is a querier on the segment (mcast_querier, or a router that asks).`,
     wire: `The neighbour solicitation comes in by one port and never leaves by the other. IPv4 works; IPv6 works for as long as
 the neighbour is known from before, and in the other direction.`,
     confirm: `  bridge -d link show dev PORT          mcast_flood off

@@ -8,7 +8,8 @@ export const ttlExpired: Rule = {
   title: 'the time to live runs out: routers send the packet in a circle, or it started too small',
   explain: {
     what: `Every router takes one from a packet's time to live, and the one that would make it 0 drops it and says so (ICMP time
-exceeded). IPv6 calls it hop limit. A packet only gets that far when routers send it in a circle, each taking the other for the way to the target,
+exceeded). IPv6 calls it hop limit. A packet only gets that far when routers send it in a circle, each taking the
+other for the way to the target,
 or when it was sent with too small a value (ping -t).`,
     wire: `The same packet again and again between two routers, with a falling TTL, and then an ICMP time exceeded that goes
 back to the sender.`,
