@@ -72,7 +72,15 @@ const SILENT: Kinds = ['owner', 'arp-answer', 'advertise', 'echo'];
 const KNOWN: ReadonlySet<string> = new Set([...Object.values(REASONS), ...Object.values(FUNCTIONS), SILENT].flat());
 
 /** These tell that nobody answered, not why. */
-const CONSEQUENCES = new Set(['NEIGH_FAILED', 'NEIGH_QUEUEFULL', 'NEIGH_DEAD', 'NO_SOCKET', 'SOCKET_RCVBUFF']);
+// Hosts whose addresses end alike listen to one group: each throws away what is for the other.
+const CONSEQUENCES = new Set([
+  'IPV6_NDISC_NS_OTHERHOST',
+  'NEIGH_FAILED',
+  'NEIGH_QUEUEFULL',
+  'NEIGH_DEAD',
+  'NO_SOCKET',
+  'SOCKET_RCVBUFF',
+]);
 
 /**
  * `yes`: this gate can have dropped it so. `no`: something else did.
