@@ -14,7 +14,15 @@ import { GATE_DROPS, speaks } from './gate-drops.ts';
 import { journeysOf, type Progress } from './walk.ts';
 
 /** These tell that nobody answered, not why. */
-const CONSEQUENCES = new Set(['NEIGH_FAILED', 'NEIGH_QUEUEFULL', 'NEIGH_DEAD', 'NO_SOCKET', 'SOCKET_RCVBUFF']);
+// Hosts whose addresses end alike listen to one group: each throws away what is for the other.
+const CONSEQUENCES = new Set([
+  'IPV6_NDISC_NS_OTHERHOST',
+  'NEIGH_FAILED',
+  'NEIGH_QUEUEFULL',
+  'NEIGH_DEAD',
+  'NO_SOCKET',
+  'SOCKET_RCVBUFF',
+]);
 
 /**
  * `yes`: this gate can have dropped it so. `no`: something else did.
