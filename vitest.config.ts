@@ -9,8 +9,8 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 30_000,
     teardownTimeout: 10_000,
-    // Labs wait much more than they compute; more at a time and a busy machine shows delays that are no faults.
-    maxConcurrency: 3,
+    // Labs wait more than they compute. More than this at a time are no faster on two cores, and delays begin to show.
+    maxConcurrency: 6,
     dangerouslyIgnoreUnhandledErrors: false,
   },
 });

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { openInstance } from '../../src/capture/drops/instance.ts';
 import { vdiagProgram } from '../../src/lab/run.ts';
 import { openTracefs } from '../../src/linux/tracefs.ts';
+import { schemaOf } from '../schema.ts';
 
 const [node = '', main = ''] = vdiagProgram();
 
@@ -78,6 +79,13 @@ describe.skipIf(!mayTrace)('vdiag drops, with permission', () => {
     expect(output()).toMatch(/^\d+ packets dropped in 0\.\d s\n/);
     expect(output()).not.toContain('\x1b');
     expect(instancesOf(child.pid)).toEqual([]);
+  });
+
+  it('prints one document of its schema with --json', async () => {
+    const { output, ended } = await start('--for', '0.3', '--json');
+    expect(await ended).toBe(0);
+    const validate = schemaOf('drops');
+    expect(validate(JSON.parse(output())), JSON.stringify(validate.errors)).toBe(true);
   });
 
   it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('leaves nothing behind after %s', async (signal) => {
