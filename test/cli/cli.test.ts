@@ -70,7 +70,7 @@ describe('what vdiag cannot do', () => {
     ['control characters', ['ping-trace', 'lo', '\u001b[31m1.2.3.4'], 'not an IP address'],
     ['a broadcast address', ['ping-trace', 'lo', '255.255.255.255'], 'not the address of one host'],
     ['a multicast address', ['ping-trace', 'lo', '224.0.0.1'], 'not the address of one host'],
-    ['an IPv4 address in IPv6 form', ['ping-trace', 'lo', '::ffff:10.9.0.3'], 'give 10.9.0.3'],
+    ['an IPv4 address in IPv6 form', ['ping-trace', 'lo', '::ffff:10.9.0.3'], 'IPv4 address in IPv6 form'],
     ['an IPv6 multicast address', ['ping-trace', 'lo', 'ff02::1'], 'not the address of one host'],
     ['an unknown namespace', ['ping-trace', 'lo', '127.0.0.1', '--netns', 'nowhere-at-all'], 'nowhere-at-all'],
     ['an unknown command', ['ping-trac'], "unknown command 'ping-trac'"],
