@@ -3,9 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { VdiagError } from '../linux/error.ts';
 import { errorText } from '../report/error-text.ts';
-import { reportJson } from '../report/json.ts';
+import { FORMATS, type Format, formatted } from '../report/format.ts';
 import { detectTerminal } from '../report/terminal.ts';
-import { reportText } from '../report/text.ts';
 import { type PingTraceOptions, type PingTraceRun, recordPingTrace } from '../session/ping-trace.ts';
 import { checkRunPath, writeRun } from '../session/write-run.ts';
 import { wantsColor, write } from './output.ts';
@@ -22,6 +21,8 @@ interface Flags {
   readonly engine: 'packet-ring' | 'cap';
   readonly drops: boolean;
   readonly json?: boolean;
+  readonly format?: Format;
+  readonly report?: string;
   readonly jsonFile?: string;
   readonly write?: string;
   readonly verbose?: boolean;
@@ -71,6 +72,8 @@ export function pingTraceCommand(): Command {
     )
     .option('--no-drops', 'leave kernel drop events out')
     .option('--json', 'one JSON document on standard output')
+    .addOption(new Option('--format <form>', 'the form of the report on standard output').choices(FORMATS))
+    .option('--report <file.html>', 'write the report as one HTML file, for a browser and for others')
     .option('-w, --write <file.pcapng>', 'write what was captured, for Wireshark and for later')
     .option('--json-file <file>', 'write the JSON document to this file too')
     .option('-v, --verbose', 'every gate, journey and place in tables')
@@ -91,13 +94,11 @@ async function run(name: string, address: string, flags: Flags, command: Command
     const { report } = traced;
     const unwritten = flags.write === undefined ? undefined : failureOf(flags.write, traced);
     const terminal = detectTerminal(process.stdout, process.env, { color: wantsColor(command) });
-    const json = () => `${JSON.stringify(reportJson(report), undefined, 2)}\n`;
-    if (flags.jsonFile !== undefined) writeFileSync(flags.jsonFile, json());
-    await write(
-      flags.json
-        ? json()
-        : reportText(report, terminal, { verbose: flags.verbose === true, quiet: flags.quiet === true }),
-    );
+    const as = (format: Format) =>
+      formatted(report, format, terminal, { verbose: flags.verbose === true, quiet: flags.quiet === true });
+    if (flags.jsonFile !== undefined) writeFileSync(flags.jsonFile, as('json'));
+    if (flags.report !== undefined) writeFileSync(flags.report, as('html'));
+    await write(as(flags.json ? 'json' : (flags.format ?? 'text')));
     if (unwritten) {
       process.stderr.write(errorText(unwritten));
       process.exitCode = unwritten.exitCode;
