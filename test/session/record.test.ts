@@ -3,7 +3,9 @@
  *
  *     10.7.0.1 veth0 ─────── eth0 10.7.0.2 (namespace blue)        br9 (on no way)
  */
+
 import { type ChildProcess, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -256,7 +258,8 @@ describe.skipIf(why !== '')(`recording${why === '' ? '' : ` (skipped: ${why})`}`
       if (bytes > 10_000) stream.destroy();
     });
     stream.on('error', () => {});
-    const flood = sleep(500).then(() => ping('-c', '1000'));
+    // The file's header is the first thing that comes, once all places are listened to.
+    const flood = once(stream, 'data').then(() => ping('-c', '1000'));
     const { readerLeft, companion, files } = await record({ to: stream, on: ['veth0'], durationMs: 15_000 });
     expect({ readerLeft, companion, files }).toEqual({ readerLeft: true, companion: undefined, files: [] });
     await flood;
