@@ -4,20 +4,8 @@ import { Command, CommanderError } from 'commander';
 import { VdiagError } from '../linux/error.ts';
 import { errorText } from '../report/error-text.ts';
 import { version } from '../version.ts';
+import { COMMANDS } from './commands.ts';
 import { tolerateClosedPipe } from './output.ts';
-
-/** Each command's module is loaded when it is asked for: starting costs as much as the one, not as all. */
-const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
-  'ping-trace': async () => (await import('./ping-trace.ts')).pingTraceCommand(),
-  check: async () => (await import('./check.ts')).checkCommand(),
-  analyze: async () => (await import('./analyze.ts')).analyzeCommand(),
-  record: async () => (await import('./record.ts')).recordCommand(),
-  frames: async () => (await import('./frames.ts')).framesCommand(),
-  drops: async () => (await import('./drops.ts')).dropsCommand(),
-  rules: async () => (await import('./rules.ts')).rulesCommand(),
-  explain: async () => (await import('./rules.ts')).explainCommand(),
-  lab: async () => (await import('./lab.ts')).labCommand(),
-};
 
 const EXAMPLES = `Examples:
   vdiag ping-trace veth0 1.2.3.102        why does nobody answer?

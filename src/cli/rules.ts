@@ -13,6 +13,10 @@ type Page = Pick<Rule, 'id' | 'severity' | 'title' | 'explain'>;
 
 const PAGES: readonly Page[] = [...RULES, ...SIGHTED_PAGES];
 
+export function ruleNames(): string[] {
+  return PAGES.map(({ id }) => id);
+}
+
 export function rulesCommand(): Command {
   return new Command('rules')
     .summary('what vdiag can find')
