@@ -4,11 +4,14 @@
  */
 import { assertTopology } from '../topology/file.ts';
 import type { NetnsId, Topology } from '../topology/model.ts';
+import { unusualVxlanPorts } from '../topology/vxlan.ts';
 import type { Coverage, Place, ProbeResult } from '../trace/frame.ts';
 import type { KernelDrop, KernelLife } from '../trace/kernel-life.ts';
+import type { RuleTraceRecord } from '../trace/rule-trace.ts';
 import { type RunIdentity, TOKEN_LENGTH } from '../trace/run.ts';
 import { JsonValue } from './json-value.ts';
 import { readKernelDrop, readKernelLife } from './recorded-drop.ts';
+import { readRuleTrace } from './recorded-rules.ts';
 
 export interface Recording {
   readonly schema: 'vdiag.recording/1';
@@ -28,6 +31,8 @@ export interface Recording {
   readonly dropsLeftOut?: number;
   /** The ways of the example's packets, as the kernel reported them. */
   readonly lives?: readonly KernelLife[];
+  /** The packet filter rules that the probes met, as the kernel told it; absent where it was not asked for. */
+  readonly ruleTrace?: RuleTraceRecord;
 }
 
 /** The same as the path model's query. */
@@ -38,7 +43,7 @@ export interface RecordedQuery {
   readonly ttl?: number;
   /** Echo data, bytes; 56 when absent. */
   readonly sizeBytes?: number;
-  readonly dontFragment?: 'do' | 'want' | 'dont';
+  readonly dontFragment?: 'do' | 'want' | 'dont' | 'probe';
 }
 
 /** "veth.recording.json" beside "veth.pcapng". */
@@ -60,6 +65,7 @@ export function saveRecording(recording: Recording): string {
     ...(recording.drops === undefined ? {} : { drops: recording.drops }),
     ...(recording.dropsLeftOut === undefined ? {} : { dropsLeftOut: recording.dropsLeftOut }),
     ...(recording.lives === undefined ? {} : { lives: recording.lives }),
+    ...(recording.ruleTrace === undefined ? {} : { ruleTrace: recording.ruleTrace }),
   };
   return `${JSON.stringify(ordered, decimalsForBigints, 1)}\n`;
 }
@@ -91,12 +97,18 @@ export function loadRecording(text: string): Recording {
     ...root.optional('drops', (drops) => drops.items().map(readKernelDrop)),
     ...root.optional('dropsLeftOut', (count) => count.count()),
     ...root.optional('lives', (lives) => lives.items().map(readKernelLife)),
+    ...root.optional('ruleTrace', readRuleTrace),
   };
 }
 
 /** What makes the recorded run's probes known among the frames. */
-export function runOf({ token, identifier }: Recording): RunIdentity {
-  return { token: Uint8Array.from(Buffer.from(token, 'hex')), identifier };
+export function runOf({ token, identifier, before }: Recording): RunIdentity {
+  const vxlanPorts = unusualVxlanPorts(before);
+  return {
+    token: Uint8Array.from(Buffer.from(token, 'hex')),
+    identifier,
+    ...(vxlanPorts.size > 0 ? { vxlanPorts } : {}),
+  };
 }
 
 /** The namespaces a recording knows: they tell how to read its interface names. */
@@ -125,7 +137,7 @@ function readQuery(query: JsonValue): RecordedQuery {
     ...query.optional('source', (source) => source.text()),
     ...query.optional('ttl', (ttl) => ttl.count()),
     ...query.optional('sizeBytes', (size) => size.count()),
-    ...query.optional('dontFragment', (mode) => mode.word('do', 'want', 'dont')),
+    ...query.optional('dontFragment', (mode) => mode.word('do', 'want', 'dont', 'probe')),
   };
 }
 

@@ -15,6 +15,8 @@ export interface ProbeFilterOptions {
   readonly token: Uint8Array;
   /** Echo data of the probes, bytes. Shorter than the token, every echo is kept: NAT may rewrite the identifier. */
   readonly dataBytes: number;
+  /** UDP ports that carry VXLAN here, beside the usual ones; no more than {@link mostVxlanPorts} are looked for. */
+  readonly vxlanPorts?: ReadonlySet<number>;
   /** Bytes kept of a frame; all by default. */
   readonly snapLength?: number;
 }
@@ -26,6 +28,8 @@ const etherHardware = [1, 772];
 /** VXLAN: IANA's port and the one Linux used before it was assigned, still the default of `ip link add type vxlan`. */
 const vxlanPorts = [4789, 8472];
 const genevePort = 6081;
+/** Each is a comparison for every UDP packet, and what stands behind them may be no further than a jump reaches. */
+const mostVxlanPorts = 32;
 const tokenBytes = 8;
 
 /** The coarse part of `probeFilter` in the words of pcap-filter(7), for engines that have no other kernel filter. */
@@ -58,7 +62,7 @@ export function probeFilter(options: ProbeFilterOptions): Instruction[] {
   network(program, 'outer', match);
   program.label('keep').accept(snapLength);
   program.label('drop').reject();
-  tunnels(program);
+  tunnels(program, [...vxlanPorts, ...(options.vxlanPorts ?? [])].slice(0, mostVxlanPorts));
   network(program, 'inner', match);
   program.label('keep-inner').accept(snapLength);
   program.label('drop-inner').reject();
@@ -82,9 +86,9 @@ function linkLayer(program: BpfAssembler): void {
 }
 
 /** From `tunnel` on, X at a UDP header: sets X to the inner network header. The kernel has seen to it that it is UDP. */
-function tunnels(program: BpfAssembler): void {
+function tunnels(program: BpfAssembler, ports: readonly number[]): void {
   program.label('tunnel').loadAtX('half', 2);
-  for (const port of vxlanPorts) program.jumpIfEqual(port, 'vxlan');
+  for (const port of ports) program.jumpIfEqual(port, 'vxlan');
   program.jumpIfEqual(genevePort, undefined, 'drop-inner');
   // Geneve (RFC 8926): its options are counted in 4-byte words by the low 6 bits of the first byte.
   program.loadAtX('byte', 8).and(0x3f).shiftLeft(2).addX().moveToX();

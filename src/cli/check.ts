@@ -4,7 +4,7 @@ import { checkText } from '../report/check-text.ts';
 import { reportJson } from '../report/json.ts';
 import { detectTerminal } from '../report/terminal.ts';
 import { check } from '../session/check.ts';
-import { wantsColor, write } from './output.ts';
+import { note, wantsColor, write } from './output.ts';
 import { integer } from './ping-trace.ts';
 
 interface Flags {
@@ -20,6 +20,7 @@ interface Flags {
 const EXAMPLES = `Examples:
   vdiag check veth0 1.2.3.102              would it get there, and back?
   vdiag check eth0 10.9.0.3 --netns web    from the namespace web
+  vdiag check web db                       from one container to another
   vdiag check eth0 10.9.0.3 -s 1400        would a big one?
 `;
 
@@ -32,12 +33,12 @@ export function checkCommand(): Command {
     .description(
       'Reads the state of all network namespaces on the way, and says what would become of an echo request and its reply: every decision of the kernel, the state that decides it, and the cure where one stops the packet. Sends nothing.',
     )
-    .argument('<interface>', 'the interface a packet would start from')
-    .argument('<address>', 'the IPv4 address it would go to')
+    .argument('<interface>', 'the interface a packet would start from, or a container')
+    .argument('<address>', 'the address it would go to, or a container')
     .option('-s, --size <bytes>', 'echo data bytes (default: 56)', integer(0, 65507))
     .addOption(new Option('-M, --pmtudisc <mode>', 'path MTU discovery').choices(['do', 'want', 'dont']))
     .option('-t, --ttl <hops>', 'time to live', integer(1, 255))
-    .option('--netns <name|pid|path>', 'start in this network namespace')
+    .option('--netns <name|pid|path|container>', 'start in this network namespace')
     .option('--json', 'one JSON document on standard output')
     .option('-v, --verbose', 'the command that shows the state, for every gate')
     .option('-q, --quiet', 'the headline alone')
@@ -50,6 +51,7 @@ async function run(name: string, address: string, flags: Flags, command: Command
   const report = await check({
     interface: name,
     address,
+    onNote: note,
     ...(flags.size === undefined ? {} : { sizeBytes: flags.size }),
     ...(flags.pmtudisc === undefined ? {} : { dontFragment: flags.pmtudisc }),
     ...(flags.ttl === undefined ? {} : { ttl: flags.ttl }),

@@ -1,6 +1,7 @@
 /** Standard output, to the end: a pipe that is slow gets everything, one that is closed is no error. */
 
 import type { Command } from 'commander';
+import { printable } from '../report/printable.ts';
 
 /** False after `--no-color`, wherever on the command line it stands. */
 export function wantsColor(command: Command): boolean {
@@ -14,6 +15,11 @@ export function tolerateClosedPipe(stream: NodeJS.WriteStream): void {
     process.stderr.write(`vdiag: cannot write the output: ${error.message}\n  make room, or write somewhere else\n`);
     process.exitCode = 2;
   });
+}
+
+/** What was chosen for the user, on standard error: standard output belongs to the report. */
+export function note(line: string): void {
+  process.stderr.write(`vdiag: ${printable(line, false)}\n`);
 }
 
 /** Resolves when the text has been handed over, or when nobody reads any more. */

@@ -7,7 +7,7 @@ import { FORMATS, type Format, formatted } from '../report/format.ts';
 import { detectTerminal } from '../report/terminal.ts';
 import { type PingTraceOptions, type PingTraceRun, recordPingTrace } from '../session/ping-trace.ts';
 import { checkRunPath, writeRun } from '../session/write-run.ts';
-import { wantsColor, write } from './output.ts';
+import { note, wantsColor, write } from './output.ts';
 
 interface Flags {
   readonly count?: number;
@@ -20,6 +20,7 @@ interface Flags {
   readonly probe?: readonly string[];
   readonly engine: 'packet-ring' | 'cap';
   readonly drops: boolean;
+  readonly traceRules?: boolean;
   readonly json?: boolean;
   readonly format?: Format;
   readonly report?: string;
@@ -32,6 +33,7 @@ interface Flags {
 const EXAMPLES = `Examples:
   vdiag ping-trace veth0 1.2.3.102             why does nobody answer?
   vdiag ping-trace eth0 10.9.0.3 --netns web   start in the namespace web
+  vdiag ping-trace web db                      from one container to another
   vdiag ping-trace eth0 10.9.0.3 -s 1400 -M do big packets, not to be fragmented
   vdiag ping-trace eth0 10.9.0.3 --json | jq -r '.findings[0].remedy[0].commands[]'
 `;
@@ -44,8 +46,8 @@ export function pingTraceCommand(): Command {
     .description(
       'Sends ICMP echo requests from an interface, as ping -I does, listens on every interface of the path at once, in all network namespaces, and says where the packet stopped, why, and which command cures it.',
     )
-    .argument('<interface>', 'the interface to ping from')
-    .argument('<address>', 'the IPv4 address to ping')
+    .argument('<interface>', 'the interface to ping from, or a container: the route then says by which interface')
+    .argument('<address>', 'the address to ping, or a container')
     .option(
       '-c, --count <n>',
       'send exactly n probes (default: 3, fewer once the verdict is certain)',
@@ -61,9 +63,9 @@ export function pingTraceCommand(): Command {
       ).choices(['do', 'want', 'dont']),
     )
     .option('-t, --ttl <hops>', 'time to live', integer(1, 255))
-    .option('--netns <name|pid|path>', 'start in this network namespace')
+    .option('--netns <name|pid|path|container>', 'start in this network namespace')
     .option(
-      '--probe <iface[@netns]>',
+      '--probe <iface[@netns]|container>',
       'listen here too; may be given several times',
       (value: string, all: readonly string[] = []) => [...all, value],
     )
@@ -71,6 +73,10 @@ export function pingTraceCommand(): Command {
       new Option('--engine <engine>', 'how frames are captured').choices(['packet-ring', 'cap']).default('packet-ring'),
     )
     .option('--no-drops', 'leave kernel drop events out')
+    .option(
+      '--trace-rules',
+      'ask the kernel which filter rules the probes meet: for the time of the run vdiag adds a table of its own to nftables',
+    )
     .option('--json', 'one JSON document on standard output')
     .addOption(new Option('--format <form>', 'the form of the report on standard output').choices(FORMATS))
     .option('--report <file.html>', 'write the report as one HTML file, for a browser and for others')
@@ -145,7 +151,9 @@ function optionsOf(name: string, address: string, flags: Flags, signal: AbortSig
     ...(flags.probe === undefined ? {} : { probes: flags.probe }),
     engine: flags.engine,
     drops: flags.drops,
+    ...(flags.traceRules === undefined ? {} : { traceRules: flags.traceRules }),
     signal,
+    onNote: note,
   };
 }
 

@@ -4,7 +4,7 @@ import { VdiagError } from '../linux/error.ts';
 import { errorText } from '../report/error-text.ts';
 import { printable } from '../report/printable.ts';
 import { LEAST_RING, type RecordOptions, type RecordProgress, type RecordSummary, record } from '../session/record.ts';
-import { write } from './output.ts';
+import { note, write } from './output.ts';
 
 interface Flags {
   readonly write: string;
@@ -44,15 +44,15 @@ export function recordCommand(): Command {
     .description(
       'Captures every frame on the interfaces named, on the way to an address, or everywhere around, in all namespaces at once, into one pcapng file for Wireshark, tcpdump and vdiag analyze. Never promiscuous.',
     )
-    .argument('[interface]', 'the interface to go out by')
-    .argument('[address]', 'the address to go to: record the way there')
+    .argument('[interface]', 'the interface to go out by, or a container')
+    .argument('[address]', 'the address or container to go to: record the way there')
     .requiredOption('-w, --write <file.pcapng>', 'where to; - is standard output')
     .option(
-      '--on <iface[@netns]>',
+      '--on <iface[@netns]|container>',
       'record this interface; may be given several times',
       (value: string, all: readonly string[] = []) => [...all, value],
     )
-    .option('--netns <name|pid|path>', 'start in this network namespace')
+    .option('--netns <name|pid|path|container>', 'start in this network namespace')
     .option('--duration <seconds>', 'end after this time', seconds)
     .option('-c, --count <n>', 'end after n frames', integer(1, Number.MAX_SAFE_INTEGER))
     .option('-s, --snapshot-length <bytes>', 'bytes kept of a frame (default: all)', integer(0, 262144))
@@ -109,6 +109,7 @@ function optionsOf(
   return {
     to: toStream ? process.stdout : flags.write,
     signal,
+    onNote: note,
     ...(device !== undefined && address !== undefined ? { way: { interface: device, address } } : {}),
     ...(flags.on === undefined ? {} : { on: flags.on }),
     ...(flags.netns === undefined ? {} : { netns: flags.netns }),

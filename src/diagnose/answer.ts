@@ -32,15 +32,11 @@ export function findingOf(rule: Rule, claim: Claim, context: Context, progress?:
     summary: claim.summary,
     where: claim.where,
     evidence: [...evidenceFor(context, progress), ...(claim.evidence ?? [])],
-    remedies: claim.cure
-      ? [
-          {
-            why: claim.cure.why,
-            commands: claim.cure.changes.map((change) => changeCommand(topology, change)),
-            verify: verifyCommand(topology, { ...query, start: claim.cure.start ?? query.start }),
-          },
-        ]
-      : [],
+    remedies: [...(claim.cure ? [claim.cure] : []), ...(claim.alternatives ?? [])].map(({ why, changes, start }) => ({
+      why,
+      commands: changes.map((change) => changeCommand(topology, change)),
+      verify: verifyCommand(topology, { ...query, start: start ?? query.start }),
+    })),
     ...(situation.kind === 'overall'
       ? {}
       : { blocks: situation.kind === 'stopped' ? situation.blocks : ('now' as const) }),

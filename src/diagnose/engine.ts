@@ -2,25 +2,35 @@
  * The diagnosis: the first place where the packet should have been sighted and was not, the first gate before it that stops,
  * the rule that names it, and what would stop the packet next once that is cured.
  */
+import type { Ends } from '../path/connection.ts';
 import { type EchoQuery, expectPath } from '../path/expect.ts';
 import { type Gate, gateKey } from '../path/gate.ts';
 import { isAnswer, type Leg, type Path, type Step } from '../path/model.ts';
-import type { Topology } from '../topology/model.ts';
+import type { Rulesets } from '../path/ruleset.ts';
+import type { NetnsId, Topology } from '../topology/model.ts';
 import { placeName } from '../topology/naming.ts';
-import { linkOf, ownersOf } from '../topology/query.ts';
+import { linkOf } from '../topology/query.ts';
 import type { Drop } from '../trace/drop.ts';
 import { type EchoExchange, type Exchange, isAnswered, resolvedMac } from '../trace/exchange.ts';
 import { type Coverage, placeKey } from '../trace/frame.ts';
+import type { Journey } from '../trace/journey.ts';
 import type { KernelLife } from '../trace/kernel-life.ts';
 import { kernelWays } from '../trace/kernel-way.ts';
+import type { RuleTraceRecord } from '../trace/rule-trace.ts';
 import type { Sighting } from '../trace/sighting.ts';
 import { findingOf, firstClaim, type Shared } from './answer.ts';
 import { confidenceOf } from './evidence.ts';
+import { gateAsPassed, hasBegun, hasHealed, isCuredBy, isExcused, isUnexplained, withFates } from './fates.ts';
+import { asCounted } from './filter-counters.ts';
 import type { Diagnosis, Finding, Outcome } from './finding.ts';
+import { figuresOf, hopsOf } from './hops.ts';
 import { confirms, dropEvidence, kernelWord } from './kernel-word.ts';
 import { nextCauses } from './next-causes.ts';
+import { asOf, partialLoss } from './partial-loss.ts';
 import { RULES } from './registry.ts';
 import type { Context, Rule, Situation } from './rule.ts';
+import { changesOn } from './state-changes.ts';
+import { isTraced, tracedPath } from './traced-rules.ts';
 import { NO_TRIAL, trial } from './trial.ts';
 import { follow, gatesBetween, isCovered, journeysOf, type Progress, strayed, type Walked } from './walk.ts';
 
@@ -34,17 +44,35 @@ export interface DiagnosisInput {
   readonly drops?: readonly Drop[];
   /** Ways of packets through this machine's devices, as the kernel reported them. */
   readonly lives?: readonly KernelLife[];
+  /** The packet filter rules that they met, as the kernel told it; absent where it was not asked for. */
+  readonly ruleTrace?: RuleTraceRecord;
   readonly rules?: readonly Rule[];
 }
 
 export function diagnose(input: DiagnosisInput): Diagnosis {
   const { before, exchanges, coverage, rules = RULES } = input;
   const echoes = exchanges.filter((exchange): exchange is EchoExchange => exchange.kind === 'echo');
-  const unanswered = echoes.find((exchange) => !isAnswered(exchange));
-  const example = unanswered ?? echoes[0];
-  const query = { ...input.query, ...seenOf(example, before, input.query.destination) };
-  const path = expectPath(before, query);
-  const progress = follow(path, example, exchanges, before);
+  const answered = echoes.find(isAnswered);
+  const rulesets: Rulesets = new WeakMap();
+  const lookAt = (topology: Topology, one: EchoExchange | undefined) => {
+    const established = echoes.slice(0, one ? echoes.indexOf(one) : 0).some(isAnswered);
+    const query = { ...input.query, ...seenOf(one), rulesets, established };
+    return { topology, query, path: expectPath(topology, query) };
+  };
+  // Where some were answered, those show the way.
+  const way = lookAt(before, answered ?? echoes[0]);
+  const figures = echoes.length > 0 ? figuresOf(way.path, echoes, coverage) : undefined;
+  const partial = figures && partialLoss(figures, coverage);
+  const unanswered = partial ? partial.example : answered ? undefined : echoes[0];
+  const example = unanswered ?? answered;
+  const looked = partial ? lookAt(before, example) : way;
+  const { query } = looked;
+  const traced = input.ruleTrace && { record: input.ruleTrace, topology: before, rulesets, example };
+  const path = tracedPath(looked.path, traced);
+  const seen = partial ? asOf(exchanges, partial.example) : exchanges;
+  const progress = follow(path, example, seen, before);
+  const then = input.after && example ? lookAt(input.after, example) : undefined;
+  const changes = then && changesOn(before, then.topology, [path, then.path]);
   const kernel = input.lives && example && kernelWays(input.lives, { example, exchanges, places: coverage.places });
   const shared = {
     query,
@@ -52,34 +80,44 @@ export function diagnose(input: DiagnosisInput): Diagnosis {
     path,
     exchanges,
     coverage,
-    ...optional({ after: input.after, example, kernel }),
+    rules,
+    ...optional({ after: input.after, example, kernel, figures, partial, traced }),
+    ...(changes && changes.length > 0 ? { changes } : {}),
   };
 
-  const causes = unanswered ? causesOf({ ...input, query }, shared, progress, rules) : [];
+  const first = unanswered ? causesOf({ ...input, query }, shared, progress, rules) : [];
+  const later =
+    unanswered && then && isUnexplained(first) && hasBegun(path, then.path, shared)
+      ? causesOf(
+          { ...input, query: then.query, before: then.topology },
+          { ...shared, query: then.query, topology: then.topology, path: then.path },
+          follow(then.path, example, seen, then.topology),
+          rules,
+        )
+      : [];
+  const causes = (isUnexplained(later) ? first : later).map((finding) => withFates(finding, shared));
   const overall = rules.flatMap((rule) => {
     const context: Context = { ...shared, situation: { kind: 'overall' }, ...NO_TRIAL };
     const claim = rule.evaluate(context);
     return claim ? [findingOf(rule, claim, context)] : [];
   });
-  const findings = [...causes, ...overall];
+  const findings = [...causes, ...overall.filter((finding) => !isCuredBy(causes[0], finding))];
   return {
-    outcome: outcomeOf(findings, unanswered !== undefined, echoes.length),
+    outcome: outcomeOf(findings, unanswered !== undefined && !isExcused(causes), echoes.length),
     findings,
     path,
     exchanges,
     coverage,
     before,
-    ...optional({ after: input.after, example, drops: input.drops, kernel }),
+    ...optional({ after: input.after, example, drops: input.drops, kernel, ruleTrace: input.ruleTrace }),
     ...(unanswered ? { vanished: vanishedAt(progress) } : {}),
+    ...(figures ? { hops: hopsOf(figures) } : {}),
+    ...(changes && changes.length > 0 ? { changes } : {}),
   };
 }
 
-/** What the sightings decide of the path: which next hops were taken, and what the request's source became. */
-function seenOf(
-  example: EchoExchange | undefined,
-  topology: Topology,
-  destination: string,
-): Pick<EchoQuery, 'arrivedFrom' | 'leftBy' | 'answered'> {
+/** What the sightings decide of the path: which next hops were taken, and what became of the request's addresses. */
+function seenOf(example: EchoExchange | undefined): Pick<EchoQuery, 'sightedAs' | 'leftBy' | 'answered'> {
   if (!example) return {};
   const journeys = [
     ...(example.request ? [example.request] : []),
@@ -87,15 +125,22 @@ function seenOf(
     ...example.resolutions.map(({ request }) => request),
   ];
   const left = journeys.flatMap(({ sightings }) => sightings).filter(({ frame }) => frame.direction === 'out');
-  // Only at the target is every rewriting done.
-  const targets = new Set(ownersOf(topology, destination).map(({ namespace }) => namespace.id));
-  const last = example.request?.sightings.findLast(({ frame }) => targets.has(frame.place.netns));
-  const arrivedFrom = last?.packet.ip?.source;
   return {
     leftBy: new Set(left.map(({ frame }) => placeKey(frame.place))),
     answered: firstAnswers(example),
-    ...(arrivedFrom === undefined ? {} : { arrivedFrom }),
+    sightedAs: leavingAs(example.request),
   };
+}
+
+/** The address pairs a request was sighted with on its ways out of each namespace. */
+function leavingAs(request: Journey | undefined): Map<NetnsId, Ends[]> {
+  const pairs = new Map<NetnsId, Ends[]>();
+  for (const { frame, packet } of request?.sightings ?? []) {
+    if (frame.direction !== 'out' || !packet.ip) continue;
+    const { source, destination } = packet.ip;
+    pairs.set(frame.place.netns, [...(pairs.get(frame.place.netns) ?? []), { source, destination }]);
+  }
+  return pairs;
 }
 
 function firstAnswers({ resolutions }: EchoExchange): Map<string, string> {
@@ -109,17 +154,23 @@ function firstAnswers({ resolutions }: EchoExchange): Map<string, string> {
 
 function causesOf(input: DiagnosisInput, shared: Shared, progress: Progress, rules: readonly Rule[]): Finding[] {
   const { query, before, coverage } = input;
-  const between = gatesBetween(progress);
   const word = kernelWord(input.drops ?? [], progress, shared.example, shared.exchanges);
+  const between = gatesBetween(progress).map((each) => ({
+    ...each,
+    gate: isTraced(each.gate) ? each.gate : gateAsPassed(asCounted(each.gate, before, input.after), shared, word),
+  }));
   const stopping = between.filter(({ gate, leg }) => stops(gate, progress, leg, shared));
   // What the kernel said outranks the model: a gate that cannot have dropped it so is not named.
-  const stop = word
+  const told = stopping.find(({ gate }) => isTraced(gate));
+  const stop = told
+    ? told
+    : word
     ? (stopping.find(({ gate }) => confirms(word, gate) === 'yes') ??
       stopping.find(({ gate }) => confirms(word, gate) === 'open'))
     : stopping[0];
   // A wrong neighbour entry, or a second station of the same address, sends the packet elsewhere: then that is no surprise.
   const stray =
-    stop?.gate.kind === 'neighbour' || stop?.gate.kind === 'twin' ? undefined : strayed(progress, shared.example);
+    told !== undefined || stop?.gate.kind === 'neighbour' || stop?.gate.kind === 'twin' ? undefined : strayed(progress, shared.example);
   if (stray) return lostElsewhere(shared, rules, stray, input.drops ?? []);
   const last = progress.steps[progress.reached];
   const missing = progress.missing === undefined ? undefined : progress.steps[progress.missing];
@@ -141,8 +192,11 @@ function causesOf(input: DiagnosisInput, shared: Shared, progress: Progress, rul
     const answer = firstClaim(rules, context);
     if (answer) {
       const undecided = between.slice(0, between.indexOf(stop)).some(({ gate }) => gate.verdict === 'unknown');
-      const confirmed = word && stop.gate.verdict === 'stop' && confirms(word, stop.gate) === 'yes';
-      const confidence = confirmed ? 'proven' : confidenceOf(context, progress, stop.gate, undecided);
+      const confirmed = told ?? (word && stop.gate.verdict === 'stop' && confirms(word, stop.gate) === 'yes');
+      // That it stops no more is why later probes were answered.
+      const { after: _, ...then } = context;
+      const judged = hasHealed(stop.gate, shared) ? then : context;
+      const confidence = confirmed ? 'proven' : confidenceOf(judged, progress, stop.gate, undecided);
       const finding = findingOf(answer.rule, { confidence, ...answer.claim }, context, progress);
       return [finding, ...nextCauses(input, shared, rules, overruled, stop.gate, answer)];
     }

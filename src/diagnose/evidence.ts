@@ -4,6 +4,7 @@ import { expectPath } from '../path/expect.ts';
 import { type Gate, gateKey } from '../path/gate.ts';
 import type { Leg, LegKind, Step } from '../path/model.ts';
 import { familyOf } from '../topology/address.ts';
+import type { Topology } from '../topology/model.ts';
 import { commandIn, placeName } from '../topology/naming.ts';
 import { journeysIn } from '../trace/drop.ts';
 import type { Place } from '../trace/frame.ts';
@@ -12,6 +13,7 @@ import { icmpName } from '../wire/icmp-name.ts';
 import type { Confidence, Evidence } from './finding.ts';
 import { dropEvidence, PACKETS } from './kernel-word.ts';
 import type { Context } from './rule.ts';
+import { isTraced, ruleEvidence } from './traced-rules.ts';
 import { isCovered, journeysOf, type Progress } from './walk.ts';
 
 const PACKET: Readonly<Record<LegKind, string>> = {
@@ -21,6 +23,7 @@ const PACKET: Readonly<Record<LegKind, string>> = {
   'neighbour-advertisement': 'neighbour advertisement',
   'echo-request': 'echo request',
   'echo-reply': 'echo reply',
+  'icmp-error': 'ICMP error',
 };
 
 /** "the ARP reply", as titles and evidence call what travels on a leg. */
@@ -35,10 +38,11 @@ export function evidenceFor(context: Context, progress?: Progress): Evidence[] {
     ? [...sightings(context, progress), ...absence(context, progress), ...unlistened(context), ...probe(context)]
     : [];
   if (progress && context.drop) evidence.push(dropEvidence(context.drop, context.topology));
+  if (progress && context.traced && situation.kind === 'lost') evidence.push(...ruleEvidence(context.traced));
   if (situation.kind === 'stopped') {
     for (const fact of situation.gate.facts)
       evidence.push({
-        kind: 'state',
+        kind: isTraced(situation.gate) ? 'rule' : 'state',
         place: situation.gate.place,
         text: fact.text,
         ...(fact.look === undefined ? {} : { look: fact.look }),
@@ -193,12 +197,21 @@ export function confidenceOf(context: Context, progress: Progress, gate: Gate, u
   if (!isWatched(context, missing, gate.place)) return 'likely';
   const stillStops =
     context.after === undefined ||
-    expectPath(context.after, context.query).legs.some(({ steps }) =>
+    expectPath(untaught(context.after, context.topology), context.query).legs.some(({ steps }) =>
       steps.some(
         (step) => step.kind === 'gate' && gateKey(step.gate) === gateKey(gate) && step.gate.verdict === 'stop',
       ),
     );
   return stillStops ? 'proven' : 'likely';
+}
+
+/** Path MTUs are learnt from the probes themselves: that they are known afterwards is no change of state. */
+function untaught(after: Topology, before: Topology): Topology {
+  const known = new Map(before.namespaces.map(({ id, pathMtus }) => [id, pathMtus ?? []]));
+  return {
+    ...after,
+    namespaces: after.namespaces.map((namespace) => ({ ...namespace, pathMtus: known.get(namespace.id) ?? [] })),
+  };
 }
 
 function isWatched({ coverage }: Context, missing: Step | undefined, gatePlace: Place): boolean {

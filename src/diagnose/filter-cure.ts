@@ -13,21 +13,23 @@ import type { Context } from './rule.ts';
  * drops all, one in a chain that others jump to as well) is left alone: then undefined.
  */
 export function deletion(netns: NetnsId, stopper: Stopper): Change | undefined {
-  const { family, table, chain, base, legacy, specific, handle, position } = stopper;
+  const { family, table, chain, base, legacy, xtables, specific, handle, position } = stopper;
   const rule = legacy ? position : handle;
   if (!specific || chain !== base || rule === undefined) return undefined;
-  return { kind: 'filter-delete', netns, family, table, chain, legacy, rule };
+  const at = { netns, family, table, chain, legacy, ...(xtables ? { xtables } : {}) };
+  return { kind: 'filter-delete', ...at, rule, ...(position === undefined ? {} : { position }) };
 }
 
 /** Accepts the packet and its answer, before everything else in the chain at the hook. */
 export function acceptance(topology: Topology, gate: BridgeFilterGate, stopper: Stopper): Change | undefined {
   const { netns } = gate.bridge;
-  const { family, table, legacy } = stopper;
+  const { family, table, legacy, xtables } = stopper;
   const interfaces = interfacesOf(gate);
   // nft has no way to quote these, and takes a star at the end for any ending; iptables a plus.
   if ([...interfaces.input, ...interfaces.output].some((name) => /["\\*+]/.test(name))) return undefined;
   const chain = chainFor(topology, netns, stopper);
-  return { kind: 'filter-accept', netns, family, table, chain, legacy, ...interfaces };
+  const at = { netns, family, table, chain, legacy, ...(xtables ? { xtables } : {}) };
+  return { kind: 'filter-accept', ...at, ...interfaces };
 }
 
 /** What drops the packet at the same gate once the changes are made. */

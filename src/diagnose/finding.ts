@@ -1,10 +1,13 @@
 /** A finding: a rule's answer, and the diagnosis that holds them all. */
 import type { Path } from '../path/model.ts';
+import type { StateChange } from '../topology/difference.ts';
 import type { Topology } from '../topology/model.ts';
 import type { Drop } from '../trace/drop.ts';
 import type { EchoExchange, Exchange } from '../trace/exchange.ts';
 import type { Coverage, Place } from '../trace/frame.ts';
 import type { KernelWay } from '../trace/kernel-way.ts';
+import type { RuleTraceRecord } from '../trace/rule-trace.ts';
+import type { Hop } from './hops.ts';
 
 /** fault: packets do not get through because of it. warning: they do, but it harms them. note: odd, and does not touch this packet. */
 export type Severity = 'fault' | 'warning' | 'note';
@@ -13,7 +16,7 @@ export type Severity = 'fault' | 'warning' | 'note';
 export type Confidence = 'proven' | 'likely' | 'possible';
 
 export interface Evidence {
-  readonly kind: 'sighting' | 'absence' | 'state' | 'drop' | 'probe';
+  readonly kind: 'sighting' | 'absence' | 'state' | 'drop' | 'rule' | 'probe';
   readonly text: string;
   readonly place?: Place;
   readonly timeNs?: bigint;
@@ -63,6 +66,12 @@ export interface Diagnosis {
   readonly drops?: readonly Drop[];
   /** The ways of the example's packets, as the kernel reported them; absent where it could not be read. */
   readonly kernel?: readonly KernelWay[];
+  /** How many of the probes came by each place, and after what time; absent where none was sent. */
+  readonly hops?: readonly Hop[];
+  /** What changed on the path while the probes were under way; absent where nothing did, or the state was not taken again. */
+  readonly changes?: readonly StateChange[];
+  /** The packet filter rules that the probes met, as the kernel told it; absent where it was not asked for. */
+  readonly ruleTrace?: RuleTraceRecord;
   /** Where the packet vanished: last sighted here, missing there. Absent when it did not. */
   readonly vanished?: { readonly last?: Place; readonly missing?: Place; readonly leg: number };
 }

@@ -33,6 +33,8 @@ export const GATE_DROPS: Readonly<Record<Gate['kind'], GateDrops>> = {
   },
   'port-state': { reasons: ['BRIDGE_INGRESS_STP_STATE', 'NO_TX_TARGET', 'QDISC_DROP'], functions: BRIDGE },
   'port-flag': { reasons: ['NO_TX_TARGET'], functions: BRIDGE },
+  // A group without members here goes to nobody: freed as any copy is.
+  snooping: { reasons: ['NO_TX_TARGET'], functions: ['br_multicast_flood', ...BRIDGE] },
   fdb: { reasons: ['NO_TX_TARGET', 'OTHERHOST'], functions: BRIDGE },
   twin: { reasons: ['NO_TX_TARGET', 'OTHERHOST', 'IP_INADDRERRORS'], functions: BRIDGE },
   // A tag that no VLAN device takes off makes the frame another host's (__netif_receive_skb_core).
@@ -43,6 +45,8 @@ export const GATE_DROPS: Readonly<Record<Gate['kind'], GateDrops>> = {
   'bridge-filter': { reasons: ['NETFILTER_DROP', 'NO_TX_TARGET'], functions: [...BRIDGE, ...FILTERED] },
   filter: { reasons: ['NETFILTER_DROP'], functions: FILTERED },
   'arp-filter': { reasons: ['NETFILTER_DROP'], functions: FILTERED },
+  translation: { reasons: ['NETFILTER_DROP', 'NO_SOCKET'], functions: FILTERED },
+  conntrack: { reasons: ['NETFILTER_DROP'], functions: ['nf_hook_slow'] },
   classifier: { reasons: ['TC_INGRESS', 'TC_EGRESS'], functions: [] },
   queue: {
     reasons: [
@@ -59,6 +63,7 @@ export const GATE_DROPS: Readonly<Record<Gate['kind'], GateDrops>> = {
   },
   xdp: { reasons: ['XDP'], functions: [] },
   mtu: { reasons: ['PKT_TOO_BIG'], functions: [...TOO_LONG, 'ip_do_fragment', 'ip_fragment'] },
+  'path-mtu': SILENT,
   // Who would answer does not listen.
   owner: { reasons: ['NO_TX_TARGET', 'IPV6DISABLED'], functions: [] },
   'arp-answer': SILENT,
@@ -75,6 +80,20 @@ export const GATE_DROPS: Readonly<Record<Gate['kind'], GateDrops>> = {
   forwarding: { reasons: ['IP_INADDRERRORS'], functions: ['ip_error'] },
   ttl: { reasons: ['IP_INHDR'], functions: [] },
   echo: SILENT,
+  // A frame that a macvlan does not get is another host's to whoever gets it, or nobody's.
+  macvlan: { reasons: ['OTHERHOST'], functions: [] },
+  vxlan: {
+    reasons: [
+      'NO_TX_TARGET',
+      'VXLAN_VNI_NOT_FOUND',
+      'VXLAN_ENTRY_EXISTS',
+      'VXLAN_NO_REMOTE',
+      'NO_SOCKET',
+      'IP_OUTNOROUTES',
+      'OTHERHOST',
+    ],
+    functions: ['vxlan_xmit', 'vxlan_xmit_one', 'vxlan_rcv', 'arp_reduce', 'neigh_reduce', 'udp_queue_rcv_one_skb'],
+  },
   unmodelled: 'open',
 };
 

@@ -3,6 +3,7 @@ import { type EchoQuery, expectPath } from '../path/expect.ts';
 import { type Gate, gateKey } from '../path/gate.ts';
 import { applyChanges } from '../topology/apply-changes.ts';
 import type { Topology } from '../topology/model.ts';
+import type { Place } from '../trace/frame.ts';
 import { findingOf, firstClaim, type Shared } from './answer.ts';
 import type { Finding } from './finding.ts';
 import type { Claim, Context, Rule } from './rule.ts';
@@ -28,11 +29,18 @@ export function nextCauses(
   let claimed = firstClaimed.claim;
   while (findings.length < MAX_CAUSES && claimed.cure) {
     topology = applyChanges(topology, claimed.cure.changes);
-    query = { ...query, start: claimed.cure.start ?? query.start };
+    query = claimed.cure.start ? movedTo(query, claimed.cure.start) : query;
     const path = expectPath(topology, query);
     const stopped = path.legs
       .flatMap((leg) => leg.steps.map((step) => ({ leg, step })))
-      .find(({ step }) => step.kind === 'gate' && step.gate.verdict === 'stop' && !overruled.has(gateKey(step.gate)));
+      .find(
+        ({ step }) =>
+          step.kind === 'gate' &&
+          step.gate.verdict === 'stop' &&
+          !overruled.has(gateKey(step.gate)) &&
+          // Its sender is told, and what it sends then passes.
+          !(step.gate.kind === 'mtu' && step.gate.heals),
+      );
     if (stopped?.step.kind !== 'gate') break;
     const { gate } = stopped.step;
     const context: Context = {
@@ -51,4 +59,9 @@ export function nextCauses(
     claimed = answer.claim;
   }
   return findings;
+}
+
+/** From another interface another source address is chosen. */
+function movedTo({ source: _, ...query }: EchoQuery, start: Place): EchoQuery {
+  return { ...query, start };
 }

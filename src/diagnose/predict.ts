@@ -26,10 +26,11 @@ const NO_COVERAGE: Coverage = {
  * The expected path, the first gate that stops as the cause, and what would stop the packet after it.
  * No finding is more than `likely`: no packet has shown it. `inconclusive` where a gate could not be decided.
  */
-export function predict(query: EchoQuery, before: Topology, rules: readonly Rule[] = RULES): Diagnosis {
+export function predict(asked: EchoQuery, before: Topology, rules: readonly Rule[] = RULES): Diagnosis {
+  const query = { ...asked, rulesets: new WeakMap() };
   const path = expectPath(before, query);
   const input: DiagnosisInput = { query, before, exchanges: [], coverage: NO_COVERAGE };
-  const shared = { query, topology: before, path, exchanges: [], coverage: NO_COVERAGE };
+  const shared = { query, topology: before, path, exchanges: [], coverage: NO_COVERAGE, rules };
   const none: ReadonlySet<string> = new Set();
   const causes: Finding[] = [];
   let undecided = false;

@@ -3,12 +3,16 @@ import type { EchoQuery } from '../path/expect.ts';
 import type { Gate } from '../path/gate.ts';
 import type { Leg, Path, Step } from '../path/model.ts';
 import type { Change } from '../topology/change.ts';
+import type { StateChange } from '../topology/difference.ts';
 import type { Topology } from '../topology/model.ts';
 import type { Drop } from '../trace/drop.ts';
 import type { EchoExchange, Exchange } from '../trace/exchange.ts';
 import type { Coverage, Place } from '../trace/frame.ts';
 import type { KernelWay } from '../trace/kernel-way.ts';
 import type { Confidence, Evidence, Severity } from './finding.ts';
+import type { Figures } from './hops.ts';
+import type { PartialLoss } from './partial-loss.ts';
+import type { TracedRules } from './traced-rules.ts';
 
 /** What `vdiag explain` prints, written for a person at three in the morning. Plain text; commands are indented by two spaces. */
 export interface Explanation {
@@ -55,6 +59,16 @@ export interface Context {
   readonly drop?: Drop;
   /** The ways of the example's packets, as the kernel reported them. */
   readonly kernel?: readonly KernelWay[];
+  /** The packet filter rules that the example's packets met, as the kernel told it. */
+  readonly traced?: TracedRules;
+  /** How far each probe came, and when; absent where none was sent. */
+  readonly figures?: Figures;
+  /** Some probes were answered, and some were not: which. */
+  readonly partial?: PartialLoss;
+  /** What changed on the path while the probes were under way. */
+  readonly changes?: readonly StateChange[];
+  /** All rules, for one that asks what the others say of a gate. */
+  readonly rules?: readonly Rule[];
   /** True when the model's packet is no longer stopped where it is now once the changes are made. */
   passes(changes: readonly Change[], query?: EchoQuery): boolean;
   /** Of several cures the one after which fewest gates stop the packet; the first of equals; undefined when none helps. */
@@ -74,6 +88,8 @@ export interface Claim {
   readonly summary: string;
   readonly where: Place;
   readonly cure?: Cure;
+  /** Other ways to cure it, none of which is needed beside the first. */
+  readonly alternatives?: readonly Cure[];
   readonly evidence?: readonly Evidence[];
   /** Where this case is less than the rule's own severity: the probes were answered. */
   readonly severity?: Severity;

@@ -1,7 +1,7 @@
 /** Tries cures on the model before they are promised. */
 import { type EchoQuery, expectPath } from '../path/expect.ts';
 import { type Gate, gateKey } from '../path/gate.ts';
-import type { Path } from '../path/model.ts';
+import type { Leg, Path } from '../path/model.ts';
 import { applyChanges } from '../topology/apply-changes.ts';
 import type { Change } from '../topology/change.ts';
 import type { Topology } from '../topology/model.ts';
@@ -12,13 +12,18 @@ type Trial = Pick<Context, 'passes' | 'best'>;
 /** Where there is no gate to get past. */
 export const NO_TRIAL: Trial = { passes: () => false, best: () => undefined };
 
+const gatesOf = ({ steps }: Leg): Gate[] => steps.flatMap((step) => (step.kind === 'gate' ? [step.gate] : []));
+
+/** What stops a router's error stops its news: it comes before the gate that the error is about. */
+const errorGates = (gate: Gate): Gate[] => (gate.kind === 'mtu' ? (gate.error?.legs.flatMap(gatesOf) ?? []) : []);
+
 /** @param overruled gates that the packet was sighted passing */
 export function trial(topology: Topology, query: EchoQuery, gate: Gate, overruled: ReadonlySet<string>): Trial {
   const stopsOf = (path: Path) =>
     path.legs
-      .flatMap(({ steps }) => steps)
-      .flatMap((step) => (step.kind === 'gate' && step.gate.verdict === 'stop' ? [step.gate] : []))
-      .filter((stop) => !overruled.has(gateKey(stop)));
+      .flatMap(gatesOf)
+      .flatMap((each) => [...errorGates(each), each])
+      .filter((each) => each.verdict === 'stop' && !overruled.has(gateKey(each)));
   const before = stopsOf(expectPath(topology, query)).map(gateKey);
   const upTo = new Set(before.slice(0, before.indexOf(gateKey(gate)) + 1));
 

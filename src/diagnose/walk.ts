@@ -72,7 +72,7 @@ interface Seen {
 const isSeen = ({ seen }: Seen) => seen;
 
 function isEcho(leg: Leg | undefined): boolean {
-  return leg?.kind === 'echo-request' || leg?.kind === 'echo-reply';
+  return leg?.kind === 'echo-request' || leg?.kind === 'echo-reply' || leg?.kind === 'icmp-error';
 }
 
 /** True when the leg's last place was reached; a leg without places is passed over. */
@@ -104,6 +104,8 @@ export function journeysOf(leg: Leg, example: EchoExchange | undefined, exchange
       return example?.request ? [example.request] : [];
     case 'echo-reply':
       return [...(example?.replies ?? [])];
+    case 'icmp-error':
+      return [...(example?.errors ?? [])];
     case 'arp-request':
     case 'neighbour-solicitation':
       return asked(leg, exchanges).map(({ request }) => request);

@@ -25,7 +25,9 @@ export async function runInLab(
 
 /** The system's ping on a lab's trace, three packets, from the namespace where the lab starts. */
 export function pingCommand(lab: Lab, trace: Trace = lab.trace): string[] {
-  const ping = ['ping', '-c', '3', '-i', '0.2', '-W', '1', '-I', trace.interface, ...lab.args, trace.address];
+  // Long options are vdiag's alone.
+  const args = lab.args.filter((word) => !word.startsWith('--'));
+  const ping = ['ping', '-c', '3', '-i', '0.2', '-W', '1', '-I', trace.interface, ...args, trace.address];
   return lab.netns === undefined ? ping : ['ip', 'netns', 'exec', lab.netns, ...ping];
 }
 

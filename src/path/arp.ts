@@ -1,17 +1,16 @@
 /** Address resolution: who is asked, who answers, and whether the answer reaches the stack that waits (net/ipv4/arp.c). */
 import type { Neighbour, Topology } from '../topology/model.ts';
 import { placeName } from '../topology/naming.ts';
-import { ipv4Setting, ownersOf } from '../topology/query.ts';
+import { hasCarrier, ipv4Setting, ownersOf } from '../topology/query.ts';
 import { arpSettingsGate, covers, noArpGate } from './arp-answer.ts';
 import { arpFilterGates } from './arp-filter.ts';
 import type { FrameAddresses } from './ethernet.ts';
-import { chooseSource, findRoute, isLocal } from './fib.ts';
+import { chooseSource, findRoute, isLocal, type RouteFound } from './fib.ts';
 import type { Gate } from './gate.ts';
-import { type Arrival, BROADCAST, transmit } from './layer2.ts';
-import { type Step, stepKey } from './model.ts';
+import { type Arrival, BROADCAST, emerge, transmit } from './layer2.ts';
 import { neighbourTableGate } from './neighbour-table.ts';
 import { sourceGate, stackGate } from './stack.ts';
-import type { Trail } from './trail.ts';
+import { type Trail, type WayStep, wayKey } from './trail.ts';
 import { createWorld, gateStep, learnNeighbour, type Port, placeOf, usableNeighbour, type World } from './world.ts';
 
 /** Where a packet goes next on a link. */
@@ -21,6 +20,8 @@ export interface NextHop {
   readonly gateway: boolean;
   /** No route covers it: the socket is bound to the device, and the kernel takes the destination to be on its link. */
   readonly assumedOnLink: boolean;
+  /** The route that led here, where there is one. */
+  readonly route?: RouteFound;
 }
 
 export interface Resolved {
@@ -70,11 +71,13 @@ export function resolve(
     return undefined;
   }
   trail.add(...chosen.arrival.steps, ...chosen.gates.map(gateStep));
-  const answerer = chosen.arrival.port;
-  learnNeighbour(world, answerer, askerAddress, asker.link.mac);
-  reply(world, trail, answerer, asker, askerAddress, hop.address);
-  learnNeighbour(world, asker, hop.address, answerer.link.mac);
-  return { mac: answerer.link.mac, answeredBy: answerer };
+  const { port: answerer, answeredAs } = chosen.arrival;
+  const mac = answeredAs ?? answerer.link.mac;
+  if (answeredAs === undefined) learnNeighbour(world, answerer, askerAddress, asker.link.mac);
+  reply(world, trail, answerer, asker, askerAddress, hop.address, answeredAs);
+  learnNeighbour(world, asker, hop.address, mac);
+  // Who has the address is somebody else, where a device answered in its place.
+  return answeredAs === undefined ? { mac, answeredBy: answerer } : { mac };
 }
 
 /** A device without ARP sends to its own address, unless an entry was set by hand (arp_constructor). */
@@ -118,6 +121,7 @@ interface Answer {
 function answer(world: World, arrival: Arrival, frame: FrameAddresses, sender: string, target: string): Answer {
   const { port } = arrival;
   const { namespace, link } = port;
+  if (arrival.answeredAs !== undefined) return answering('proxy', arrival, []);
   const silent: Answer = { arrival, as: 'nobody', gates: [], stops: arrival.stops };
   if (namespace.detail === 'links') {
     const owns = ownersOf(world.topology, target).some((owner) => owner.namespace.id === namespace.id);
@@ -160,15 +164,25 @@ function requestFrame({ link }: Port, sender: string, target: string): FrameAddr
 }
 
 /** The answer's way back, and whether the entry that waits for it ever learns of it. */
-function reply(world: World, trail: Trail, answerer: Port, asker: Port, askerAddress: string, target: string): void {
+function reply(
+  world: World,
+  trail: Trail,
+  answerer: Port,
+  asker: Port,
+  askerAddress: string,
+  target: string,
+  answeredAs?: string,
+): void {
   trail.begin('arp-reply', askerAddress, target, placeOf(asker));
   const frame: FrameAddresses = {
-    source: answerer.link.mac,
+    source: answeredAs ?? answerer.link.mac,
     destination: asker.link.mac,
     carries: { kind: 'arp-reply', source: target, destination: askerAddress },
   };
-  trail.add(...arpFilterGates(world, answerer, 'output', frame).map(gateStep));
-  const arrivals = transmit(world, answerer, frame).filter(
+  if (answeredAs === undefined) trail.add(...arpFilterGates(world, answerer, 'output', frame).map(gateStep));
+  // What a device answers itself comes in by it.
+  const answered = answeredAs === undefined ? transmit : emerge;
+  const arrivals = answered(world, answerer, frame).filter(
     ({ port, reaches }) => reaches === 'stack' && port.namespace.id === asker.namespace.id,
   );
   const isAsker = ({ port }: Arrival) => port.link.name === asker.link.name;
@@ -200,6 +214,9 @@ export function nobodyAnswers(
   const reached = open.length > 0 ? open : arrivals.filter(({ stops }) => stops === fewest);
   trail.add(...merged(reached));
   const elsewhere = ownersOf(topology, hop.address).map(({ namespace, link }) => placeOf({ namespace, link }));
+  const unread = arrivals
+    .filter(({ reaches, port: { link } }) => reaches === 'outside' && link.kind === 'tun' && !hasCarrier(link))
+    .map(({ port }) => placeOf(port));
   const outside = reached.filter(({ reaches }) => reaches === 'outside').map(({ port }) => placeOf(port));
   trail.add(
     gateStep({
@@ -214,6 +231,7 @@ export function nobodyAnswers(
       reached: reached.filter(({ reaches }) => reaches === 'stack').map(({ port }) => placeOf(port)),
       outside,
       elsewhere,
+      ...(unread.length > 0 ? { unread } : {}),
       facts: [
         elsewhere.length > 0
           ? {
@@ -227,7 +245,7 @@ export function nobodyAnswers(
 }
 
 /** The steps of several arrivals of one flooded frame, each once. */
-function merged(arrivals: readonly Arrival[]): Step[] {
+function merged(arrivals: readonly Arrival[]): WayStep[] {
   const seen = new Set<string>();
   return (
     arrivals
@@ -238,7 +256,7 @@ function merged(arrivals: readonly Arrival[]): Step[] {
           : steps.filter((step) => step.kind !== 'place' || step.place.netns !== port.namespace.id),
       )
       .filter((step) => {
-        const key = stepKey(step);
+        const key = wayKey(step);
         if (seen.has(key)) return false;
         seen.add(key);
         return true;

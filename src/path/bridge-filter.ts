@@ -4,6 +4,7 @@
  */
 import { commandIn, placeName } from '../topology/naming.ts';
 import { type Carried, type FrameAddresses, networkOf } from './ethernet.ts';
+import { fibAnswers } from './fib-answers.ts';
 import type { BridgeFilterGate, Fact } from './gate.ts';
 import { type Chain, type Family, type FilterPacket, type Ruling, rule, type Stopper, stopperText } from './ruleset.ts';
 import { chainsIn, type Port, placeOf, type World } from './world.ts';
@@ -75,9 +76,15 @@ function gateOf(
       ...(passage.from ? { from: placeOf(passage.from) } : {}),
       ...(passage.to ? { to: placeOf(passage.to) } : {}),
       ...(verdict === 'stop' && ruling.stopper ? { stopper: ruling.stopper } : {}),
+      ...(verdict === 'unknown' ? onlySuspect(ruling) : {}),
       facts: [...switchFacts(where, by), rulingFact(where, hook, by, ruling)],
     },
   ];
+}
+
+function onlySuspect({ suspects = [], open }: Ruling): Pick<BridgeFilterGate, 'suspect'> {
+  const [suspect, ...others] = suspects;
+  return suspect && others.length === 0 && !open ? { suspect } : {};
 }
 
 /** What the hook shows of the packet: to the IP hooks, the ports are hidden behind the bridge. */
@@ -94,6 +101,7 @@ function packetAt({ frame, bridge, passage, carries, chains }: Where, by: string
     ...(own !== undefined ? { physicalInput: from, ...(leaving ? { physicalOutput: to } : {}) } : {}),
     // Bridged frames are not followed as connections but for br_netfilter, which also shows them to the IP rules.
     tracked: by === 'br_netfilter' && !chains.some(({ untracks }) => untracks),
+    ...(by === 'br_netfilter' ? { mark: 0, connectionMark: 0, fib: fibAnswers(bridge.namespace) } : {}),
     etherSource: frame.source,
     etherDestination: frame.destination,
     carries,

@@ -8,19 +8,20 @@ import { egressVlan, ingressVlan } from './bridge-vlan.ts';
 import { isGroup } from './ethernet.ts';
 import type { FdbGate, Gate } from './gate.ts';
 import type { Arrival, Walk } from './layer2.ts';
-import type { Step } from './model.ts';
 import { portMtuGate } from './mtu.ts';
+import { type Snooped, snooped, snoopingGates } from './snooping.ts';
+import { stopsOf, type WayStep } from './trail.ts';
 import { twinGate } from './twin.ts';
-import { forwardingEntry, gateStep, isStop, learnStation, type Port, placeOf, placeStep, type World } from './world.ts';
+import { forwardingEntry, gateStep, learnStation, type Port, placeOf, placeStep, type World } from './world.ts';
 
 /** What the bridge hands its frames on to. */
 export interface Onward {
-  send(walk: Walk, port: Port, before: readonly Step[]): Arrival[];
-  handUp(walk: Walk, port: Port, steps: readonly Step[], accepted: boolean): Arrival[];
+  send(walk: Walk, port: Port, before: readonly WayStep[]): Arrival[];
+  handUp(walk: Walk, port: Port, steps: readonly WayStep[], accepted: boolean): Arrival[];
 }
 
 /** br_handle_frame: a frame comes in by a port. */
-export function enterBridge(walk: Walk, port: Port, bridge: Port, before: readonly Step[], onward: Onward): Arrival[] {
+export function enterBridge(walk: Walk, port: Port, bridge: Port, before: readonly WayStep[], onward: Onward): Arrival[] {
   const { world, frame } = walk;
   const vlan = ingressVlan(world, bridge, port, walk.tag);
   const gates = [
@@ -30,13 +31,13 @@ export function enterBridge(walk: Walk, port: Port, bridge: Port, before: readon
   ];
   const steps = [...before, ...gates.map(gateStep)];
   // What was stopped on its way here teaches nothing that is known better.
-  const stopped = steps.some(isStop) && forwardingEntry(world, bridge, frame.source, vlan.id) !== undefined;
+  const stopped = stopsOf(steps) > 0 && forwardingEntry(world, bridge, frame.source, vlan.id) !== undefined;
   if (learns(port, bridge) && !stopped) learnStation(world, bridge, frame.source, port.link.name, vlan.id);
   return distribute({ walk, bridge, ingress: port, vlan: vlan.id, onward }, steps);
 }
 
 /** br_dev_xmit: the bridge's own stack sends. */
-export function leaveBridge(walk: Walk, bridge: Port, before: readonly Step[], onward: Onward): Arrival[] {
+export function leaveBridge(walk: Walk, bridge: Port, before: readonly WayStep[], onward: Onward): Arrival[] {
   const vlan = ingressVlan(walk.world, bridge, bridge, undefined);
   return distribute({ walk, bridge, vlan: vlan.id, onward }, [...before, ...vlan.gates.map(gateStep)]);
 }
@@ -48,14 +49,19 @@ interface Inside {
   readonly ingress?: Port;
   readonly vlan: number | undefined;
   readonly onward: Onward;
+  /** The frame goes to the members of its group alone. */
+  readonly group?: Snooped;
 }
 
-function distribute(inside: Inside, steps: readonly Step[]): Arrival[] {
+function distribute(inside: Inside, steps: readonly WayStep[]): Arrival[] {
   const { walk, bridge, ingress, vlan } = inside;
   const { world, frame } = walk;
   const ports = portsOf(bridge.namespace, bridge.link).map((link) => ({ namespace: bridge.namespace, link }));
-  if (isGroup(frame.destination))
-    return [...up(inside, steps), ...ports.flatMap((egress) => out(inside, egress, steps, true))];
+  if (isGroup(frame.destination)) {
+    const group = snooped(world, bridge, frame, vlan);
+    const sent = group ? { ...inside, group } : inside;
+    return [...up(sent, steps), ...ports.flatMap((egress) => out(sent, egress, steps, group === undefined))];
+  }
   // Every port's own address, and the bridge's, is local to the bridge.
   if (frame.destination === bridge.link.mac || ports.some(({ link }) => link.mac === frame.destination))
     return up(inside, steps);
@@ -88,11 +94,15 @@ function distribute(inside: Inside, steps: readonly Step[]): Arrival[] {
 /** Somebody has it, or may have it: it leaves this machine. */
 const isTaken = ({ accepted, reaches }: Arrival) => accepted || reaches === 'outside';
 
-function up({ walk, bridge, ingress, vlan, onward }: Inside, steps: readonly Step[]): Arrival[] {
+function up({ walk, bridge, ingress, vlan, onward, group }: Inside, steps: readonly WayStep[]): Arrival[] {
   if (!ingress) return [];
   const { world, frame } = walk;
   const leaving = egressVlan(world, bridge, bridge, vlan);
-  const gates = [...leaving.gates, ...bridgeFilterGates(world, frame, bridge, { hook: 'input', from: ingress })];
+  const gates = [
+    ...(group ? snoopingGates(world, bridge, bridge, group) : []),
+    ...leaving.gates,
+    ...bridgeFilterGates(world, frame, bridge, { hook: 'input', from: ingress }),
+  ];
   // Another port's address is local too, but the frame was found to be for somebody else when it came in (eth_type_trans).
   const own = isGroup(frame.destination) || [bridge.link.mac, ingress.link.mac].includes(frame.destination);
   return onward.handUp(
@@ -103,12 +113,13 @@ function up({ walk, bridge, ingress, vlan, onward }: Inside, steps: readonly Ste
   );
 }
 
-function out(inside: Inside, egress: Port, steps: readonly Step[], flooded: boolean): Arrival[] {
-  const { walk, bridge, ingress, vlan, onward } = inside;
+function out(inside: Inside, egress: Port, steps: readonly WayStep[], flooded: boolean): Arrival[] {
+  const { walk, bridge, ingress, vlan, onward, group } = inside;
   const { world, frame } = walk;
   const leaving = egressVlan(world, bridge, egress, vlan);
   const length = portMtuGate(world, egress, frame, ingress && bridge);
   const gates: Gate[] = [
+    ...(group ? snoopingGates(world, bridge, egress, group) : []),
     ...egressGates(world, frame, bridge, ingress, egress, flooded),
     ...leaving.gates,
     ...bridgeFilterGates(world, frame, bridge, { hook: 'forward', ...(ingress ? { from: ingress } : {}), to: egress }),
@@ -132,8 +143,8 @@ function isBesideSender({ origin, frame }: Walk, { namespace, link }: Port): boo
   return link.mac === frame.destination || link.kind === 'macvlan';
 }
 
-function lost(bridge: Port, steps: readonly Step[]): Arrival {
-  return { port: bridge, steps, stops: steps.filter(isStop).length, accepted: false, reaches: 'nobody' };
+function lost(bridge: Port, steps: readonly WayStep[]): Arrival {
+  return { port: bridge, steps, stops: stopsOf(steps), accepted: false, reaches: 'nobody' };
 }
 
 function fdbGate({ topology }: World, bridge: Port, entry: FdbEntry, owner: Port, port: Port): FdbGate {

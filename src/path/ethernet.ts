@@ -17,9 +17,16 @@ export function solicitedNode(address: string): string {
   return formatAddress({ family: 6, value: 0xff02_0000_0000_0000_0000_0001_ff00_0000n | (value & 0xff_ffffn) });
 }
 
-/** 33:33 and the last four bytes of an IPv6 multicast address (RFC 2464 section 7). */
+/**
+ * 33:33 and the last four bytes of an IPv6 multicast address (RFC 2464 section 7); of an IPv4 one 01:00:5e and its last
+ * 23 bits (RFC 1112 section 6.4).
+ */
 export function groupMac(group: string): string {
-  const { value = 0n } = parseAddress(group) ?? {};
+  const { family, value = 0n } = parseAddress(group) ?? {};
+  if (family === 4) {
+    const low = (value & 0x7f_ffffn).toString(16).padStart(6, '0').match(/../g) ?? [];
+    return ['01', '00', '5e', ...low].join(':');
+  }
   const bytes = (value & 0xffff_ffffn).toString(16).padStart(8, '0').match(/../g) ?? [];
   return ['33', '33', ...bytes].join(':');
 }
@@ -37,6 +44,8 @@ export interface Carried {
   readonly destination: string;
   /** Neighbour solicitation: the address that is asked for; the destination is its group. */
   readonly target?: string;
+  /** It travels inside a UDP datagram, and that is what `source`, `destination` and filters speak of. */
+  readonly datagram?: { readonly destinationPort: number };
 }
 
 /** Link-layer addresses of the frame that is sent, its length, and what it carries. */

@@ -4,15 +4,23 @@
  */
 
 import { familyOf } from '../topology/address.ts';
-import type { Topology } from '../topology/model.ts';
+import type { NetnsId, Topology } from '../topology/model.ts';
 import type { Place } from '../trace/frame.ts';
-import { chooseSource, findRoute, isLocal } from './fib.ts';
+import type { NextHop } from './arp.ts';
+import type { Ends } from './connection.ts';
+import { conntrackGate } from './conntrack.ts';
+import { chooseSource, findRoute, isLocal, type RouteFound } from './fib.ts';
 import { carry, type Delivered, nextHop, type Packet, pickHop, routeGate, type Walk } from './forward.ts';
 import { deviceGate } from './layer2.ts';
 import type { Path } from './model.ts';
 import { echoLength } from './mtu.ts';
+import { translateDestination, translateSource } from './nat.ts';
+import { untranslatedGate } from './nat-astray.ts';
 import { ipv6Gates } from './nd.ts';
-import { echoGate, filterGate, foreignGate, loopbackGate, senderGate, stackGate } from './stack.ts';
+import { discoveryOf } from './path-mtu.ts';
+import { filterGate, lateFilterGates } from './ip-filter.ts';
+import { echoGate, foreignGate, loopbackGate, senderGate, stackGate } from './stack.ts';
+import type { Rulesets } from './ruleset.ts';
 import { createTrail } from './trail.ts';
 import { createWorld, gateStep, type Port, placeOf, portAt, portNamed } from './world.ts';
 
@@ -26,14 +34,18 @@ export interface EchoQuery {
   readonly ttl?: number;
   /** Echo data, bytes. Defaults to 56. */
   readonly sizeBytes?: number;
-  /** `do`: the sender refuses to fragment. */
-  readonly dontFragment?: 'do' | 'want' | 'dont';
-  /** The source address the request was last sighted with: another one than it was sent with, where a router rewrote it. */
-  readonly arrivedFrom?: string;
+  /** `do`: the sender refuses to fragment. `probe`: likewise, but what it knows of the path does not count. Defaults to what sockets have. */
+  readonly dontFragment?: 'do' | 'want' | 'dont' | 'probe';
+  /** By namespace: the addresses the request was sighted with where it left it, which translation there may have changed. */
+  readonly sightedAs?: ReadonlyMap<NetnsId, readonly Ends[]>;
   /** Keys of the places that packets of this exchange were sighted leaving by: they tell which of several next hops was taken. */
   readonly leftBy?: ReadonlySet<string>;
   /** The hardware address that was sighted answering first, by the IP address asked for: of two owners the faster one is taken. */
   readonly answered?: ReadonlyMap<string, string>;
+  /** A request before this one was answered: for conntrack it belongs to an established connection. */
+  readonly established?: boolean;
+  /** Rulesets that were read already: one diagnosis walks many times. */
+  readonly rulesets?: Rulesets;
 }
 
 const DEFAULT_TTL = 64;
@@ -41,7 +53,7 @@ const DEFAULT_TTL = 64;
 const DEFAULT_SIZE_BYTES = 56;
 
 export function expectPath(topology: Topology, query: EchoQuery): Path {
-  const world = createWorld(topology, query.answered);
+  const world = createWorld(topology, query);
   const trail = createTrail();
   const start = portAt(topology, query.start);
   if (!start) return { legs: [], end: 'unknown' };
@@ -83,8 +95,9 @@ function walkExchange(walk: Walk, start: Port): 'done' | 'leaves' {
     destination,
     ttl,
     lengthBytes: echoLength(query.sizeBytes ?? DEFAULT_SIZE_BYTES, family),
-    fragmentable: family === 4 && query.dontFragment === 'dont',
-    ...(query.dontFragment === 'do' ? { whole: true } : {}),
+    fragmentable: family === 4 && (query.dontFragment ?? discoveryOf(namespace)) === 'dont',
+    ...(query.dontFragment === 'do' ? { whole: 'known' as const } : {}),
+    ...(query.dontFragment === 'probe' ? { whole: 'device' as const } : {}),
   };
   // The source is chosen by the route, so rules that ask for one do not match yet (raw_sendmsg).
   const found = pickHop(namespace, findRoute(namespace, { destination, outputInterface: link.name }), query);
@@ -107,7 +120,6 @@ function walkExchange(walk: Walk, start: Port): 'done' | 'leaves' {
     return 'done';
   }
   trail.begin('echo-request', source, destination);
-  trail.add(gateStep(filterGate(world, start, 'output', family)));
   if (family === 6) {
     // A device that is down has no routes, and one without IPv6 neither: those are the causes then.
     trail.add(gateStep(deviceGate(world, start)), ...ipv6Gates(world, start).map(gateStep));
@@ -120,7 +132,9 @@ function walkExchange(walk: Walk, start: Port): 'done' | 'leaves' {
     if (route) trail.add(gateStep(routeGate(world, start, 'send', source, destination, route)));
     trail.add(gateStep(deviceGate(world, start)), gateStep(senderGate(world, start, source)));
   }
-  const delivered = carry(walk, start, nextHop(route, destination), request);
+  const first = sendOut(walk, start, request, route);
+  if (first === undefined) return 'done';
+  const delivered = carry(walk, first.out, first.hop, first.packet);
   if (delivered === undefined || delivered === 'leaves') return delivered ?? 'done';
   return answerEcho(walk, start, delivered);
 }
@@ -146,36 +160,75 @@ function answerEcho(walk: Walk, start: Port, { port, packet }: Delivered): 'done
     return 'done';
   }
   const gate = routeGate(world, port, 'reply', reply.source, reply.destination, route);
-  // Masqueraded, nobody knows as what: then a missing route says nothing.
-  const undecided = reply.masquerader !== undefined && query.arrivedFrom === undefined && gate.verdict === 'stop';
-  trail.add(gateStep(undecided ? { ...gate, verdict: 'unknown' } : gate));
+  trail.add(gateStep(gate));
   const device = portNamed(port.namespace, route?.device);
   if (!route || !device || route.type !== 'unicast') return 'done';
   trail.begin('echo-reply', reply.source, reply.destination);
-  trail.add(gateStep(filterGate(world, device, 'output', family)));
-  const delivered = carry(walk, device, nextHop(route, reply.destination), reply);
+  const back = sendOut(walk, device, reply, route);
+  if (back === undefined) return 'done';
+  const delivered = carry(walk, back.out, back.hop, back.packet);
   if (delivered === undefined || delivered === 'leaves') return delivered ?? 'done';
+  const { packet: answer, port: arrived } = delivered;
+  const astray = untranslatedGate(walk, start, arrived, answer);
+  if (astray) trail.add(gateStep(astray));
   // In another namespace: somebody else has the sender's address too.
-  if (isLocal(start.namespace, delivered.packet.destination, delivered.port.link.name))
-    toSocket(walk, start, delivered.port, delivered.packet.destination);
+  if (isLocal(start.namespace, answer.destination, arrived.link.name))
+    toSocket(walk, start, arrived, answer.destination);
   return 'done';
 }
 
-/** The reply goes to the source its request arrived with, which a masquerading router turns back. */
-function replyTo(packet: Packet, { arrivedFrom, sizeBytes }: EchoQuery): Packet {
-  const { source, destination, masquerader } = packet;
-  const rewritten = masquerader !== undefined && arrivedFrom !== undefined && arrivedFrom !== source;
+/** The reply goes to the source its request arrived with; whoever translated that turns the reply back. */
+function replyTo({ source, destination }: Packet, { sizeBytes }: EchoQuery): Packet {
   return {
     kind: 'echo-reply',
     source: destination,
-    destination: rewritten ? arrivedFrom : source,
+    destination: source,
     ttl: DEFAULT_TTL,
     lengthBytes: echoLength(sizeBytes ?? DEFAULT_SIZE_BYTES, familyOf(source)),
     // The kernel's own ICMP socket sets no don't-fragment bit (icmp_sk_init).
     fragmentable: familyOf(source) === 4,
-    ...(masquerader === undefined ? {} : { masquerader }),
-    ...(rewritten ? { original: source } : {}),
   };
+}
+
+/**
+ * What a namespace sends itself, through its own NAT: output may turn the destination, and then it is routed again
+ * (ip_route_me_harder), and postrouting the source. Undefined where it is not known where it goes.
+ */
+function sendOut(
+  { world, trail, query }: Walk,
+  from: Port,
+  packet: Packet,
+  route: RouteFound | undefined,
+): { readonly out: Port; readonly hop: NextHop; readonly packet: Packet } | undefined {
+  trail.add(gateStep(filterGate(world, { hook: 'output', port: from, packet })));
+  const full = packet.kind === 'echo-request' ? conntrackGate(world, from) : undefined;
+  if (full) trail.add(gateStep(full));
+  const turned = translateDestination({ world, query, hook: 'output', port: from, carries: packet });
+  trail.add(...turned.gates.map(gateStep));
+  const output = { hook: 'output', port: from, packet: { ...packet, ...turned.ends } } as const;
+  trail.add(...lateFilterGates(world, output).map(gateStep));
+  if (turned.lost) return undefined;
+  const { destination } = turned.ends;
+  let out = from;
+  let hop = nextHop(route, destination);
+  if (destination !== packet.destination) {
+    // A probe stays bound to its device; a reply is not bound to any.
+    const bound = packet.kind === 'echo-request' ? { outputInterface: from.link.name } : {};
+    const again = pickHop(from.namespace, findRoute(from.namespace, { ...turned.ends, ...bound }), query);
+    trail.add(gateStep(routeGate(world, from, 'forward', packet.source, destination, again)));
+    const device = portNamed(from.namespace, again?.device);
+    if (again?.type !== 'unicast' || !device) return undefined;
+    out = device;
+    hop = nextHop(again, destination);
+  }
+  const carries = { ...packet, ...turned.ends };
+  const leaving = { hook: 'postrouting', port: out, packet: carries } as const;
+  trail.add(gateStep(filterGate(world, leaving)));
+  const left = translateSource({ world, query, hook: 'postrouting', port: out, carries }, turned.tracked);
+  trail.add(...left.gates.map(gateStep));
+  if (left.lost) return undefined;
+  trail.add(...lateFilterGates(world, { ...leaving, packet: { ...carries, ...left.ends } }).map(gateStep));
+  return { out, hop, packet: { ...carries, ...left.ends } };
 }
 
 function overLoopback({ world, trail }: Walk, port: Port, packet: Packet, purpose: 'send' | 'reply'): void {

@@ -24,6 +24,8 @@ export interface RouteFound {
   readonly gateway?: string;
   /** The route's preferred source. */
   readonly source?: string;
+  /** The policy rule that led to it, where it is none that every namespace has. */
+  readonly rule?: PolicyRule;
   /** Why this may not be the answer: a rule that could not be decided, several next hops. */
   readonly uncertain?: string;
 }
@@ -54,7 +56,8 @@ export function findRoute(namespace: Namespace, query: RouteQuery): RouteFound |
     const found = rule.action === 'lookup' ? look(namespace, rule.table ?? 'main', query) : byAction(rule, family);
     if (found === undefined || found.type === 'throw') continue;
     uncertain ??= family === 4 && rules.every(isDefault) ? mainInstead(namespace, query, found) : undefined;
-    return uncertain === undefined ? found : { ...found, uncertain };
+    const by = isDefault(rule) ? {} : { rule };
+    return { ...found, ...by, ...(uncertain === undefined ? {} : { uncertain }) };
   }
   // The rule that was not decided may know a way.
   return uncertain === undefined

@@ -1,19 +1,24 @@
 /** A packet's way from stack to stack: routing, resolution, the gates of every router, until one takes it for its own. */
 import { familyOf, isLinkLocal } from '../topology/address.ts';
-import type { Namespace, NetnsId } from '../topology/model.ts';
+import type { Namespace } from '../topology/model.ts';
 import { commandIn, placeName } from '../topology/naming.ts';
 import { ownersOf } from '../topology/query.ts';
 import { placeKey } from '../trace/frame.ts';
 import { type NextHop, resolve } from './arp.ts';
 import type { EchoQuery } from './expect.ts';
 import { findRoute, type RouteFound, routeText } from './fib.ts';
-import type { RouteGate, UnmodelledGate } from './gate.ts';
-import { mayRewriteDestination, mayRewriteSource } from './hooks.ts';
+import { conntrackGate } from './conntrack.ts';
+import { errorWay } from './error-way.ts';
+import type { MtuGate, RouteGate, UnmodelledGate } from './gate.ts';
 import { sendPacket } from './link.ts';
+import { translateDestination, translateSource } from './nat.ts';
+import { translatedInBridges } from './nat-bridge.ts';
 import { longestFragment, routerMtuGate, senderMtuGate } from './mtu.ts';
 import { ipv6Gates, solicit } from './nd.ts';
-import { filterGate, forwardingGate, scopeGate, sourceGate, ttlGate } from './stack.ts';
-import type { Trail } from './trail.ts';
+import { deviceMtu, routerMtu, senderMtu } from './path-mtu.ts';
+import { filterGate, lateFilterGates } from './ip-filter.ts';
+import { forwardingGate, scopeGate, sourceGate, ttlGate } from './stack.ts';
+import { type Trail, withoutAsides } from './trail.ts';
 import { gateStep, type Port, placeOf, portAt, portNamed, type World } from './world.ts';
 
 /** What a walk goes through, and what it leaves behind. */
@@ -24,7 +29,7 @@ export interface Walk {
 }
 
 export interface Packet {
-  readonly kind: 'echo-request' | 'echo-reply';
+  readonly kind: 'echo-request' | 'echo-reply' | 'icmp-error';
   readonly source: string;
   readonly destination: string;
   readonly ttl: number;
@@ -32,12 +37,10 @@ export interface Packet {
   readonly lengthBytes: number;
   /** No don't-fragment bit. */
   readonly fragmentable: boolean;
-  /** Its sender refuses to cut it (IP_PMTUDISC_DO). */
-  readonly whole?: boolean;
-  /** A router with such rules may have put another source address on it. */
-  readonly masquerader?: NetnsId;
-  /** Of a reply: what that router turns its destination back into. */
-  readonly original?: string;
+  /** It is the packet of a tunnel (UDP), with the one that is followed inside. */
+  readonly datagram?: { readonly destinationPort: number };
+  /** Its sender refuses to cut it: to what it knows of the path (IP_PMTUDISC_DO), or to its device (IP_PMTUDISC_PROBE). */
+  readonly whole?: 'known' | 'device';
 }
 
 /** Where a packet was delivered to a local stack. */
@@ -57,11 +60,11 @@ export function carry(walk: Walk, from: Port, hop: NextHop, packet: Packet): Del
   let carried = packet;
   const passed = new Set<string>();
   while (passed.size <= MAX_ROUTERS) {
+    carried = sender === from ? sent(walk, sender, next, carried) : cutByRouter(sender, next, carried);
     const ask = familyOf(next.address) === 6 ? solicit : resolve;
     const resolved = ask(world, trail, sender, carried.source, next);
     if (!resolved) return undefined;
     trail.begin(carried.kind, carried.source, carried.destination);
-    carried = cut(walk, sender, carried, sender !== from);
     const arrival = sendPacket(world, trail, sender, next, resolved, carried);
     if (!arrival) return undefined;
     if (arrival.reaches === 'outside') return 'leaves';
@@ -69,75 +72,97 @@ export function carry(walk: Walk, from: Port, hop: NextHop, packet: Packet): Del
     const at = placeKey(placeOf(arrival.port));
     const circle = passed.has(at);
     passed.add(at);
-    carried = restored(carried, arrival.port.namespace);
+    carried = translatedInBridges(walk, withoutAsides(arrival.steps), carried);
     const taken = input(walk, arrival.port, carried, circle);
     if (taken === undefined || circle) return undefined;
-    if (taken === 'local') return { port: arrival.port, packet: carried };
+    carried = taken.packet;
+    if (!('out' in taken)) return { port: arrival.port, packet: carried };
     sender = taken.out;
     next = taken.hop;
-    carried = passedOn(carried, arrival.port.namespace);
+    carried = { ...carried, ttl: carried.ttl - 1 };
   }
   return undefined;
 }
 
-/** Each sender cuts the packet to fit its own device; one that may not does not send it at all. Over IPv6 no router cuts. */
-function cut({ world, trail }: Walk, { namespace, link }: Port, { whole, ...packet }: Packet, routed: boolean): Packet {
-  const family = familyOf(packet.destination);
-  if (family === 6 && routed) {
-    const tooBig = routerMtuGate(world, { namespace, link }, packet.lengthBytes);
-    if (tooBig) trail.add(gateStep(tooBig));
-    return packet;
-  }
-  const refused = whole ? senderMtuGate(world, { namespace, link }, packet.lengthBytes) : undefined;
+/** A sender cuts the packet to what passes its device, its route, and the path as it knows it; one that may not does not send it. */
+function sent({ world, trail }: Walk, port: Port, { route }: NextHop, packet: Packet): Packet {
+  const { destination, lengthBytes, whole } = packet;
+  const family = familyOf(destination);
+  const limit = whole === 'device' ? deviceMtu(port, destination) : senderMtu(port, destination, route);
+  const refused = whole ? senderMtuGate(world, port, limit, lengthBytes, destination) : undefined;
   if (refused) trail.add(gateStep(refused));
-  const lengthBytes = longestFragment(packet.lengthBytes, link.mtu, family);
-  const fragmentable = family === 4 && (packet.fragmentable || lengthBytes < packet.lengthBytes);
-  return { ...packet, lengthBytes, fragmentable };
+  if (refused || whole) return packet;
+  const longest = longestFragment(lengthBytes, limit.mtu, family);
+  const fragmentable = family === 4 && (packet.fragmentable || limit.locked || longest < lengthBytes);
+  return { ...packet, lengthBytes: longest, fragmentable };
 }
 
-/** The masquerading router gives a reply its real destination back before it is routed (nf_nat, prerouting). */
-function restored(packet: Packet, { id }: Namespace): Packet {
-  if (packet.kind !== 'echo-reply' || packet.original === undefined || packet.masquerader !== id) return packet;
-  const { original, masquerader: _, ...rest } = packet;
-  return { ...rest, destination: original };
+/** What may be cut is cut by every router as it needs; over IPv6 none does. */
+function cutByRouter(port: Port, { route }: NextHop, packet: Packet): Packet {
+  const { destination, lengthBytes, fragmentable } = packet;
+  if (!fragmentable || familyOf(destination) === 6) return packet;
+  return { ...packet, lengthBytes: longestFragment(lengthBytes, routerMtu(port, destination, route).mtu) };
 }
 
-function passedOn(packet: Packet, namespace: Namespace): Packet {
-  const rewrites =
-    packet.kind === 'echo-request' &&
-    packet.masquerader === undefined &&
-    mayRewriteSource(namespace, familyOf(packet.destination));
-  return { ...packet, ttl: packet.ttl - 1, ...(rewrites ? { masquerader: namespace.id } : {}) };
+/**
+ * A router that may not cut what is too long for its way out drops it, before any rule of its own sees it, and says so.
+ * A sender that is told, and may cut, sends it in pieces from then on: the walk goes on with these.
+ */
+function refusedByRouter(
+  walk: Walk,
+  at: Port,
+  out: Port,
+  route: RouteFound,
+  packet: Packet,
+): { readonly gate: MtuGate; readonly packet: Packet } | undefined {
+  const { destination, lengthBytes, fragmentable, whole } = packet;
+  if (fragmentable || packet.kind === 'icmp-error') return undefined;
+  const family = familyOf(destination);
+  const limit = routerMtu(out, destination, route);
+  const gate = routerMtuGate(walk.world, out, limit, lengthBytes, destination);
+  if (!gate) return undefined;
+  const error = errorWay(walk, at, packet);
+  if (whole || error.end !== 'told') return { gate: { ...gate, error }, packet };
+  const pieces = { lengthBytes: longestFragment(lengthBytes, limit.mtu, family), fragmentable: family === 4 };
+  return { gate: { ...gate, error, heals: true }, packet: { ...packet, ...pieces } };
 }
 
 /** ip_rcv to ip_local_deliver or ip_forward. Undefined where the walk cannot go on. */
 function input(
-  { world, trail, query }: Walk,
+  walk: Walk,
   port: Port,
-  packet: Packet,
+  arrived: Packet,
   circle: boolean,
-): 'local' | { out: Port; hop: NextHop } | undefined {
+): { out: Port; hop: NextHop; packet: Packet } | { packet: Packet } | undefined {
+  const { world, trail, query } = walk;
   const { namespace, link } = port;
-  const { source, destination } = packet;
   if (namespace.detail === 'links') {
     trail.add(gateStep(unread(world, port)));
-    return ownersOf(world.topology, destination).some((owner) => owner.namespace.id === namespace.id)
-      ? 'local'
+    return ownersOf(world.topology, arrived.destination).some((owner) => owner.namespace.id === namespace.id)
+      ? { packet: arrived }
       : undefined;
   }
-  const family = familyOf(destination);
+  const family = familyOf(arrived.destination);
   if (family === 6) trail.add(...ipv6Gates(world, port).map(gateStep));
-  trail.add(gateStep(filterGate(world, port, 'prerouting', family)));
-  if (packet.kind === 'echo-request' && mayRewriteDestination(namespace, destination)) {
-    trail.add(gateStep(rewritten(world, port, destination)));
-    return undefined;
-  }
+  trail.add(gateStep(filterGate(world, { hook: 'prerouting', port, packet: arrived })));
+  const full = arrived.kind === 'echo-request' ? conntrackGate(world, port) : undefined;
+  if (full) trail.add(gateStep(full));
+  const entered = translateDestination({ world, query, hook: 'prerouting', port, carries: arrived });
+  trail.add(...entered.gates.map(gateStep));
+  const late = { hook: 'prerouting', port, packet: { ...arrived, ...entered.ends } } as const;
+  trail.add(...lateFilterGates(world, late).map(gateStep));
+  if (entered.lost) return undefined;
+  const packet = { ...arrived, ...entered.ends };
+  const { source, destination } = packet;
   const route = pickHop(namespace, findRoute(namespace, { destination, source, inputInterface: link.name }), query);
   if (route?.type === 'local') {
     // IPv6 itself validates no source.
     if (family === 4) trail.add(gateStep(sourceGate(world, port, 'ip', source, destination)));
-    trail.add(gateStep(filterGate(world, port, 'input', family)));
-    return 'local';
+    const local = { hook: 'input', port, packet } as const;
+    trail.add(gateStep(filterGate(world, local)));
+    const taken = translateSource({ world, query, hook: 'input', port, carries: packet }, entered.tracked);
+    trail.add(...taken.gates.map(gateStep), ...lateFilterGates(world, { ...local, packet: { ...packet, ...taken.ends } }).map(gateStep));
+    return { packet: { ...packet, ...taken.ends } };
   }
   trail.add(
     gateStep(forwardingGate(world, port, destination)),
@@ -145,19 +170,29 @@ function input(
     ...(family === 4 ? [gateStep(sourceGate(world, port, 'ip', source, destination, route?.device))] : []),
     gateStep(ttlGate(world, port, packet.ttl, circle, family)),
     ...(isLinkLocal(source) ? [gateStep(scopeGate(world, portAt(world.topology, query.start) ?? port, source))] : []),
-    gateStep(filterGate(world, port, 'forward', family)),
   );
   const out = portNamed(namespace, route?.device);
+  const tooBig = out && route?.type === 'unicast' ? refusedByRouter(walk, port, out, route, packet) : undefined;
+  if (tooBig) trail.add(gateStep(tooBig.gate));
+  trail.add(gateStep(filterGate(world, { hook: 'forward', port, beside: out, packet: { ...packet, ttl: packet.ttl - 1 } })));
   if (!route || !out || route.type !== 'unicast') return undefined;
-  trail.add(gateStep(filterGate(world, out, 'postrouting', family)));
-  return { out, hop: nextHop(route, destination) };
+  const leaving = { hook: 'postrouting', port: out, beside: port, packet: { ...packet, ttl: packet.ttl - 1 } } as const;
+  trail.add(gateStep(filterGate(world, leaving)));
+  const left = translateSource(
+    { world, query, hook: 'postrouting', port: out, carries: packet, input: link.name },
+    entered.tracked,
+  );
+  trail.add(...left.gates.map(gateStep));
+  if (left.lost) return undefined;
+  trail.add(...lateFilterGates(world, { ...leaving, packet: { ...leaving.packet, ...left.ends } }).map(gateStep));
+  return { out, hop: nextHop(route, destination), packet: { ...(tooBig?.packet ?? packet), ...left.ends } };
 }
 
 /** @param route undefined: a socket bound to a device takes the destination to be on that link */
 export function nextHop(route: RouteFound | undefined, destination: string): NextHop {
   return route?.gateway === undefined
-    ? { address: destination, gateway: false, assumedOnLink: route === undefined }
-    : { address: route.gateway, gateway: true, assumedOnLink: false };
+    ? { address: destination, gateway: false, assumedOnLink: route === undefined, ...(route && { route }) }
+    : { address: route.gateway, gateway: true, assumedOnLink: false, route };
 }
 
 /** Of several next hops the one that was sighted being taken. */
@@ -172,10 +207,11 @@ export function pickHop(
     ({ device }) => device !== undefined && leftBy?.has(placeKey({ netns: namespace.id, name: device })),
   );
   if (!taken) return found;
-  const { route, type, source } = found;
+  const { route, type, source, rule } = found;
   return {
     route,
     type,
+    ...(rule === undefined ? {} : { rule }),
     ...(source === undefined ? {} : { source }),
     ...(taken.device === undefined ? {} : { device: taken.device }),
     ...(taken.gateway === undefined ? {} : { gateway: taken.gateway }),
@@ -224,22 +260,6 @@ function unread(world: World, port: Port): UnmodelledGate {
     what: 'namespace',
     facts: [
       { text: `the routes and settings of the namespace ${placeName(world.topology, place)} is in were not read` },
-    ],
-  };
-}
-
-function rewritten(world: World, port: Port, destination: string): UnmodelledGate {
-  const place = placeOf(port);
-  return {
-    kind: 'unmodelled',
-    place,
-    verdict: 'unknown',
-    what: 'destination NAT',
-    facts: [
-      {
-        text: `a rule where ${placeName(world.topology, place)} is may send packets for ${destination} somewhere else`,
-        look: commandIn(world.topology, place.netns, ['nft', 'list', 'ruleset']),
-      },
     ],
   };
 }

@@ -22,6 +22,8 @@ export interface OwnerGate extends Decided {
   readonly outside: readonly Place[];
   /** Interfaces that hold the address where the request does not come. */
   readonly elsewhere: readonly Place[];
+  /** Tun and tap devices it should leave by, and no process is there to take it. */
+  readonly unread?: readonly Place[];
 }
 
 /** IFF_NOARP, arp_ignore, arp_filter of a device that should answer (net/ipv4/arp.c arp_process). */

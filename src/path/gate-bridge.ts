@@ -2,7 +2,7 @@
 import type { FdbEntry, PortState } from '../topology/model.ts';
 import type { Place } from '../trace/frame.ts';
 import type { Carried } from './ethernet.ts';
-import type { FilterGate } from './gate-ip.ts';
+import type { IpHook } from './gate-ip.ts';
 import type { Stopper } from './ruleset.ts';
 import type { Decided } from './verdict.ts';
 
@@ -58,11 +58,25 @@ export interface VlanGate extends Decided {
 export interface BridgeFilterGate extends Decided {
   readonly kind: 'bridge-filter';
   readonly by: 'bridge' | 'br_netfilter';
-  readonly hook: FilterGate['hook'];
+  readonly hook: IpHook;
   readonly packet: Carried['kind'];
   readonly bridge: Place;
   readonly from?: Place;
   readonly to?: Place;
   /** The rule, or the policy, that drops it. */
   readonly stopper?: Stopper;
+  /** Not decided, and the only one that may have dropped it. */
+  readonly suspect?: Stopper;
+  /** The kernel itself told what the rules did. */
+  readonly traced?: true;
+}
+
+/** Multicast snooping: where a querier is known, a group goes to its members and to routers alone (br_multicast_flood). */
+export interface SnoopingGate extends Decided {
+  readonly kind: 'snooping';
+  readonly bridge: Place;
+  /** The IPv6 group that the frame is for. */
+  readonly group: string;
+  /** The bridge's own stack would have to be a member. */
+  readonly host: boolean;
 }

@@ -1,6 +1,8 @@
 /** Gates of an IP stack: routes, source validation, forwarding, netfilter's hooks, and who takes the packet in the end. */
 import type { Place } from '../trace/frame.ts';
+import type { Carried } from './ethernet.ts';
 import type { RouteFound } from './fib.ts';
+import type { ConnectionState, Stopper } from './ruleset.ts';
 import type { SourceVerdict } from './source-validation.ts';
 import type { Decided } from './verdict.ts';
 
@@ -66,10 +68,31 @@ export interface TtlGate extends Decided {
   readonly circle: boolean;
 }
 
-/** A netfilter hook with rules. */
+/** The hooks of netfilter in an IP stack, and those at a device. */
+export type IpHook = 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting';
+export type Hook = IpHook | 'ingress' | 'egress';
+
+/** The packet filters at one hook (net/netfilter/core.c nf_hook_slow). */
 export interface FilterGate extends Decided {
   readonly kind: 'filter';
-  readonly hook: 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting';
+  readonly hook: Hook;
+  /** Its chains before address translation, or those behind it, which see the new addresses. */
+  readonly part: 'before-nat' | 'behind-nat';
+  /** What the rules see. */
+  readonly packet: Carried['kind'];
+  readonly source: string;
+  readonly destination: string;
+  readonly from?: Place;
+  readonly to?: Place;
+  /** What conntrack calls it there; absent where that is not known. */
+  readonly state?: ConnectionState;
+  /** The rule, or the policy, that drops or rejects it. */
+  readonly stopper?: Stopper;
+  /** Not decided, and so what may have dropped it too; where `open`, more than these. */
+  readonly suspects?: readonly Stopper[];
+  readonly open?: boolean;
+  /** The kernel itself told what the rules did. */
+  readonly traced?: true;
 }
 
 /** icmp_echo_ignore_all (net/ipv4/icmp.c icmp_echo). */

@@ -1,5 +1,6 @@
 /** Gates of one device, whatever is sent through it: its state, its length limit, its queue, and the programs hung on it. */
 import type { Classifier } from '../topology/traffic-control.ts';
+import type { ErrorWay } from './error-way.ts';
 import type { Decided } from './verdict.ts';
 
 /** A device must be up to send or receive; a veth also needs its other end up (net/core/dev.c, drivers/net/veth.c). */
@@ -8,17 +9,30 @@ export interface DeviceGate extends Decided {
   readonly state: 'up' | 'down' | 'no-carrier';
 }
 
-/** A device that takes no packet longer than its MTU, and sends no error about it (is_skb_forwardable, net/core/dev.c). */
+/** A packet that is longer than what may pass: at a device (is_skb_forwardable, net/core/dev.c), at a router, or at its sender. */
 export interface MtuGate extends Decided {
   readonly kind: 'mtu';
   /**
-   * `peer`: the veth end that should receive it. `bridge`: the port that should send it. `sender`: it may not fragment.
-   * `router`: it may not either, over IPv6, and sends packet too big.
+   * `peer`: the veth end that should receive it. `bridge`: the port that should send it. These two tell nobody.
+   * `sender`: it may not fragment. `router`: it may not cut the packet (DF, or IPv6), and answers with an ICMP error.
    */
   readonly by: 'peer' | 'bridge' | 'sender' | 'router';
   readonly mtu: number;
+  /** Where it is not the device's own MTU: that of the route, or what the kernel has learnt of the path. */
+  readonly of?: 'route' | 'learnt';
+  /** Of a router: the way of the error it answers with. */
+  readonly error?: ErrorWay;
+  /** The packet's sender should be told, and cuts what it sends from then on: only what it sent before is lost. */
+  readonly heals?: true;
   /** The longest IP packet, or fragment, that comes to it. */
   readonly lengthBytes: number;
+}
+
+/** Does a sender believe an ICMP error about the path's MTU (net.ipv4.ip_no_pmtu_disc; icmp_unreach, net/ipv4/icmp.c)? */
+export interface PathMtuGate extends Decided {
+  readonly kind: 'path-mtu';
+  /** The setting; undefined where it could not be read. */
+  readonly setting: number | undefined;
 }
 
 /** A device's queueing discipline, where it is one that drops more than what has no room (tc(8)). */

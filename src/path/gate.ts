@@ -10,7 +10,8 @@ import type {
   NeighbourTableGate,
   OwnerGate,
 } from './gate-arp.ts';
-import type { BridgeFilterGate, FdbGate, PortFlagGate, PortStateGate, TwinGate, VlanGate } from './gate-bridge.ts';
+import type { BridgeFilterGate, FdbGate, PortFlagGate, PortStateGate, SnoopingGate, TwinGate, VlanGate } from './gate-bridge.ts';
+import type { MacvlanGate, VxlanGate } from './gate-device.ts';
 import type {
   EchoGate,
   FilterGate,
@@ -23,12 +24,15 @@ import type {
   StackGate,
   TtlGate,
 } from './gate-ip.ts';
-import type { ClassifierGate, DeviceGate, MtuGate, QueueGate, UnmodelledGate, XdpGate } from './gate-link.ts';
+import type { ClassifierGate, DeviceGate, MtuGate, PathMtuGate, QueueGate, UnmodelledGate, XdpGate } from './gate-link.ts';
+import type { ConntrackGate, TranslationGate } from './gate-nat.ts';
 
 export type * from './gate-arp.ts';
 export type * from './gate-bridge.ts';
+export type * from './gate-device.ts';
 export type * from './gate-ip.ts';
 export type * from './gate-link.ts';
+export type * from './gate-nat.ts';
 export type * from './verdict.ts';
 
 export type Gate =
@@ -40,12 +44,14 @@ export type Gate =
   | PortFlagGate
   | FdbGate
   | VlanGate
+  | SnoopingGate
   | BridgeFilterGate
   | TwinGate
   | ClassifierGate
   | QueueGate
   | XdpGate
   | MtuGate
+  | PathMtuGate
   | ArpFilterGate
   | OwnerGate
   | ArpAnswerGate
@@ -59,12 +65,17 @@ export type Gate =
   | TtlGate
   | EchoGate
   | FilterGate
+  | TranslationGate
+  | ConntrackGate
+  | MacvlanGate
+  | VxlanGate
   | UnmodelledGate;
 
 /** One string per gate and direction of travel: the same decision, met again, is the same gate. */
 export function gateKey(gate: Gate): string {
   const about = 'protocol' in gate ? gate.protocol : 'purpose' in gate ? gate.purpose : detailOf(gate);
-  return `${gate.kind} ${about} ${gate.place.netns}/${gate.place.name}`;
+  const around = gate.tunnel ? ` in ${gate.tunnel.remote}` : '';
+  return `${gate.kind} ${about} ${gate.place.netns}/${gate.place.name}${around}`;
 }
 
 /** Decisions of one kind at one port that a packet may pass while another does not. */
@@ -72,8 +83,12 @@ function detailOf(gate: Gate): string {
   if (gate.kind === 'port-flag') return gate.flag;
   if (gate.kind === 'vlan') return gate.direction;
   if (gate.kind === 'arp-answer') return gate.by;
+  if (gate.kind === 'macvlan') return `${gate.by} ${gate.from.name}@${gate.from.netns}`;
+  if (gate.kind === 'vxlan') return `${gate.by} ${gate.mac} ${gate.remote ?? ''}`;
   if (gate.kind === 'mtu') return gate.by === 'sender' || gate.by === 'router' ? gate.by : '';
   if (gate.kind === 'classifier') return gate.hook;
+  if (gate.kind === 'translation') return `${gate.hook} ${gate.reason === 'answer' ? 'answer' : 'first'}`;
+  if (gate.kind === 'filter') return `${gate.hook} ${gate.part} ${gate.packet}`;
   if (gate.kind === 'arp-filter') return `${gate.hook} ${gate.packet}`;
   return gate.kind === 'bridge-filter' ? `${gate.by} ${gate.hook} ${gate.packet} ${gate.from?.name}` : '';
 }

@@ -7,9 +7,8 @@ import { type Carried, type FrameAddresses, groupMac, solicitedNode } from './et
 import { isLocal } from './fib.ts';
 import type { NeighbourGate } from './gate.ts';
 import { type Arrival, BROADCAST, transmit } from './layer2.ts';
-import { type Step, stepKey } from './model.ts';
 import type { Sized } from './mtu.ts';
-import type { Trail } from './trail.ts';
+import { type Trail, type WayStep, wayKey } from './trail.ts';
 import { twinGate } from './twin.ts';
 import { gateStep, type Port, placeOf, type World } from './world.ts';
 
@@ -100,10 +99,10 @@ function proxies({ namespace, link }: Port): boolean {
   return ipv4Setting(namespace, link, 'proxy_arp') === 1 || namespace.neighbours.some(({ proxy }) => proxy);
 }
 
-function commonLength(a: readonly Step[], b: readonly Step[]): number {
+function commonLength(a: readonly WayStep[], b: readonly WayStep[]): number {
   const differs = a.findIndex((step, index) => {
     const other = b[index];
-    return other === undefined || stepKey(step) !== stepKey(other);
+    return other === undefined || wayKey(step) !== wayKey(other);
   });
   return differs === -1 ? a.length : differs;
 }

@@ -9,7 +9,8 @@ import { type Gate, gateKey } from './gate.ts';
 /** A question for a hardware address and its answer: over ARP, or over ICMPv6 (RFC 4861). */
 export type AskKind = 'arp-request' | 'neighbour-solicitation';
 export type AnswerKind = 'arp-reply' | 'neighbour-advertisement';
-export type LegKind = AskKind | AnswerKind | 'echo-request' | 'echo-reply';
+/** `icmp-error`: a router's answer to a packet it did not pass on; a way of its own, beside the path. */
+export type LegKind = AskKind | AnswerKind | 'echo-request' | 'echo-reply' | 'icmp-error';
 
 export function isAsk(kind: string): kind is AskKind {
   return kind === 'arp-request' || kind === 'neighbour-solicitation';

@@ -1,13 +1,14 @@
 /** The length of a packet against the MTUs on its way: who cuts it, and who drops it without a word. */
 import type { Family } from '../topology/address.ts';
 import { commandIn, placeName } from '../topology/naming.ts';
-import type { MtuGate } from './gate.ts';
+import type { MtuGate, Tunnel } from './gate.ts';
+import type { RoutedMtu } from './path-mtu.ts';
 import { type Port, placeOf, type World } from './world.ts';
 
 /** Headers without options (RFC 791, RFC 8200), of an echo request (RFC 792, RFC 4443), and of a fragment over IPv6. */
-const IP_HEADER_BYTES: Readonly<Record<Family, number>> = { 4: 20, 6: 40 };
+export const IP_HEADER_BYTES: Readonly<Record<Family, number>> = { 4: 20, 6: 40 };
 const FRAGMENT_HEADER_BYTES: Readonly<Record<Family, number>> = { 4: 0, 6: 8 };
-const ECHO_HEADER_BYTES = 8;
+export const ECHO_HEADER_BYTES = 8;
 
 /** is_skb_forwardable (net/core/dev.c) leaves room for a VLAN tag, whether there is one or not. */
 const SLACK_BYTES = 4;
@@ -76,14 +77,55 @@ function callsIptables({ namespace, link }: Port): boolean {
 
 const USUAL_MTU = 1500;
 
-/** A sender that may not fragment refuses what its own device cannot carry (EMSGSIZE). Undefined where it fits. */
-export function senderMtuGate(world: World, port: Port, lengthBytes: number): MtuGate | undefined {
-  return lengthBytes > port.link.mtu ? gate(world, port, 'sender', lengthBytes, true) : undefined;
+/**
+ * What may not be cut, and is longer than what a tunnel has room for, gets an ICMP error in the name of its target.
+ * @param room the longest IP packet that fits
+ */
+export function tunnelMtuGate(world: World, port: Port, { lengthBytes = 0 }: Sized, room: number, tunnel: Tunnel): MtuGate {
+  const { topology } = world;
+  const place = placeOf(port);
+  const text = `${placeName(topology, place)} has room for ${room} bytes on its way to ${tunnel.remote}: a packet of ${lengthBytes} bytes does not fit`;
+  const look = commandIn(topology, place.netns, ['ip', '-d', 'link', 'show', port.link.name]);
+  return { kind: 'mtu', place, verdict: 'stop', by: 'router', mtu: room, lengthBytes, tunnel, facts: [{ text, look }] };
 }
 
-/** No router cuts an IPv6 packet: it sends packet too big back (ip6_forward). Undefined where it fits. */
-export function routerMtuGate(world: World, port: Port, lengthBytes: number): MtuGate | undefined {
-  return lengthBytes > port.link.mtu ? gate(world, port, 'router', lengthBytes, true) : undefined;
+/** A sender that may not fragment refuses what its device, its route, or the path as it knows it cannot carry (EMSGSIZE). Undefined where it fits. */
+export function senderMtuGate(
+  world: World,
+  port: Port,
+  { mtu, of }: RoutedMtu,
+  lengthBytes: number,
+  destination: string,
+): MtuGate | undefined {
+  if (lengthBytes <= mtu) return undefined;
+  const refused = gate(world, port, 'sender', lengthBytes, true);
+  return of === 'device' ? { ...refused, mtu } : routed(world, port, { ...refused, mtu, of }, destination);
+}
+
+/** A router that may not cut a packet answers with an ICMP error (ip_forward, ip6_forward). Undefined where it fits. */
+export function routerMtuGate(
+  world: World,
+  port: Port,
+  { mtu, of }: RoutedMtu,
+  lengthBytes: number,
+  destination: string,
+): MtuGate | undefined {
+  if (lengthBytes <= mtu) return undefined;
+  const refused = gate(world, port, 'router', lengthBytes, true);
+  return of === 'device' ? { ...refused, mtu } : routed(world, port, { ...refused, mtu, of }, destination);
+}
+
+/** The limit is not the device's own. */
+function routed(world: World, { namespace, link }: Port, found: MtuGate, destination: string): MtuGate {
+  const { topology } = world;
+  const name = placeName(topology, found.place);
+  const text =
+    found.of === 'route'
+      ? `the route to ${destination} by ${name} has an MTU of ${found.mtu}: a packet of ${found.lengthBytes} bytes does not fit`
+      : `${name} was told that no more than ${found.mtu} bytes pass on the way to ${destination}: a packet of ${found.lengthBytes} bytes does not fit`;
+  const ip = /:/.test(destination) ? ['ip', '-6'] : ['ip'];
+  const words = ['route', 'get', destination, 'oif', link.name];
+  return { ...found, facts: [{ text, look: commandIn(topology, namespace.id, [...ip, ...words]) }] };
 }
 
 function gate(world: World, port: Port, by: MtuGate['by'], lengthBytes: number, stops: boolean): MtuGate {

@@ -5,10 +5,11 @@ import { ipv6Setting, ownersOf } from '../topology/query.ts';
 import { type NextHop, nobodyAnswers, type Resolved } from './arp.ts';
 import { type FrameAddresses, groupMac, solicitedNode } from './ethernet.ts';
 import { isPreferred } from './fib6.ts';
-import type { AdvertiseGate, Gate, Ipv6Gate } from './gate.ts';
-import { type Arrival, transmit } from './layer2.ts';
+import type { AdvertiseGate, Gate, IpHook, Ipv6Gate } from './gate.ts';
+import { type Arrival, emerge, transmit } from './layer2.ts';
 import { sendPacket } from './link.ts';
-import { filterGate, stackGate } from './stack.ts';
+import { type Filtered, filterGate, lateFilterGates } from './ip-filter.ts';
+import { stackGate } from './stack.ts';
 import type { Trail } from './trail.ts';
 import { createWorld, gateStep, learnNeighbour, type Port, placeOf, usableNeighbour, type World } from './world.ts';
 
@@ -28,11 +29,11 @@ export function solicit(
 
   const askerAddress = solicitingAddress(asker, packetSource);
   trail.begin('neighbour-solicitation', askerAddress, hop.address, placeOf(asker));
-  trail.add(...filters(world, asker, 'output').map(gateStep));
+  trail.add(...sending(world, asker, solicited(askerAddress, hop.address)).map(gateStep));
   const arrivals = transmit(world, asker, solicitation(asker, askerAddress, hop.address));
   const answers = arrivals
     .filter(({ reaches }) => reaches === 'stack')
-    .map((arrival) => answer(world, arrival, hop.address));
+    .map((arrival) => answer(world, arrival, askerAddress, hop.address));
   const first = world.answered.get(hop.address);
   const wasSighted = ({ arrival: { port } }: Answer) => first !== undefined && port.link.mac === first;
   const chosen = answers
@@ -48,7 +49,12 @@ export function solicit(
     return undefined;
   }
   trail.add(...chosen.arrival.steps, ...chosen.gates.map(gateStep));
-  const answerer = chosen.arrival.port;
+  const { port: answerer, answeredAs } = chosen.arrival;
+  if (answeredAs !== undefined) {
+    answeredFor(world, trail, chosen.arrival, asker, askerAddress, hop.address);
+    learnNeighbour(world, asker, hop.address, answeredAs);
+    return { mac: answeredAs };
+  }
   learnNeighbour(world, answerer, askerAddress, asker.link.mac);
   advertise(world, trail, answerer, asker, askerAddress, hop.address);
   learnNeighbour(world, asker, hop.address, answerer.link.mac);
@@ -85,15 +91,16 @@ interface Answer {
 }
 
 /** ndisc_recv_ns: only the device that has the address answers for it, or a proxy for an address that was published on it. */
-function answer(world: World, arrival: Arrival, target: string): Answer {
+function answer(world: World, arrival: Arrival, askerAddress: string, target: string): Answer {
   const { port } = arrival;
   const { namespace, link } = port;
+  if (arrival.answeredAs !== undefined) return answering('proxy', arrival, []);
   const silent: Answer = { arrival, as: 'nobody', gates: [], stops: arrival.stops };
   if (namespace.detail === 'links') {
     const owns = ownersOf(world.topology, target).some((owner) => owner.namespace.id === namespace.id);
     return owns ? { ...silent, as: 'owner' } : silent;
   }
-  const taken: Gate[] = [...ipv6Gates(world, port), ...filters(world, port, 'input')];
+  const taken: Gate[] = [...ipv6Gates(world, port), ...receiving(world, port, solicited(askerAddress, target))];
   if (link.addresses.some(({ address }) => address === target))
     return answering('owner', arrival, [...taken, advertiseGate(world, port, target)]);
   const published = namespace.neighbours.some(
@@ -114,7 +121,7 @@ export function ownersAdvertising(topology: Topology, asker: Port, askerAddress:
   const fresh = createWorld(topology);
   const owners = transmit(fresh, asker, solicitation(asker, askerAddress, target))
     .filter(({ reaches, port }) => reaches === 'stack' && port.namespace.detail === 'full')
-    .map((arrival) => answer(fresh, arrival, target))
+    .map((arrival) => answer(fresh, arrival, askerAddress, target))
     .filter(({ as, stops }) => as === 'owner' && stops === 0)
     .map(({ arrival }) => arrival.port);
   return [...new Map(owners.map((port) => [port.namespace.id, port])).values()];
@@ -133,28 +140,58 @@ function advertise(
   target: string,
 ): void {
   trail.begin('neighbour-advertisement', askerAddress, target, placeOf(asker));
-  trail.add(...filters(world, answerer, 'output').map(gateStep));
+  const packet = { kind: 'neighbour-advertisement', source: target, destination: askerAddress } as const;
+  trail.add(...sending(world, answerer, packet).map(gateStep));
   const entry = withoutNeighbours(answerer, askerAddress) ?? usableNeighbour(world, answerer, askerAddress);
   const known = entry?.state === 'REACHABLE' ? undefined : entry;
   const hop = { address: askerAddress, gateway: false, assumedOnLink: false };
   const resolved =
     known?.mac === undefined ? { mac: asker.link.mac, answeredBy: asker } : { mac: known.mac, entry: known };
-  const back = sendPacket(world, trail, answerer, hop, resolved, {
-    kind: 'neighbour-advertisement',
-    source: target,
-    destination: askerAddress,
-  });
+  const back = sendPacket(world, trail, answerer, hop, resolved, packet);
   if (back?.reaches !== 'stack') return;
   trail.add(
-    ...filters(world, back.port, 'input').map(gateStep),
+    ...receiving(world, back.port, packet).map(gateStep),
     gateStep(stackGate(world, asker, back.port, 'neighbour', askerAddress)),
   );
 }
 
-/** Neighbour discovery is ICMPv6 and goes through the same hooks; where no rules are there is nothing to tell. */
-function filters(world: World, port: Port, hook: 'input' | 'output'): Gate[] {
-  const gate = filterGate(world, port, hook, 6);
-  return gate.verdict === 'pass' ? [] : [gate];
+/** A device answers in the owner's place: what it says comes in by itself (neigh_reduce, drivers/net/vxlan/vxlan_core.c). */
+function answeredFor(
+  world: World,
+  trail: Trail,
+  { port, answeredAs = '' }: Arrival,
+  asker: Port,
+  askerAddress: string,
+  target: string,
+): void {
+  trail.begin('neighbour-advertisement', askerAddress, target, placeOf(asker));
+  const carries = { kind: 'neighbour-advertisement', source: target, destination: askerAddress } as const;
+  const frame: FrameAddresses = { source: answeredAs, destination: asker.link.mac, carries };
+  const back = emerge(world, port, frame).find((arrival) => arrival.port.link.mac === asker.link.mac);
+  if (back) trail.add(...back.steps, gateStep(stackGate(world, asker, back.port, 'neighbour', askerAddress)));
+}
+
+/** Neighbour discovery is ICMPv6 and goes through the same hooks; where the rules let it pass there is nothing to tell. */
+function sending(world: World, port: Port, packet: Filtered): Gate[] {
+  return filters(world, port, packet, ['output', 'postrouting']);
+}
+
+function receiving(world: World, port: Port, packet: Filtered): Gate[] {
+  return filters(world, port, packet, ['prerouting', 'input']);
+}
+
+/** Hop limit 255, or it is thrown away (RFC 4861 section 7.1). */
+const HOP_LIMIT = 255;
+
+function filters(world: World, port: Port, packet: Filtered, hooks: readonly IpHook[]): Gate[] {
+  return hooks
+    .map((hook) => ({ hook, port, packet: { ...packet, ttl: HOP_LIMIT } }))
+    .flatMap((passage) => [filterGate(world, passage), ...lateFilterGates(world, passage)])
+    .filter(({ verdict }) => verdict !== 'pass');
+}
+
+function solicited(sender: string, target: string): Filtered {
+  return { kind: 'neighbour-solicitation', source: sender, destination: solicitedNode(target), target };
 }
 
 /** Where IPv6 is switched on there is nothing to tell. */

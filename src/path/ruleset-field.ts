@@ -1,8 +1,7 @@
-/** Fields of a packet as filter rules name them, and comparing them with what a rule wants. */
-import { compareAddresses, parseAddress } from '../topology/address.ts';
-import { prefixContains } from '../topology/prefix.ts';
+/** Fields of a packet as filter rules name them. */
+import { familyOf } from '../topology/address.ts';
 import { type Carried, networkOf } from './ethernet.ts';
-import type { FilterPacket, Truth } from './ruleset.ts';
+import type { FilterPacket } from './ruleset.ts';
 
 /** A field's value in nftables' words; null where this packet has no such field, undefined where it is not known. */
 export type Value = string | null | undefined;
@@ -11,12 +10,31 @@ export type Value = string | null | undefined;
 const ABSENT = new Set('tcp udp udplite sctp dccp esp ah comp vlan igmp th gre'.split(' '));
 
 /** The protocol that nft calls by another name than itself. */
-const UPPER = { ip: 'icmp', ip6: 'ipv6-icmp' } as const;
+export function upperProtocol(carries: Carried): string {
+  if (carries.datagram) return 'udp';
+  return networkOf(carries) === 'ip6' ? 'ipv6-icmp' : 'icmp';
+}
+
+/** Bits of the fragment offset, and the flag that more fragments follow (RFC 791). */
+const FRAGMENT_BITS = 0x3fff;
 
 /** As nft(8) names the types of ICMPv6. */
-function icmpType({ kind }: Carried): string {
+function icmpType(carries: Carried): string {
+  const { kind } = carries;
+  if (kind === 'icmp-error') return icmpError(carries).type;
   if (kind === 'neighbour-solicitation') return 'nd-neighbor-solicit';
   return kind === 'neighbour-advertisement' ? 'nd-neighbor-advert' : kind;
+}
+
+/** The error that is followed is the one about a packet that is too long: "fragmentation needed", or "packet too big". */
+function icmpError({ source }: Carried): { type: string; code: string } {
+  return familyOf(source) === 4
+    ? { type: 'destination-unreachable', code: '4' }
+    : { type: 'packet-too-big', code: '0' };
+}
+
+function icmpCode(carries: Carried): string {
+  return carries.kind === 'icmp-error' ? icmpError(carries).code : '0';
 }
 
 /** `payload` expressions: `ip saddr`, `ether type`, `arp operation` … (libnftables-json(5)). */
@@ -24,6 +42,9 @@ export function payloadField(packet: FilterPacket, protocol: string, field: stri
   const { carries, etherSource, etherDestination } = packet;
   const network = networkOf(carries);
   const isArp = network === 'arp';
+  if (carries.datagram && (protocol === 'udp' || protocol === 'th'))
+    return field === 'dport' ? String(carries.datagram.destinationPort) : undefined;
+  if (carries.datagram && protocol.startsWith('icmp')) return null;
   if (ABSENT.has(protocol)) return null;
   if (protocol === 'ether') {
     if (field === 'saddr') return etherSource;
@@ -32,7 +53,7 @@ export function payloadField(packet: FilterPacket, protocol: string, field: stri
   }
   if (protocol === 'arp') {
     if (!isArp) return null;
-    const fields: Readonly<Record<string, string>> = {
+    const fields: Readonly<Record<string, string | undefined>> = {
       operation: carries.kind === 'arp-request' ? 'request' : 'reply',
       'saddr ip': carries.source,
       'daddr ip': carries.destination,
@@ -46,19 +67,25 @@ export function payloadField(packet: FilterPacket, protocol: string, field: stri
   }
   if ((protocol === 'ip' || protocol === 'icmp') && network !== 'ip') return null;
   if ((protocol === 'ip6' || protocol === 'icmpv6') && network !== 'ip6') return null;
-  const fields: Readonly<Record<string, string>> = {
+  const fields: Readonly<Record<string, string | undefined>> = {
     'ip saddr': carries.source,
     'ip daddr': carries.destination,
-    'ip protocol': 'icmp',
+    'ip protocol': upperProtocol(carries),
     'ip version': '4',
+    'ip hdrlength': '5',
+    'ip dscp': 'cs0',
+    'ip6 dscp': 'cs0',
+    'ip ttl': numberText(packet.ttl),
+    'ip6 hoplimit': numberText(packet.ttl),
+    'ip length': numberText(packet.lengthBytes),
     'icmp type': icmpType(carries),
-    'icmp code': '0',
+    'icmp code': icmpCode(carries),
     'ip6 saddr': carries.source,
     'ip6 daddr': carries.destination,
-    'ip6 nexthdr': UPPER.ip6,
+    'ip6 nexthdr': upperProtocol(carries),
     'ip6 version': '6',
     'icmpv6 type': icmpType(carries),
-    'icmpv6 code': '0',
+    'icmpv6 code': icmpCode(carries),
   };
   const key = `${protocol} ${field}`;
   return Object.hasOwn(fields, key) ? fields[key] : undefined;
@@ -85,41 +112,68 @@ export function metaField(packet: FilterPacket, key: string): Value {
     case 'nfproto':
       return network === 'arp' ? undefined : network === 'ip' ? 'ipv4' : 'ipv6';
     case 'l4proto':
-      return network === 'arp' ? null : UPPER[network];
+      return network === 'arp' ? null : upperProtocol(packet.carries);
+    case 'pkttype':
+      return packet.packetType;
+    case 'mark':
+      return numberText(packet.mark);
+    case 'length':
+      return numberText(packet.lengthBytes);
+    case 'iiftype':
+    case 'oiftype':
+      return undefined;
+    case 'secpath':
+      return '0';
+    default:
+      return undefined;
+  }
+}
+
+const numberText = (value: number | undefined): string | undefined => (value === undefined ? undefined : String(value));
+
+/** A field of which a rule looks at some bits alone. */
+export function maskedField(protocol: string, field: string, mask: number, { lengthBytes }: FilterPacket): Value {
+  // What is no longer than any link's least is one piece.
+  const whole = lengthBytes !== undefined && lengthBytes <= 576;
+  return protocol === 'ip' && field === 'frag-off' && (mask & ~FRAGMENT_BITS) === 0 && whole ? '0' : undefined;
+}
+
+/** `ct` expressions (nft(8)); `direction` where the rule asks for the addresses of one. */
+export function connectionField(packet: FilterPacket, key: string, direction?: string): Value {
+  const { carries, connection, translated } = packet;
+  const isReply = carries.kind === 'echo-reply';
+  switch (key) {
+    case 'state':
+      return direction === undefined ? connectionState(packet) : undefined;
+    case 'direction':
+      return packet.state === 'new' || packet.state === 'established' ? (isReply ? 'reply' : 'original') : undefined;
+    case 'mark':
+      return numberText(packet.connectionMark);
+    case 'l3proto':
+      return networkOf(carries) === 'ip' ? 'ipv4' : 'ipv6';
+    case 'protocol':
+    case 'proto-dst':
+    case 'proto-src':
+      return key === 'protocol' ? upperProtocol(carries) : undefined;
+    case 'saddr':
+    case 'daddr':
+    case 'ip saddr':
+    case 'ip daddr':
+    case 'ip6 saddr':
+    case 'ip6 daddr':
+      if (direction !== 'original' || !connection) return undefined;
+      return key.endsWith('saddr') ? connection.source : connection.destination;
+    case 'status':
+      return translated && !translated.source && !translated.destination ? '' : undefined;
     default:
       return undefined;
   }
 }
 
 /** Only where the packet is followed. The connection as conntrack sees it: a request that nobody answered opens it, its reply belongs to it. */
-export function connectionState({ carries: { kind }, tracked }: FilterPacket): Value {
+export function connectionState({ carries: { kind }, tracked, state }: FilterPacket): Value {
+  if (state !== undefined) return state;
   if (!tracked) return undefined;
   if (kind === 'echo-request') return 'new';
   return kind === 'echo-reply' ? 'established' : 'untracked';
-}
-
-/** Numbers that stand for the words above. */
-const NUMBERS: readonly (readonly [RegExp, Readonly<Record<string, string>>])[] = [
-  [/^(ip|arp|ip6)$/, { '2048': 'ip', '2054': 'arp', '34525': 'ip6', '0x0800': 'ip', '0x0806': 'arp', '0x86dd': 'ip6' }],
-  [/^ipv6-icmp$/, { '58': 'ipv6-icmp', icmpv6: 'ipv6-icmp' }],
-  [/^nd-/, { '135': 'nd-neighbor-solicit', '136': 'nd-neighbor-advert' }],
-  [/^icmp$/, { '1': 'icmp' }],
-  [/^echo-/, { '8': 'echo-request', '0': 'echo-reply', '128': 'echo-request', '129': 'echo-reply' }],
-  [/^(request|reply)$/, { '1': 'request', '2': 'reply' }],
-];
-
-/** Is the field this value? Understands `eth*`, prefixes and the words' numbers; letter case counts for names alone. */
-export function equals(value: string, wanted: string): Truth {
-  const numbers = NUMBERS.find(([pattern]) => pattern.test(value))?.[1];
-  const word = numbers && Object.hasOwn(numbers, wanted) ? numbers[wanted] : wanted;
-  if (value === word) return true;
-  if (wanted.endsWith('*') && !wanted.endsWith('\\*')) return value.startsWith(wanted.slice(0, -1));
-  if (parseAddress(value)) return prefixContains(wanted, value);
-  return /^[0-9a-f:]{17}$/i.test(value) ? value.toLowerCase() === wanted.toLowerCase() : false;
-}
-
-/** Is an address between two others, both included? Not known of anything else. */
-export function between(value: string, from: string, to: string): Truth {
-  const [at, low, high] = [value, from, to].map(parseAddress);
-  return at && low && high ? compareAddresses(low, at) <= 0 && compareAddresses(at, high) <= 0 : undefined;
 }

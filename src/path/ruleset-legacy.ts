@@ -1,27 +1,47 @@
-/** Rules of the legacy tables, as `iptables-legacy-save` lists them. */
+/** Rules of the legacy tables, as `iptables-legacy-save` and `ip6tables-legacy-save` list them. */
 import type { Filters } from '../topology/model.ts';
-import type { Chain } from './ruleset.ts';
-import { parseListing } from './ruleset-listing.ts';
+import type { Chain, Rule } from './ruleset.ts';
+import { type ListedTable, parseListing } from './ruleset-listing.ts';
 import { textRule } from './ruleset-text.ts';
+import type { Reading } from './ruleset-want.ts';
 
 /** include/uapi/linux/netfilter_ipv4.h, enum nf_ip_hook_priorities. */
 const PRIORITY: Readonly<Record<string, number>> = { raw: -300, mangle: -150, nat: -100, filter: 0, security: 50 };
+/** NF_IP_PRI_NAT_SRC */
+const SOURCE_NAT_PRIORITY = 100;
 
-export function legacyChains({ iptablesLegacy }: Filters): Chain[] {
-  if (iptablesLegacy === undefined) return [];
-  return parseListing(iptablesLegacy).flatMap(({ name: table, policies, rules }) =>
-    [...policies].map(
-      ([name, policy]): Chain => ({
-        family: 'ip',
-        table,
-        name,
-        legacy: true,
-        ...(policy === '-' ? {} : { hook: name.toLowerCase() }),
-        priority: PRIORITY[table] ?? 0,
-        untracks: (rules.get(name) ?? []).some((words) => words.includes('CT') || words.includes('NOTRACK')),
-        policy: policy === 'DROP' ? 'drop' : 'accept',
-        rules: (rules.get(name) ?? []).map((words) => textRule(words, 'iptables')),
-      }),
-    ),
-  );
+export function legacyChains({ iptablesLegacy, ip6tablesLegacy }: Filters): Chain[] {
+  return [...chainsIn('ip', iptablesLegacy), ...chainsIn('ip6', ip6tablesLegacy)];
+}
+
+function chainsIn(family: 'ip' | 'ip6', text: string | undefined): Chain[] {
+  if (text === undefined) return [];
+  const reading: Reading = { sets: () => undefined, addresses: new Map() };
+  return parseListing(text).flatMap((table) => chainsOfTable(family, table, reading));
+}
+
+function chainsOfTable(family: 'ip' | 'ip6', { name: table, policies, rules }: ListedTable, reading: Reading): Chain[] {
+  const byName = new Map<string, Chain>();
+  for (const [name, policy] of policies) {
+    const listed = rules.get(name) ?? [];
+    const translatesSource = table === 'nat' && (name === 'POSTROUTING' || name === 'INPUT');
+    let read: readonly Rule[] | undefined;
+    byName.set(name, {
+      family,
+      table,
+      name,
+      legacy: true,
+      type: table === 'nat' ? 'nat' : 'filter',
+      ...(policy === '-' ? {} : { hook: name.toLowerCase() }),
+      priority: translatesSource ? SOURCE_NAT_PRIORITY : (PRIORITY[table] ?? 0),
+      untracks: listed.some((words) => words.includes('CT') || words.includes('NOTRACK')),
+      policy: policy === 'DROP' ? 'drop' : 'accept',
+      get rules() {
+        read ??= listed.map((words) => ({ words, ...textRule(words, 'iptables', reading) }));
+        return read;
+      },
+      sibling: (other) => byName.get(other),
+    });
+  }
+  return [...byName.values()];
 }

@@ -1,148 +1,129 @@
 /** One rule in the words of iptables(8) or ebtables-nft(8). */
-import { type Action, every, type FilterPacket, not, type Rule, type Truth } from './ruleset.ts';
-import { connectionState, equals, metaField, payloadField, type Value } from './ruleset-field.ts';
+import { type Action, type FilterPacket, not, type Rule, type Truth } from './ruleset.ts';
+import type { Value } from './ruleset-field.ts';
+import { targetChanges } from './ruleset-mark.ts';
+import { ebtablesField } from './ruleset-text-bridge.ts';
+import { type Condition, iptablesTest } from './ruleset-text-match.ts';
+import { type Reading, type Test, wantAny, wantText } from './ruleset-want.ts';
 
 export type Dialect = 'iptables' | 'ebtables';
 
 /** Targets after which the next rule comes. */
-const GOES_ON: ReadonlySet<string> = new Set(
-  'LOG NFLOG ULOG MARK CONNMARK CHECKSUM TCPMSS NOTRACK TRACE CT CLASSIFY DSCP TOS SET mark log nflog CONTINUE'.split(
-    ' ',
-  ),
-);
+const GOES_ON: ReadonlySet<string> = new Set([
+  ...['LOG', 'NFLOG', 'ULOG', 'AUDIT', 'TRACE', 'TEE', 'LED', 'IDLETIMER', 'RATEEST', 'SET', 'log', 'nflog'],
+  ...['MARK', 'CONNMARK', 'CT', 'NOTRACK', 'CLASSIFY', 'SECMARK', 'CONNSECMARK', 'HMARK', 'mark'],
+  ...['CHECKSUM', 'TCPMSS', 'TCPOPTSTRIP', 'DSCP', 'TOS', 'TTL', 'HL', 'ECN', 'CONTINUE'],
+]);
 
 /** @param words what follows `-A CHAIN` */
-export function textRule(words: readonly string[], dialect: Dialect): Omit<Rule, 'handle'> {
-  const { conditions, target, jump } = read(words);
+export function textRule(words: readonly string[], dialect: Dialect, reading: Reading): Omit<Rule, 'handle'> {
+  const { conditions, target, jump, behind } = read(words);
+  const rejects = target === 'REJECT' ? rejection(behind) : undefined;
+  const changes = targetChanges(target, behind);
+  const action = actionOf(target, jump);
+  let tests: readonly Test[] | undefined;
   return {
     specific: conditions.length > 0,
-    matches: (packet) => every(conditions.map((condition) => holds(packet, condition, dialect))),
-    act: () => actionOf(target, jump),
+    ...(rejects === undefined ? {} : { rejects }),
+    matches: (packet) => {
+      tests ??= conditions.flatMap((condition) =>
+        dialect === 'iptables' ? iptablesTest(condition, reading) : ebtablesTest(condition, reading),
+      );
+      return allHold(tests, packet);
+    },
+    act: () => action,
+    ...(changes ? { changes } : {}),
   };
 }
 
-interface Condition {
-  readonly option: string;
-  readonly value: string;
-  readonly negated: boolean;
+function allHold(tests: readonly Test[], packet: FilterPacket): Truth {
+  let unknown = false;
+  for (const test of tests) {
+    const truth = test(packet);
+    if (truth === false) return false;
+    unknown ||= truth === undefined;
+  }
+  return unknown ? undefined : true;
 }
 
-/** Options that are no conditions of their own, with a value. */
-const SILENT: ReadonlySet<string> = new Set(['-m', '--match', '--comment']);
-const BARE: ReadonlySet<string> = new Set(['--physdev-is-in', '--physdev-is-out', '--physdev-is-bridged']);
+/** Options without a value. */
+const BARE: ReadonlySet<string> = new Set([
+  ...['--physdev-is-in', '--physdev-is-out', '--physdev-is-bridged', '-f', '--syn', '--limit-iface-in'],
+  ...['--limit-iface-out', '--loose', '--validmark', '--accept-local', '--invert', '--set', '--rcheck', '--update'],
+  ...['--remove', '--rsource', '--rdest', '--rttl', '--socket-exists', '--transparent', '--nowildcard', '--soft'],
+  ...['--header', '--kerneltz', '--contiguous', '--return-nomatch', '--icase', '--random', '--strict', '--next'],
+]);
+/** Options whose one value may begin with a dash. */
+const QUOTED: ReadonlySet<string> = new Set(['--comment', '--string', '--hex-string', '--bytecode']);
 
-function read(words: readonly string[]): { conditions: Condition[]; target?: string; jump: 'jump' | 'goto' } {
+interface Read {
+  readonly conditions: Condition[];
+  readonly target?: string;
+  readonly jump: 'jump' | 'goto';
+  /** Options of the target. */
+  readonly behind: readonly string[];
+}
+
+function read(words: readonly string[]): Read {
   const conditions: Condition[] = [];
-  for (let at = 0; at < words.length; at++) {
+  let module = '';
+  let at = 0;
+  while (at < words.length) {
     let negated = words[at] === '!';
     if (negated) at++;
-    const option = words[at] ?? '';
+    const option = words[at++] ?? '';
     if (option === '-j' || option === '-g')
-      return { conditions, target: words[at + 1] ?? '', jump: option === '-g' ? 'goto' : 'jump' };
+      return {
+        conditions,
+        target: words[at] ?? '',
+        jump: option === '-g' ? 'goto' : 'jump',
+        behind: words.slice(at + 1),
+      };
     if (BARE.has(option)) {
-      conditions.push({ option, value: '', negated });
+      const whole = module === 'rpfilter' ? conditions.at(-1) : undefined;
+      if (whole) conditions[conditions.length - 1] = { ...whole, values: [...whole.values, option] };
+      else conditions.push({ module, option, values: [], negated });
       continue;
     }
     // ebtables has the "!" behind the option.
-    if (words[at + 1] === '!') {
+    if (words[at] === '!') {
       negated = true;
       at++;
     }
-    const value = words[++at] ?? '';
-    if (!SILENT.has(option)) conditions.push({ option, value, negated });
+    const values: string[] = [];
+    if (QUOTED.has(option)) values.push(words[at++] ?? '');
+    else while (at < words.length && !/^(-.|!$)/.test(words[at] ?? '')) values.push(words[at++] ?? '');
+    if (option === '-m' || option === '--match') {
+      module = values[0] ?? '';
+      // These ask for something without any option.
+      if (module === 'rpfilter' || module === 'socket') conditions.push({ module, option: '-m', values: [], negated });
+    } else if (option !== '--comment') conditions.push({ module, option, values, negated });
   }
-  return { conditions, jump: 'jump' };
+  return { conditions, jump: 'jump', behind: [] };
 }
 
-function holds(packet: FilterPacket, { option, value, negated }: Condition, dialect: Dialect): Truth {
-  const field = dialect === 'iptables' ? iptablesField(packet, option) : ebtablesField(packet, option);
-  if (typeof field === 'boolean') return negated ? !field : field;
-  if (field === undefined) return undefined;
-  // An IP or ARP condition on what is neither does not hold, negated or not.
-  if (field === null) return false;
-  const wanted = wantedOf(option, value);
-  const truths = wanted.map((one) => equals(field, one));
-  const truth = truths.includes(true) ? true : truths.includes(undefined) ? undefined : false;
-  return negated ? not(truth) : truth;
+function ebtablesTest({ option, values, negated }: Condition, reading: Reading): Test {
+  const [value = ''] = values;
+  const word = /^-[io]$|^--logical/.test(option) ? value.replace(/\+$/, '*') : value.toLowerCase();
+  const words = option === '-i' || option === '-o' || option.startsWith('--logical') ? [word] : word.split(',');
+  const want = wantAny(
+    words.map((one) => wantText(reading, one)),
+    new Set(),
+  );
+  return (packet) => {
+    const field: Value = ebtablesField(packet, option);
+    // An IP or ARP condition on what is neither does not hold, negated or not.
+    if (field === null) return false;
+    const truth = field === undefined ? undefined : want(field);
+    return negated ? not(truth) : truth;
+  };
 }
 
-function wantedOf(option: string, value: string): string[] {
-  if (option === '-i' || option === '-o' || option.startsWith('--physdev') || option.startsWith('--logical'))
-    return [value.replace(/\+$/, '*')];
-  if (option === '--icmp-type') return [value.replace(/\/.*$/, '')];
-  return value.toLowerCase().split(',');
-}
-
-function iptablesField(packet: FilterPacket, option: string): Value | boolean {
-  switch (option) {
-    case '-i':
-      return packet.inputInterface;
-    case '-o':
-      return packet.outputInterface;
-    case '-s':
-      return packet.carries.source;
-    case '-d':
-      return packet.carries.destination;
-    case '-p':
-      return 'icmp';
-    case '--icmp-type':
-      return packet.carries.kind;
-    case '--ctstate':
-    case '--state':
-      return connectionState(packet);
-    case '--physdev-in':
-      return packet.physicalInput ?? '';
-    case '--physdev-out':
-      return packet.physicalOutput ?? '';
-    case '--physdev-is-in':
-      return packet.physicalInput !== undefined;
-    case '--physdev-is-out':
-      return packet.physicalOutput !== undefined;
-    case '--physdev-is-bridged':
-      return packet.physicalInput !== undefined && packet.physicalOutput !== undefined;
-    default:
-      // Ports are of TCP and UDP alone.
-      return /^--([sd]ports?|tcp-flags|syn)$/.test(option) ? null : undefined;
-  }
-}
-
-function ebtablesField(packet: FilterPacket, option: string): Value {
-  switch (option) {
-    case '-i':
-      return packet.inputInterface;
-    case '-o':
-      return packet.outputInterface;
-    case '--logical-in':
-      return metaField(packet, 'ibrname');
-    case '--logical-out':
-      return metaField(packet, 'obrname');
-    case '-s':
-      return packet.etherSource;
-    case '-d':
-      return packet.etherDestination;
-    case '-p':
-      return ethertype(packet);
-    case '--ip-src':
-      return payloadField(packet, 'ip', 'saddr');
-    case '--ip-dst':
-      return payloadField(packet, 'ip', 'daddr');
-    case '--ip-proto':
-      return payloadField(packet, 'ip', 'protocol');
-    case '--arp-op':
-      return payloadField(packet, 'arp', 'operation');
-    case '--arp-ip-src':
-      return payloadField(packet, 'arp', 'saddr ip');
-    case '--arp-ip-dst':
-      return payloadField(packet, 'arp', 'daddr ip');
-    default:
-      return undefined;
-  }
-}
-
-/** `IPv4` and `ARP` in any case, or a number. */
-function ethertype(packet: FilterPacket): string {
-  const protocol = metaField(packet, 'protocol');
-  return protocol === 'arp' ? 'arp' : protocol === 'ip6' ? 'ipv6' : 'ipv4';
+/** As nft(8) says it. */
+function rejection(words: readonly string[]): string | undefined {
+  const at = words.indexOf('--reject-with');
+  const how = at < 0 ? 'icmp-port-unreachable' : (words[at + 1] ?? '');
+  return how === 'tcp-reset' ? undefined : how.replace(/^(icmp6?)-/, '$1 ');
 }
 
 function actionOf(target: string | undefined, jump: 'jump' | 'goto'): Action {
@@ -163,6 +144,11 @@ function actionOf(target: string | undefined, jump: 'jump' | 'goto'): Action {
       return { kind: 'drop' };
     case 'RETURN':
       return { kind: 'return' };
+    case 'QUEUE':
+    case 'NFQUEUE':
+    case 'TPROXY':
+    case 'SYNPROXY':
+      return { kind: 'unknown' };
     default:
       return GOES_ON.has(target) ? { kind: 'continue' } : { kind: jump, chain: target };
   }

@@ -6,7 +6,6 @@ import { routeText } from './fib.ts';
 import type {
   EchoGate,
   Fact,
-  FilterGate,
   ForwardingGate,
   Gate,
   LoopbackGate,
@@ -15,7 +14,6 @@ import type {
   StackGate,
   TtlGate,
 } from './gate.ts';
-import { hasRules } from './hooks.ts';
 import { validateSource } from './source-validation.ts';
 import { type Port, placeOf, type World } from './world.ts';
 
@@ -243,30 +241,6 @@ export function foreignGate({ topology }: World, { namespace, link }: Port, dest
       {
         text: `${placeName(topology, place)} leads nowhere else, and ${destination} is no address of this namespace`,
         look: commandIn(topology, namespace.id, ['ip', '-br', 'addr']),
-      },
-    ],
-  };
-}
-
-/** Rules at a netfilter hook: without them it passes, with them the model does not decide. */
-export function filterGate(world: World, port: Port, hook: FilterGate['hook'], family: Family = 4): Gate {
-  const { topology } = world;
-  const place = placeOf(port);
-  const rules = hasRules(port.namespace, hook, family);
-  return {
-    kind: 'filter',
-    place,
-    hook,
-    verdict: rules === false ? 'pass' : 'unknown',
-    facts: [
-      {
-        text:
-          rules === undefined
-            ? `the filter rules at ${hook} could not be read`
-            : rules
-              ? `there are filter rules at ${hook}`
-              : `no filter rules at ${hook}`,
-        look: commandIn(topology, place.netns, ['nft', 'list', 'ruleset']),
       },
     ],
   };

@@ -4,23 +4,37 @@
  * seen on the device, XDP before it can be seen coming in, ingress after that.
  */
 import { parseAddress } from '../topology/address.ts';
-import { child, field, integer, isObject, objects, text } from '../topology/json.ts';
+import { child, field, integer, isObject, type JsonObject, objects, text } from '../topology/json.ts';
 import { commandIn, placeName } from '../topology/naming.ts';
 import { type Classifier, classifiersOf, queueOf, xdpOf } from '../topology/traffic-control.ts';
+import { deviceFilterGates } from './device-filter.ts';
 import { type Carried, type FrameAddresses, networkOf } from './ethernet.ts';
-import type { ClassifierGate, QueueGate, XdpGate } from './gate.ts';
+import type { ClassifierGate, FilterGate, QueueGate, XdpGate } from './gate.ts';
 import { type Port, placeOf, type World } from './world.ts';
 
 const ETHERNET_HEADER_BYTES = 14;
 const ARP_BYTES = 28;
 
 /** Of what a device sends. */
-export function egressTrafficGates(world: World, port: Port, frame: FrameAddresses): (ClassifierGate | QueueGate)[] {
-  return [...classifierGates(world, port, 'egress', frame), ...queueGates(world, port, frame)];
+export function egressTrafficGates(
+  world: World,
+  port: Port,
+  frame: FrameAddresses,
+): (FilterGate | ClassifierGate | QueueGate)[] {
+  return [
+    ...deviceFilterGates(world, port, 'egress', frame),
+    ...classifierGates(world, port, 'egress', frame),
+    ...queueGates(world, port, frame),
+  ];
+}
+
+/** Of what a device has received. */
+export function ingressGates(world: World, port: Port, frame: FrameAddresses): (FilterGate | ClassifierGate)[] {
+  return [...classifierGates(world, port, 'ingress', frame), ...deviceFilterGates(world, port, 'ingress', frame)];
 }
 
 /** At most one: the filters are asked in their order, and the first that matches decides. */
-export function classifierGates(
+function classifierGates(
   { topology }: World,
   port: Port,
   hook: Classifier['hook'],
@@ -90,11 +104,17 @@ function resultOf({ kind, options }: Classifier): Result {
     const code = returned(options);
     return code === TC_ACT_SHOT ? 'drop' : code === TC_ACT_OK ? 'pass' : code === TC_ACT_UNSPEC ? 'next' : 'unknown';
   }
-  const [action] = objects(field(options, 'actions'));
+  const action = objects(field(options, 'actions')).find((each) => !isMirror(each));
   // A filter without an action says into which class it goes, and lets it pass.
   if (!action) return 'pass';
   const type = text(child(action, 'control_action'), 'type');
   return type === 'drop' || type === 'pass' ? type : 'unknown';
+}
+
+/** A copy goes elsewhere, and the packet on to the next action (tc-mirred(8)). */
+function isMirror(action: JsonObject): boolean {
+  const type = text(child(action, 'control_action'), 'type');
+  return text(action, 'kind') === 'mirred' && text(action, 'mirred_action') === 'mirror' && type === 'pipe';
 }
 
 const TC_ACT_OK = 0;

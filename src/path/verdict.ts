@@ -10,10 +10,23 @@ export interface Fact {
   readonly look?: string;
 }
 
+/** The packet of a tunnel that carries the one which is followed. */
+export interface Tunnel {
+  /** The device that puts it inside. */
+  readonly sender: Place;
+  readonly remote: string;
+  /** UDP destination port. */
+  readonly port: number;
+  /** What stands around the IP packet inside. */
+  readonly overheadBytes: number;
+}
+
 /** Common to all gates. */
 export interface Decided {
   /** The interface at which the decision is made. */
   readonly place: Place;
   readonly verdict: Verdict;
   readonly facts: readonly Fact[];
+  /** The decision is about the packet around the one that is followed. */
+  readonly tunnel?: Tunnel;
 }

@@ -3,9 +3,11 @@ import { familyOf } from '../topology/address.ts';
 import type { FdbEntry, Link, Namespace, Neighbour, NetnsId, Topology } from '../topology/model.ts';
 import { namespaceOf } from '../topology/query.ts';
 import type { Place } from '../trace/frame.ts';
+import type { Connections } from './connection.ts';
 import type { Gate } from './gate.ts';
 import type { Step } from './model.ts';
-import { type Chain, chainsOf } from './ruleset.ts';
+import type { FilterMemory } from './ip-filter.ts';
+import { type Chain, chainsOf, type Rulesets } from './ruleset.ts';
 
 export interface World {
   readonly topology: Topology;
@@ -15,12 +17,37 @@ export interface World {
   readonly stations: Map<string, string>;
   /** Filter chains of namespaces that were asked about: read once for each walk. */
   readonly chains: Map<NetnsId, readonly Chain[]>;
+  /** What conntrack of the namespaces learnt during the walk, where NAT rules make it matter. */
+  readonly connections: Connections;
+  /** Tunnels whose packet is being followed, by `netns/device`. */
+  readonly inside: Set<string>;
+  /** What the packet filters of the namespaces have seen and written. */
+  readonly filters: Map<NetnsId, FilterMemory>;
+  /** Rulesets that earlier walks have read. */
+  readonly rulesets: Rulesets;
+  /** A request before this one was answered: for conntrack it belongs to an established connection. */
+  readonly established: boolean;
   /** Hardware addresses that were sighted answering first, by the IP address asked for. */
   readonly answered: ReadonlyMap<string, string>;
 }
 
-export function createWorld(topology: Topology, answered: ReadonlyMap<string, string> = new Map()): World {
-  return { topology, learnt: new Map(), stations: new Map(), chains: new Map(), answered };
+/** What is known beforehand. */
+export type Foreknown = Partial<Pick<World, 'answered' | 'rulesets' | 'established'>>;
+
+export function createWorld(topology: Topology, foreknown: Foreknown = {}): World {
+  const { answered = new Map(), rulesets = new WeakMap(), established = false } = foreknown;
+  return {
+    topology,
+    learnt: new Map(),
+    stations: new Map(),
+    chains: new Map(),
+    connections: new Map(),
+    filters: new Map(),
+    inside: new Set(),
+    rulesets,
+    established,
+    answered,
+  };
 }
 
 /** One end of a frame's way: a link, and the namespace it is in. */
@@ -41,8 +68,9 @@ export function portAt(topology: Topology, place: Place): Port | undefined {
 
 /** The packet filters of a namespace. */
 export function chainsIn(world: World, { id, filters }: Namespace): readonly Chain[] {
-  const known = world.chains.get(id) ?? chainsOf(filters);
+  const known = world.chains.get(id) ?? world.rulesets.get(filters) ?? chainsOf(filters);
   world.chains.set(id, known);
+  world.rulesets.set(filters, known);
   return known;
 }
 

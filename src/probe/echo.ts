@@ -36,8 +36,11 @@ import { decodeEcho, echoData, encodeEcho } from './echo-message.ts';
 import { type IcmpFamily, icmp4, icmp6 } from './icmp-family.ts';
 import { decodeSocketError, type SocketError } from './socket-error.ts';
 
-/** ping's -M: never fragment here, fragment here only what does not fit, or do not set DF at all. */
-export type DontFragment = 'do' | 'want' | 'dont';
+/**
+ * ping's -M: never fragment here, fragment here only what does not fit, or do not set DF at all. `probe`: never fragment, and
+ * send all that the device takes, whatever is known of the path (IP_PMTUDISC_PROBE).
+ */
+export type DontFragment = 'do' | 'want' | 'dont' | 'probe';
 
 export interface EchoOptions {
   readonly interface: string;
@@ -92,7 +95,7 @@ export interface EchoProbe {
   close(): void;
 }
 
-const mtuDiscovery: Readonly<Record<DontFragment, number>> = { dont: 0, want: 1, do: 2 };
+const mtuDiscovery: Readonly<Record<DontFragment, number>> = { dont: 0, want: 1, do: 2, probe: 3 };
 const IPV6_RECVHOPLIMIT = 51;
 const IPV6_HOPLIMIT = 52;
 /** Where ping connects its second socket to ask for the source; nothing is sent there. */

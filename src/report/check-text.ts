@@ -7,6 +7,7 @@ import { asideLines, cureLines, type FindingWriter, ruleOf, shellLines, signed, 
 import { printable } from './printable.ts';
 import { prose, wrapped } from './prose.ts';
 import type { Report } from './report.ts';
+import { addressName, sourceName } from './target-name.ts';
 import { glyphsOf, painted, type Terminal, type Tone } from './terminal.ts';
 
 export interface CheckTextOptions {
@@ -38,7 +39,7 @@ function sectionsOf(report: Report, writer: FindingWriter, { verbose = false }: 
   const { findings, path, before } = report.diagnosis;
   const { target } = report;
   const root = findings.find(({ blocks }) => blocks === 'now');
-  const opening = `vdiag check: ${safe(target.interface)} ${glyphs.arrow} ${safe(target.address)}, no packet sent`;
+  const opening = `vdiag check: ${safe(sourceName(target))} ${glyphs.arrow} ${safe(addressName(target))}, no packet sent`;
   return [
     wrapped(opening, terminal.width, '', '  '),
     headline(report, writer),
@@ -61,7 +62,7 @@ function sectionsOf(report: Report, writer: FindingWriter, { verbose = false }: 
 
 function headline({ diagnosis, target }: Report, writer: FindingWriter): string[] {
   const { glyphs, safe } = writer;
-  const way = `${safe(target.interface)} ${glyphs.arrow} ${safe(target.address)}`;
+  const way = `${safe(sourceName(target))} ${glyphs.arrow} ${safe(addressName(target))}`;
   const root = diagnosis.findings.find(({ severity }) => severity !== 'note');
   if (root) return signed(writer, 'bad', glyphs.fault, `${safe(root.title)} ${ruleOf(writer, root)}`);
   switch (diagnosis.outcome) {

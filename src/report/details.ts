@@ -2,6 +2,7 @@
 
 import { packetName } from '../diagnose/evidence.ts';
 import { droppedPacket, PACKETS } from '../diagnose/kernel-word.ts';
+import { type RuleMet, rulesMet } from '../diagnose/traced-rules.ts';
 import type { Link, Namespace, Topology } from '../topology/model.ts';
 import { netnsName, placeName } from '../topology/naming.ts';
 import { meaningOf } from '../trace/drop-reason.ts';
@@ -19,6 +20,7 @@ import type { Terminal } from './terminal.ts';
 const MOST_JOURNEYS = 60;
 const MOST_DROPS = 60;
 const MOST_HOPS = 120;
+const MOST_PASSAGES = 60;
 
 const WAYS = { queue: 'handed to', out: 'sent by', in: 'received by' } as const;
 
@@ -28,6 +30,7 @@ export function detailLines(report: Report, terminal: Terminal): string[][] {
     gates(report, terminal),
     journeys(report, terminal),
     drops(report, terminal),
+    filterRules(report, terminal),
     kernelHops(report, terminal),
     coverage(report, terminal),
     topology(report, terminal),
@@ -51,6 +54,35 @@ function drops(report: Report, terminal: Terminal): string[] {
     ]);
   const lines = tableLines(terminal, 'kernel drops', ['ms', 'packet', 'at', 'reason', 'function', 'meaning'], rows);
   return all.length > MOST_DROPS ? [...lines, `  ${all.length - MOST_DROPS} more: see --json`] : lines;
+}
+
+/** The packet filter rules that the probes met, as the kernel told it. */
+function filterRules(report: Report, terminal: Terminal): string[] {
+  const safe = safeIn(terminal);
+  const { ruleTrace, before } = report.diagnosis;
+  if (!ruleTrace) return [];
+  const rows = rulesMet({ ...ruleTrace, passages: ruleTrace.passages.slice(0, MOST_PASSAGES) }, before).map(
+    ({ passage, hook, steps }) => [
+      `${PACKETS[passage.packet]}${passage.sequence === undefined ? '' : ` seq ${passage.sequence}`}`,
+      safe(netnsName(before, passage.netns)),
+      safe(`${passage.family} ${passage.table} ${passage.chain}${hook === undefined ? '' : ` (${hook})`}`),
+      steps.map((step) => safe(ruleStep(step, passage.chain))).join('\n'),
+      passage.verdict,
+    ],
+  );
+  const lines = tableLines(terminal, 'filter rules met', ['packet', 'in', 'chain', 'rules', 'verdict'], rows);
+  const more = ruleTrace.passages.length - MOST_PASSAGES;
+  return more > 0 ? [...lines, `  ${more} more: see --json`] : lines;
+}
+
+/** "rule 3 (handle 9) accept: ct state established accept", "policy drop", "DOCKER-USER rule 1 (handle 4) return: …". */
+function ruleStep(step: RuleMet['steps'][number], base: string): string {
+  const where = step.chain === base ? '' : `${step.chain} `;
+  const did = step.target === undefined ? step.verdict : `${step.verdict} ${step.target}`;
+  if (step.handle === undefined) return step.verdict === 'return' ? `${where}return` : `${where}policy ${did}`;
+  const name =
+    step.position === undefined ? `rule (handle ${step.handle})` : `rule ${step.position} (handle ${step.handle})`;
+  return `${where}${name} ${did}${step.text ? `: ${step.text}` : ''}`;
 }
 
 /** What each step of the example took inside the kernel, also where no packet socket listens. */

@@ -3,7 +3,13 @@
  * Strings from outside are left as they are; times are decimal strings of Unix nanoseconds, since JSON numbers end at 2^53.
  */
 import type { Evidence, Finding } from '../diagnose/finding.ts';
+import type { Hop } from '../diagnose/hops.ts';
+import { type RuleMet, rulesMet } from '../diagnose/traced-rules.ts';
 import type { Path, Step } from '../path/model.ts';
+import type { StateChange } from '../topology/difference.ts';
+import type { Topology } from '../topology/model.ts';
+import { netnsName } from '../topology/naming.ts';
+import { namespaceOf } from '../topology/query.ts';
 import type { Drop } from '../trace/drop.ts';
 import { meaningOf } from '../trace/drop-reason.ts';
 import type { Exchange, ResolutionExchange } from '../trace/exchange.ts';
@@ -12,6 +18,7 @@ import type { Journey } from '../trace/journey.ts';
 import type { KernelWay } from '../trace/kernel-way.ts';
 import { describePacket } from '../wire/describe.ts';
 import { lossPercent } from './figures.ts';
+import { hasFigures } from './hops-table.ts';
 import type { Report } from './report.ts';
 
 /** A document of the schema: plain data that `JSON.stringify` takes. */
@@ -26,7 +33,13 @@ export function reportJson(report: Report): ReportDocument {
     schema: 'vdiag.report/1',
     version: report.version,
     command: report.command,
-    target: { interface: target.interface, address: target.address, netns: target.netns },
+    target: {
+      interface: target.interface,
+      address: target.address,
+      netns: target.netns,
+      ...(target.container === undefined ? {} : { container: target.container }),
+      ...(target.addressOf === undefined ? {} : { addressOf: target.addressOf }),
+    },
     outcome: diagnosis.outcome,
     probes: {
       sent: probes.sent,
@@ -38,14 +51,19 @@ export function reportJson(report: Report): ReportDocument {
         ? {}
         : { rttMs: { min: probes.rttMs.min, avg: probes.rttMs.avg, max: probes.rttMs.max } }),
     },
-    findings: diagnosis.findings.map(findingJson),
+    findings: diagnosis.findings.map((finding) => locatedJson(finding, diagnosis.before)),
     ...(diagnosis.vanished === undefined ? {} : { vanished: vanishedJson(diagnosis.vanished) }),
     path: pathJson(diagnosis.path),
+    ...(hasFigures(report) ? { hops: (diagnosis.hops ?? []).map(hopJson) } : {}),
+    ...(diagnosis.changes === undefined ? {} : { changes: diagnosis.changes.map(changeJson) }),
     exchanges: diagnosis.exchanges.map((exchange) =>
       exchangeJson(exchange, exchange === diagnosis.example ? diagnosis.kernel : undefined),
     ),
     coverage: coverageJson(diagnosis.coverage),
     ...(diagnosis.drops === undefined ? {} : { drops: diagnosis.drops.map(dropJson) }),
+    ...(diagnosis.ruleTrace === undefined
+      ? {}
+      : { ruleTrace: rulesMet(diagnosis.ruleTrace, diagnosis.before).map(ruleMetJson) }),
     // Plain data already, with a schema of its own.
     topology: diagnosis.before,
   };
@@ -53,6 +71,14 @@ export function reportJson(report: Report): ReportDocument {
 
 function placeJson(place: Place): { netns: string; interface: string } {
   return { netns: place.netns, interface: place.name };
+}
+
+/** With the container that lives where it is, where one is known. */
+function locatedJson(finding: Finding, topology: Topology): object {
+  const { netns } = finding.where;
+  const known = netns !== topology.home && namespaceOf(topology, netns)?.containers !== undefined;
+  const where = { ...placeJson(finding.where), ...(known ? { container: netnsName(topology, netns) } : {}) };
+  return { ...findingJson(finding), where };
 }
 
 export function findingJson(finding: Finding): object {
@@ -126,11 +152,35 @@ function exchangeJson(exchange: Exchange, kernel: readonly KernelWay[] | undefin
     source,
     destination,
     ...(request === undefined ? {} : { request: journeyJson(request) }),
+    ...(exchange.copies === undefined ? {} : { copies: exchange.copies.map(journeyJson) }),
     replies: exchange.replies.map(journeyJson),
     errors: exchange.errors.map(journeyJson),
     resolutions: exchange.resolutions.map(resolutionJson),
     ...(probe === undefined ? {} : { probe: probeJson(probe) }),
     ...(kernel === undefined ? {} : { kernel: kernel.map(wayJson) }),
+  };
+}
+
+function hopJson({ packet, place, direction, sent, sighted, latencyMs }: Hop): object {
+  return {
+    packet,
+    place: placeJson(place),
+    direction,
+    sent,
+    sighted,
+    ...(latencyMs === undefined ? {} : { latencyMs: { ...latencyMs } }),
+  };
+}
+
+function changeJson({ kind, netns, name, what, was, is, text }: StateChange): object {
+  return {
+    kind,
+    netns,
+    ...(name === undefined ? {} : { interface: name }),
+    ...(what === undefined ? {} : { what }),
+    ...(was === undefined ? {} : { was }),
+    ...(is === undefined ? {} : { is }),
+    text,
   };
 }
 
@@ -201,6 +251,23 @@ function dropJson(drop: Drop): object {
     ...(after === undefined ? {} : { after: { ...placeJson(after.frame.place), direction: after.frame.direction } }),
     ...(target === undefined ? {} : { target }),
     sure,
+  };
+}
+
+function ruleMetJson({ passage, hook, steps }: RuleMet): object {
+  const { netns, family, table, chain, packet, sequence, input, output, verdict } = passage;
+  return {
+    netns,
+    family,
+    table,
+    chain,
+    ...(hook === undefined ? {} : { hook }),
+    packet,
+    ...(sequence === undefined ? {} : { sequence }),
+    ...(input === undefined ? {} : { input }),
+    ...(output === undefined ? {} : { output }),
+    steps: steps.map((step) => ({ ...step })),
+    verdict,
   };
 }
 

@@ -1,7 +1,7 @@
 /** The ladder's rows: the journeys of one exchange in the order they happened, repetitions folded, and where it ended. */
 import { packetName } from '../diagnose/evidence.ts';
 import type { Diagnosis } from '../diagnose/finding.ts';
-import type { Leg } from '../path/model.ts';
+import { isAsk, type Leg } from '../path/model.ts';
 import { placeName } from '../topology/naming.ts';
 import { questionOf } from '../trace/exchange.ts';
 import type { Place } from '../trace/frame.ts';
@@ -217,6 +217,9 @@ function vanishRow(
   const atSocket = leg?.steps.at(-1)?.kind === 'socket';
   const words = (name: (place: Place) => string): string => {
     if (own.length === 0) return missing === undefined ? `no ${what}` : `no ${what} out of ${name(missing)}`;
+    // Asked later, for the next packet of a run: this one never came so far that anybody was asked.
+    if (missing !== undefined && reached && leg !== undefined && isAsk(leg.kind))
+      return `no ${packetName('echo-request')} out of ${name(missing)}`;
     if (missing !== undefined && reached)
       return atSocket ? "never at the probe's socket" : `never at ${name(missing)}'s stack`;
     if (missing !== undefined) return `never at ${name(missing)}`;

@@ -4,7 +4,15 @@ import type { Diagnosis } from '../diagnose/finding.ts';
 export interface Report {
   readonly version: string;
   readonly command: 'ping-trace' | 'analyze' | 'check' | 'watch';
-  readonly target: { readonly interface: string; readonly address: string; readonly netns: string };
+  readonly target: {
+    readonly interface: string;
+    readonly address: string;
+    readonly netns: string;
+    /** The container or pod that the trace starts in. */
+    readonly container?: string;
+    /** The container or pod that owns the address. */
+    readonly addressOf?: string;
+  };
   readonly probes: {
     readonly sent: number;
     readonly received: number;

@@ -14,10 +14,12 @@ import {
   signed,
   worded,
 } from './finding-text.ts';
+import { changeLines, hopLines } from './hops-table.ts';
 import { ladder, zeroOf } from './ladder.ts';
 import { displayWidth, printable } from './printable.ts';
 import { prose, wrapped } from './prose.ts';
 import type { Report } from './report.ts';
+import { addressName, sourceName } from './target-name.ts';
 import { glyphsOf, type Terminal } from './terminal.ts';
 
 export interface TextOptions {
@@ -54,8 +56,9 @@ function sectionsOf(writer: Writer, verbose: boolean): string[][] {
   const { outcome, findings } = report.diagnosis;
   const details = verbose ? detailLines(report, terminal) : [];
   if (outcome === 'healthy') {
-    const short = [...headline(writer), ...asideLines(writer, findings)];
-    return verbose ? [short, ladder(report, terminal, { flooded: true }), ...details] : [short];
+    const short = [...headline(writer), ...asideLines(writer, findings), ...changed(writer)];
+    const hops = hopLines(report, terminal);
+    return verbose ? [short, ladder(report, terminal, { flooded: true }), hops, ...details] : [short, hops];
   }
   const root = rootOf(report);
   const others = findings.filter((finding) => finding !== root);
@@ -71,6 +74,8 @@ function sectionsOf(writer: Writer, verbose: boolean): string[][] {
       writer,
       others.filter((finding) => finding.blocks === undefined),
     ),
+    changed(writer),
+    hopLines(report, terminal),
     uncovered(writer),
     ...details,
     statistics(report.probes).flatMap((line) => wrapped(line, terminal.width)),
@@ -86,7 +91,7 @@ function rootOf(report: Report): Finding | undefined {
 function opening({ report, glyphs, safe, terminal }: Writer): string[] {
   const { target, probes, command } = report;
   const size = probes.sent > 0 ? `, ${probes.sizeBytes} data bytes` : '';
-  const line = `vdiag ${command}: ${safe(target.interface)} ${glyphs.arrow} ${safe(target.address)}${size}`;
+  const line = `vdiag ${command}: ${safe(sourceName(target))} ${glyphs.arrow} ${safe(addressName(target))}${size}`;
   return wrapped(line, terminal.width, '', '  ');
 }
 
@@ -97,7 +102,7 @@ function headline(writer: Writer): string[] {
   const fault = report.diagnosis.outcome === 'fault';
   const title =
     root === undefined
-      ? `${safe(report.target.address)} does not answer ${safe(report.target.interface)}`
+      ? `${safe(addressName(report.target))} does not answer ${safe(sourceName(report.target))}`
       : `${safe(root.title)} ${ruleOf(writer, root)}`;
   return signed(writer, fault ? 'bad' : 'doubt', fault ? glyphs.fault : glyphs.doubt, title);
 }
@@ -111,8 +116,8 @@ function healthyHeadline(writer: Writer): string[] {
   const rtt = probes.rttMs === undefined ? '' : `, rtt ${roundTrip(probes.rttMs)}`;
   const answer =
     probes.sent === 0
-      ? `nothing stops ${safe(target.interface)} ${glyphs.arrow} ${safe(target.address)}`
-      : `${safe(target.address)} answers ${safe(target.interface)}: ${probes.received} of ${probes.sent}${probes.duplicates > 0 ? `, ${probes.duplicates} duplicates` : ''}${rtt}`;
+      ? `nothing stops ${safe(sourceName(target))} ${glyphs.arrow} ${safe(addressName(target))}`
+      : `${safe(addressName(target))} answers ${safe(sourceName(target))}: ${probes.received} of ${probes.sent}${probes.duplicates > 0 ? `, ${probes.duplicates} duplicates` : ''}${rtt}`;
   const whole = path === '' ? answer : `${answer}, ${path}`;
   if (displayWidth(`${glyphs.healthy} ${whole}`) <= terminal.width || path === '')
     return signed(writer, 'good', glyphs.healthy, whole);
@@ -122,8 +127,8 @@ function healthyHeadline(writer: Writer): string[] {
 /** Where the request went: as sighted, and only where nothing was sighted as the model has it. */
 function way(report: Report): Place[] {
   const { path, example } = report.diagnosis;
-  const leg = path.legs.find((each) => each.kind === 'echo-request');
-  const expected = unique(leg?.steps.flatMap((step) => (step.kind === 'place' ? [step.place] : [])) ?? []);
+  const steps = path.legs.filter(({ kind }) => kind === 'echo-request').flatMap((leg) => leg.steps);
+  const expected = unique(steps.flatMap((step) => (step.kind === 'place' ? [step.place] : [])));
   const sighted = unique(example?.request?.sightings.map((sighting) => sighting.frame.place) ?? []);
   const keys = new Set(expected.map(placeKey));
   const both = sighted.filter((place) => keys.has(placeKey(place)));
@@ -141,6 +146,12 @@ function further(writer: Writer, finding: Finding): string[] {
     ...worded(writer, word, `${writer.safe(finding.title)} ${ruleOf(writer, finding)}`),
     ...shellLines(writer, finding.remedies[0]?.commands ?? [], '  '),
   ];
+}
+
+/** What changed meanwhile; of a cause it is among the evidence. */
+function changed({ report, terminal }: Writer): string[] {
+  if (rootOf(report)?.blocks !== undefined) return [];
+  return changeLines(report, terminal).flatMap((line) => wrapped(line, terminal.width, '', '  '));
 }
 
 /** What nobody saw: the reader must know before trusting an absence. */

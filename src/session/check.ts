@@ -1,17 +1,18 @@
 /** A check: the topology and the model, and no packet. */
+import { attachContainers } from '../containers/attach.ts';
+import { readDirectory } from '../containers/directory.ts';
 import { predict } from '../diagnose/predict.ts';
-import { VdiagError } from '../linux/error.ts';
-import { listNetns, netnsOfThread, resolveNetns } from '../linux/netns.ts';
 import { type EchoQuery, sourceFor } from '../path/expect.ts';
 import type { Report } from '../report/report.ts';
 import { takeTopology } from '../topology/collect.ts';
 import { version } from '../version.ts';
+import { locate } from './locate.ts';
 import type { PingTraceOptions } from './ping-trace.ts';
-import { checkAddress, refuseBroadcast, refuseOwnAddress, startLink } from './start.ts';
+import { checkAddress, refuseBroadcast, refuseOwnAddress, startLink, targetOf } from './start.ts';
 
 export type CheckOptions = Pick<
   PingTraceOptions,
-  'interface' | 'address' | 'netns' | 'sizeBytes' | 'dontFragment' | 'ttl' | 'signal'
+  'interface' | 'address' | 'netns' | 'sizeBytes' | 'dontFragment' | 'ttl' | 'signal' | 'onNote'
 >;
 
 const DEFAULT_SIZE = 56;
@@ -21,18 +22,18 @@ const DEFAULT_SIZE = 56;
  * @throws VdiagError no-such-interface, no-such-namespace, not-an-address, own-address, permission, missing-program
  */
 export async function check(given: CheckOptions): Promise<Report> {
-  const options = { ...given, address: checkAddress(given.address, given.interface) };
-  const home = listNetns().find(({ inode }) => inode === netnsOfThread().inode);
-  const start = options.netns === undefined ? home : resolveNetns(options.netns);
-  if (!home || !start)
-    throw new VdiagError('unreadable', 'the network namespace of this process cannot be found in /proc');
-  const topology = await takeTopology({
+  const directory = await readDirectory();
+  const { home, start, ...located } = locate(given, directory);
+  for (const note of located.notes) given.onNote?.(note);
+  const options = { ...given, ...located, address: checkAddress(located.address, located.interface) };
+  const taken = await takeTopology({
     start,
     home,
     interfaceName: options.interface,
     targetAddress: options.address,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
+  const topology = attachContainers(taken, directory);
   const link = startLink(topology, start, options.interface);
   refuseBroadcast(link, options.address);
   refuseOwnAddress(topology, link, options.address);
@@ -47,7 +48,7 @@ export async function check(given: CheckOptions): Promise<Report> {
   return {
     version: version(),
     command: 'check',
-    target: { interface: options.interface, address: options.address, netns: start.id },
+    target: targetOf(topology, { interface: options.interface, address: options.address, netns: start.id }),
     probes: { sent: 0, received: 0, duplicates: 0, sizeBytes: options.sizeBytes ?? DEFAULT_SIZE },
     diagnosis: predict(source === undefined ? asked : { ...asked, source }, topology),
   };

@@ -4,16 +4,18 @@ import type { Recording } from '../capfile/recording.ts';
 import { openCapCapture } from '../capture/cap-engine.ts';
 import { type Capture, openCapture } from '../capture/capture.ts';
 import { probeExpression, probeFilter } from '../capture/filter.ts';
+import { attachContainers } from '../containers/attach.ts';
+import { readDirectory } from '../containers/directory.ts';
 import { diagnose } from '../diagnose/engine.ts';
-import { VdiagError } from '../linux/error.ts';
-import { listInterfaces } from '../linux/interfaces.ts';
-import { insideNetns, listNetns, type NetnsHandle, netnsOfThread, resolveNetns } from '../linux/netns.ts';
+import { listNetns, type NetnsHandle } from '../linux/netns.ts';
 import { type EchoProbe, openEchoProbe } from '../probe/echo.ts';
+import { discoveryOf } from '../path/path-mtu.ts';
 import type { Report } from '../report/report.ts';
 import { familyOf } from '../topology/address.ts';
 import { retakeTopology, takeTopology } from '../topology/collect.ts';
 import type { Topology } from '../topology/model.ts';
 import { namespaceOf } from '../topology/query.ts';
+import { unusualVxlanPorts } from '../topology/vxlan.ts';
 import { joinDrops, possibleDrops } from '../trace/drop.ts';
 import type { Coverage, Frame, Place, ProbeResult } from '../trace/frame.ts';
 import { livesOf } from '../trace/kernel-way.ts';
@@ -21,11 +23,16 @@ import { TOKEN_LENGTH } from '../trace/run.ts';
 import { version } from '../version.ts';
 import { type KernelDrops, openKernelDrops } from './kernel-drops.ts';
 import { openLedger } from './ledger.ts';
+import { locate } from './locate.ts';
 import { runProbes } from './probing.ts';
-import { checkAddress, refuseBroadcast, refuseOwnAddress, startLink } from './start.ts';
+import { openRuleTracing, type RuleTracing } from './rule-trace.ts';
+import { checkAddress, refuseBroadcast, refuseOwnAddress, startLink, targetOf } from './start.ts';
+import { meantPlaces } from './whereabouts.ts';
 
 export interface PingTraceOptions {
+  /** An interface, `IFACE@NETNS`, or a container: then the route to the address says which of its interfaces it is. */
   readonly interface: string;
+  /** An address, or a container: then the routes of the start say which of its addresses it is. */
   readonly address: string;
   /** Probes to send. Absent: 3, and fewer when the verdict is certain before. */
   readonly count?: number;
@@ -35,17 +42,25 @@ export interface PingTraceOptions {
   readonly waitMs?: number;
   /** Echo data, bytes. Default 56, as ping's. */
   readonly sizeBytes?: number;
-  readonly dontFragment?: 'do' | 'want' | 'dont';
+  /** Default: as sockets of the namespace have it. `probe`: never fragment, whatever is known of the path. */
+  readonly dontFragment?: 'do' | 'want' | 'dont' | 'probe';
   readonly ttl?: number;
-  /** Where to start: a name, a process id or a path. Default: the namespace of this process. */
+  /** Where to start: a name, a process id, a path or a container. Default: the namespace of this process. */
   readonly netns?: string;
-  /** Further interfaces to listen on, `IFACE` or `IFACE@NETNS`. */
+  /** Further interfaces to listen on, `IFACE`, `IFACE@NETNS` or a container. */
   readonly probes?: readonly string[];
   readonly engine?: 'packet-ring' | 'cap';
   /** Read the kernel's drop events too. Default: where that is possible. */
   readonly drops?: boolean;
+  /**
+   * Ask the kernel which packet filter rules the probes meet. For the time of the run each namespace that has such rules gets
+   * a table of vdiag's own: the only change vdiag ever makes there. Default: no.
+   */
+  readonly traceRules?: boolean;
   /** Ends the run early; the report says what there is. */
   readonly signal?: AbortSignal;
+  /** Told what was chosen where a container was named: one line each, before the first probe. */
+  readonly onNote?: (line: string) => void;
 }
 
 const DEFAULT_SIZE = 56;
@@ -70,19 +85,20 @@ export async function pingTrace(options: PingTraceOptions): Promise<Report> {
  * @throws VdiagError no-such-interface, no-such-namespace, not-an-address, own-address, permission, missing-program, missing-package
  */
 export async function recordPingTrace(given: PingTraceOptions): Promise<PingTraceRun> {
-  const options = { ...given, address: checkAddress(given.address, given.interface) };
+  const directory = await readDirectory();
+  const { home, start, ...located } = locate(given, directory);
+  for (const note of located.notes) given.onNote?.(note);
+  const options = { ...given, ...located, address: checkAddress(located.address, located.interface) };
   const handles = listNetns();
-  const home = handles.find(({ inode }) => inode === netnsOfThread().inode);
-  const start = options.netns === undefined ? home : resolveNetns(options.netns);
-  if (!home || !start)
-    throw new VdiagError('unreadable', 'the network namespace of this process cannot be found in /proc');
-  const before = await takeTopology({
+  const asked = (options.probes ?? []).map((probe) => meantPlaces(probe, start, directory).netns);
+  const taken = await takeTopology({
     start,
     home,
     interfaceName: options.interface,
     targetAddress: options.address,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
+  const before = attachContainers(taken, directory);
   const link = startLink(before, start, options.interface);
   refuseBroadcast(link, options.address);
   refuseOwnAddress(before, link, options.address);
@@ -93,11 +109,12 @@ export async function recordPingTrace(given: PingTraceOptions): Promise<PingTrac
     interface: options.interface,
     destination: options.address,
     sizeBytes,
-    dontFragment: options.dontFragment ?? 'want',
+    dontFragment: options.dontFragment ?? socketDiscovery(before, start),
     ...(options.ttl === undefined ? {} : { ttl: options.ttl }),
     token,
   });
-  const ledger = openLedger({ token, identifier: probe.identifier });
+  const vxlanPorts = unusualVxlanPorts(before);
+  const ledger = openLedger({ token, identifier: probe.identifier, vxlanPorts });
   let capture: Capture | undefined;
   const kernel =
     options.drops === false
@@ -106,9 +123,18 @@ export async function recordPingTrace(given: PingTraceOptions): Promise<PingTrac
           sizeBytes,
           devices: () => new Set(capture?.places().map(({ name }) => name)),
         });
+  let rules: RuleTracing | undefined;
   try {
-    capture = await listen(options, listened(before, handles, options), {
-      filter: probeFilter({ token, dataBytes: sizeBytes }),
+    if (options.traceRules)
+      rules = openRuleTracing({
+        topology: before,
+        namespaces: listened(before, handles, asked),
+        run: { token, identifier: probe.identifier },
+        version: familyOf(options.address),
+        dataBytes: sizeBytes,
+      });
+    capture = await listen(options, listened(before, handles, asked), {
+      filter: probeFilter({ token, dataBytes: sizeBytes, vxlanPorts }),
       onFrame: ledger.add,
     });
     const source = probe.source() ?? unspecified(options.address);
@@ -124,8 +150,11 @@ export async function recordPingTrace(given: PingTraceOptions): Promise<PingTrac
     });
     await capture.drain();
     kernel?.finish();
+    // Before the state is taken again: the tables are no part of it.
+    const ruleTrace = rules?.finish();
     const covered = withChecksums(capture.coverage(), ledger.unfinishedChecksums());
-    const coverage = kernel ? { ...covered, gaps: [...covered.gaps, ...kernel.gaps()] } : covered;
+    const gaps = [...covered.gaps, ...(kernel?.gaps() ?? []), ...(rules?.gaps() ?? [])];
+    const coverage = { ...covered, gaps };
     const after = await retakeTopology(before);
     const exchanges = ledger.exchanges(source, options.address, probes);
     const place = { netns: start.id, name: options.interface };
@@ -150,12 +179,13 @@ export async function recordPingTrace(given: PingTraceOptions): Promise<PingTrac
       coverage,
       ...(drops === undefined ? {} : { drops }),
       ...(witness === undefined ? {} : { lives: witness.lives }),
+      ...(ruleTrace === undefined ? {} : { ruleTrace }),
     });
     const { example } = diagnosis;
     const report: Report = {
       version: version(),
       command: 'ping-trace',
-      target: { interface: options.interface, address: options.address, netns: start.id },
+      target: targetOf(before, { interface: options.interface, address: options.address, netns: start.id }),
       probes: { ...summariseProbes(probes), sizeBytes },
       diagnosis,
     };
@@ -170,10 +200,12 @@ export async function recordPingTrace(given: PingTraceOptions): Promise<PingTrac
       coverage,
       ...(witness && witnessed ? { drops: witnessed, dropsLeftOut: witness.drops.length - witnessed.length } : {}),
       ...(witness && example ? { lives: livesOf(witness.lives, { example, exchanges, places: coverage.places }) } : {}),
+      ...(ruleTrace === undefined ? {} : { ruleTrace }),
     };
     return { report, recording, frames: ledger.frames() };
   } finally {
     probe.close();
+    rules?.close();
     kernel?.close();
     capture?.close();
   }
@@ -186,28 +218,21 @@ function hasProxies({ namespaces }: Topology): boolean {
   return namespaces.some(({ neighbours }) => neighbours.some(({ family, proxy }) => family === 6 && proxy));
 }
 
+function socketDiscovery(topology: Topology, { id }: NetnsHandle): 'want' | 'dont' {
+  const namespace = namespaceOf(topology, id);
+  return namespace ? discoveryOf(namespace) : 'want';
+}
+
 /** What stands for a source that the kernel has not chosen. */
 function unspecified(destination: string): string {
   return familyOf(destination) === 6 ? '::' : '0.0.0.0';
 }
 
 /** The namespaces whose interfaces are listened to: those read in full, and those asked for. */
-function listened(topology: Topology, handles: readonly NetnsHandle[], options: PingTraceOptions): NetnsHandle[] {
-  const wanted = topology.namespaces.filter(({ detail }) => detail === 'full').map(({ inode }) => inode);
-  for (const probe of options.probes ?? []) {
-    const at = probe.lastIndexOf('@');
-    const netns = at < 0 ? undefined : resolveNetns(probe.slice(at + 1));
-    const name = at < 0 ? probe : probe.slice(0, at);
-    const inode = netns?.inode ?? namespaceOf(topology, topology.start)?.inode;
-    const known = topology.namespaces.find((namespace) => namespace.inode === inode);
-    // A namespace that is not connected was not read.
-    const names =
-      known?.links.map((link) => link.name) ?? (netns ? [...insideNetns(netns, listInterfaces).values()] : []);
-    if (!names.includes(name))
-      throw new VdiagError('no-such-interface', `no such interface: ${probe}`, `there is ${names.join(', ')}`);
-    if (inode !== undefined && !wanted.includes(inode)) wanted.push(inode);
-  }
-  return wanted.flatMap((inode) => handles.find((handle) => handle.inode === inode) ?? []);
+function listened(topology: Topology, handles: readonly NetnsHandle[], asked: readonly NetnsHandle[]): NetnsHandle[] {
+  const full = topology.namespaces.filter(({ detail }) => detail === 'full').map(({ inode }) => inode);
+  const wanted = new Set([...full, ...asked.map(({ inode }) => inode)]);
+  return [...wanted].flatMap((inode) => handles.find((handle) => handle.inode === inode) ?? []);
 }
 
 async function listen(

@@ -23,6 +23,10 @@ export interface Pacing {
 const DEFAULT_COUNT = 3;
 /** Sent one by one when the first ones only waited for a neighbour that was asked for before. */
 const FURTHER_PROBES = 2;
+/** Sent in all where some of the first ones are lost, late or doubled: three tell little of that. */
+const UNSTEADY_COUNT = 8;
+/** Slower than a busy machine answers itself (milliseconds). */
+const LATE_MS = 10;
 /** The longest sleep, so that an interrupt and the clock are noticed. */
 const TICK_MS = 50;
 /** The kernel repeats an ARP request after this time (neigh retrans_time_ms), give or take a timer tick. */
@@ -52,6 +56,10 @@ export async function runProbes(
   while (pacing.signal?.aborted !== true) {
     const settled = new Set(sent.filter(isSettled).map(({ sequence }) => sequence));
     const step = nextStep(pace, sentMs, settled, performance.now());
+    if (step.kind === 'done' && pacing.count === undefined && pace.count < UNSTEADY_COUNT && isUnsteady(sent)) {
+      pace = { ...pace, count: UNSTEADY_COUNT };
+      continue;
+    }
     if (step.kind === 'done') {
       if (further === 0 || sent.some(({ replies }) => replies.length > 0) || askedSince(sent, ledger).size > 0) break;
       further--;
@@ -67,6 +75,9 @@ export async function runProbes(
     const enough = pacing.count === undefined || sent.length === pace.count;
     if (enough && isCertain(sent, ledger, pacing.patient === true)) break;
   }
+  // Whatever frame is known of has been waited for at the socket, too: a reply that comes this late is not lost.
+  await capture.drain();
+  for (const event of probe.receive()) note(sent, event);
   return sent;
 }
 
@@ -98,6 +109,16 @@ function note(sent: readonly Sent[], event: EchoEvent): void {
 
 function isSettled({ replies, error }: Sent): boolean {
   return replies.length > 0 || error !== undefined;
+}
+
+/** Some answered and some not, or replies that come twice or late: the first probe may only have waited for ARP. */
+function isUnsteady(sent: readonly Sent[]): boolean {
+  const answered = sent.filter(({ replies }) => replies.length > 0);
+  if (answered.length > 0 && answered.length < sent.length) return true;
+  return answered.some(
+    ({ replies, sentNs, sequence }) =>
+      replies.length > 1 || (sequence > 1 && Number((replies[0]?.timeNs ?? sentNs) - sentNs) / 1e6 >= LATE_MS),
+  );
 }
 
 /**

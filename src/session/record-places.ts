@@ -1,22 +1,26 @@
 /** Where a recording listens: everywhere around, on the way to an address, or on the interfaces that were named. */
+import { attachContainers } from '../containers/attach.ts';
+import { type Directory, readDirectory } from '../containers/directory.ts';
 import { VdiagError } from '../linux/error.ts';
-import { listInterfaces } from '../linux/interfaces.ts';
-import { insideNetns, listNetns, type NetnsHandle, netnsOfThread, resolveNetns } from '../linux/netns.ts';
+import { listNetns, type NetnsHandle } from '../linux/netns.ts';
 import { expectPath } from '../path/expect.ts';
 import { placesOf } from '../path/model.ts';
 import { canonicalAddress } from '../topology/address.ts';
 import { takeTopology } from '../topology/collect.ts';
 import type { Topology } from '../topology/model.ts';
-import { nearestNames } from '../topology/query.ts';
 import { type Place, placeKey } from '../trace/frame.ts';
+import { locate } from './locate.ts';
+import { homeNetns, interfacesOf, meantNetns, meantPlaces, noInterface } from './whereabouts.ts';
 
 export interface PlacesWanted {
-  /** `IFACE` or `IFACE@NETNS`, without a namespace those of `netns`. */
+  /** `IFACE` of `netns`, `IFACE@NETNS`, or a container: all its interfaces. */
   readonly on?: readonly string[];
-  /** The way from an interface of `netns` to an address, as the kernel should take it. */
+  /** The way from an interface of `netns`, or a container, to an address or another container, as the kernel should take it. */
   readonly way?: { readonly interface: string; readonly address: string };
-  /** A name, a process id or a path. Default: the namespace of this process. */
+  /** A name, a process id, a path or a container. Default: the namespace of this process. */
   readonly netns?: string;
+  /** Told what was chosen where a container was named, one line each. */
+  readonly onNote?: (line: string) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -34,23 +38,26 @@ export interface RecordedPlaces {
  * @throws VdiagError no-such-interface, no-such-namespace, not-an-address, permission, missing-program
  */
 export async function choosePlaces(wanted: PlacesWanted): Promise<RecordedPlaces> {
+  const directory = await readDirectory();
   const handles = listNetns();
-  const home = handles.find(({ inode }) => inode === netnsOfThread().inode);
-  const start = wanted.netns === undefined ? home : resolveNetns(wanted.netns);
-  if (!home || !start)
-    throw new VdiagError('unreadable', 'the network namespace of this process cannot be found in /proc');
-  const named = (wanted.on ?? []).map((spec) => placeNamed(spec, start));
-  const { way } = wanted;
+  const home = homeNetns(handles);
+  const located = wanted.way && locate({ ...wanted.way, ...(wanted.netns && { netns: wanted.netns }) }, directory);
+  for (const note of located?.notes ?? []) wanted.onNote?.(note);
+  const start = located?.start ?? (wanted.netns === undefined ? home : meantNetns(wanted.netns, directory).netns);
+  const named = (wanted.on ?? []).flatMap((spec) => placesNamed(spec, start, directory));
+  const way = located && { interface: located.interface, address: located.address };
   if (way && canonicalAddress(way.address) === undefined)
-    throw new VdiagError('not-an-address', `not an IP address: ${way.address}`, 'vdiag resolves no names: 10.9.0.3');
-  if (way) assertInterface(start, way.interface, way.interface);
-  const before = await takeTopology({
+    throw new VdiagError('not-an-address', `not an IP address: ${way.address}`, 'vdiag asks no DNS: 10.9.0.3');
+  if (way && !interfacesOf(start).includes(way.interface))
+    throw noInterface(way.interface, way.interface, interfacesOf(start));
+  const taken = await takeTopology({
     // Interfaces named elsewhere alone: the topology around them is the one that matters.
     start: way || named.length === 0 ? start : (named[0]?.netns ?? start),
     home,
     ...(way ? { interfaceName: way.interface, targetAddress: way.address } : {}),
     ...(wanted.signal ? { signal: wanted.signal } : {}),
   });
+  const before = attachContainers(taken, directory);
   if (!way && named.length === 0) return { before, namespaces: handlesOf(before, handles) };
   const only = new Map(named.map(({ place }) => [placeKey(place), place]));
   if (way) {
@@ -73,21 +80,7 @@ function handlesOf(topology: Topology, handles: readonly NetnsHandle[]): NetnsHa
   });
 }
 
-function placeNamed(spec: string, start: NetnsHandle): { netns: NetnsHandle; place: Place } {
-  const at = spec.lastIndexOf('@');
-  const netns = at < 0 ? start : resolveNetns(spec.slice(at + 1));
-  const name = at < 0 ? spec : spec.slice(0, at);
-  assertInterface(netns, name, spec);
-  return { netns, place: { netns: netns.id, name } };
-}
-
-function assertInterface(netns: NetnsHandle, name: string, spec: string): void {
-  const names = [...insideNetns(netns, listInterfaces).values()];
-  if (names.includes(name)) return;
-  const near = nearestNames(name, names);
-  throw new VdiagError(
-    'no-such-interface',
-    `no such interface: ${spec}`,
-    near.length > 0 ? `did you mean ${near.join(', ')}?` : `there is ${names.join(', ') || 'none'}`,
-  );
+function placesNamed(spec: string, start: NetnsHandle, directory: Directory): { netns: NetnsHandle; place: Place }[] {
+  const { netns, names } = meantPlaces(spec, start, directory);
+  return names.map((name) => ({ netns, place: { netns: netns.id, name } }));
 }

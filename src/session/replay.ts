@@ -32,6 +32,7 @@ export async function replay(recording: Recording, set: CaptureSet): Promise<Rep
     coverage,
     ...(drops === undefined ? {} : { drops }),
     ...(recording.lives === undefined ? {} : { lives: recording.lives }),
+    ...(recording.ruleTrace === undefined ? {} : { ruleTrace: recording.ruleTrace }),
   });
   return {
     version: version(),

@@ -1,9 +1,11 @@
 /** Where a trace starts and what it goes to: refused here where no packet could tell anything. */
 import { VdiagError } from '../linux/error.ts';
 import type { NetnsHandle } from '../linux/netns.ts';
+import type { Report } from '../report/report.ts';
 import { formatAddress, isIpAddress, isLinkLocal, isMulticast, parseAddress } from '../topology/address.ts';
 import type { Link, Topology } from '../topology/model.ts';
-import { isUp, namespaceOf, nearestNames } from '../topology/query.ts';
+import { netnsName } from '../topology/naming.ts';
+import { isUp, namespaceOf, nearestNames, ownersOf } from '../topology/query.ts';
 
 const BROADCAST = '255.255.255.255';
 
@@ -17,7 +19,7 @@ export function checkAddress(address: string, interfaceName: string): string {
     throw new VdiagError(
       'not-an-address',
       `not an IP address: ${address}`,
-      'vdiag resolves no names: give the address, as 10.9.0.3 or fd00::3',
+      'vdiag asks no DNS: give the address, as 10.9.0.3 or fd00::3, or the name of a container (vdiag map)',
     );
   const parsed = parseAddress(address);
   const canonical = parsed ? formatAddress(parsed) : address;
@@ -91,4 +93,19 @@ export function refuseOwnAddress(topology: Topology, link: Link, address: string
       `${address} is an address of this namespace: it answers over ${lo.name}, whatever the network is like`,
       'trace to it from another namespace or machine',
     );
+}
+
+/** The target of a report, with the containers at both its ends where they are known. */
+export function targetOf(topology: Topology, target: Report['target']): Report['target'] {
+  const named = (id: string): string | undefined =>
+    id !== topology.home && namespaceOf(topology, id)?.containers ? netnsName(topology, id) : undefined;
+  const container = named(target.netns);
+  const owners = new Set(ownersOf(topology, target.address).map(({ namespace }) => namespace.id));
+  const [owner] = owners;
+  const addressOf = owner !== undefined && owners.size === 1 ? named(owner) : undefined;
+  return {
+    ...target,
+    ...(container !== undefined && { container }),
+    ...(addressOf !== undefined && { addressOf }),
+  };
 }

@@ -56,6 +56,13 @@ export function parseAddress(text: string): IpAddress | undefined {
   return { family, value };
 }
 
+/** 4 or 16 bytes in network order, as packets and netlink have them; undefined for any other number of bytes. */
+export function addressFromBytes(bytes: Uint8Array): IpAddress | undefined {
+  if (bytes.length !== 4 && bytes.length !== 16) return undefined;
+  const value = bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+  return { family: bytes.length === 4 ? 4 : 6, value };
+}
+
 function dotted(text: string): bigint {
   return text.split('.').reduce((value, byte) => (value << 8n) | BigInt(Number(byte)), 0n);
 }

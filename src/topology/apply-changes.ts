@@ -4,7 +4,10 @@ import { applyLinkChange } from './apply-link.ts';
 import { applyRouteChange } from './apply-route.ts';
 import type { Change } from './change.ts';
 import { applyBridgeChange } from './change-bridge.ts';
+import { applyDeviceChange } from './change-device.ts';
 import { applyFilterChange } from './change-filter.ts';
+import { applyNatChange } from './change-nat.ts';
+import { applyRoutingChange } from './change-routing.ts';
 import { applyTrafficChange } from './change-traffic.ts';
 import { editLink, editNamespace } from './edit.ts';
 import type { Namespace, Topology } from './model.ts';
@@ -57,9 +60,30 @@ function changed(namespace: Namespace, change: Change): Namespace {
     case 'route-add':
     case 'route-replace':
       return applyRouteChange(namespace, change);
+    case 'path-mtu-flush':
+      return {
+        ...namespace,
+        pathMtus: (namespace.pathMtus ?? []).filter(({ family }) => family !== change.family),
+      };
+    case 'route-del':
+    case 'rule-del':
+      return applyRoutingChange(namespace, change);
     case 'filter-delete':
     case 'filter-accept':
       return applyFilterChange(namespace, change);
+    case 'nat-table':
+    case 'nat-chain':
+    case 'nat-masquerade':
+      return applyNatChange(namespace, change);
+    case 'macvlan-add':
+    case 'macvlan-mode':
+    case 'macvlan-allow':
+    case 'link-del':
+    case 'vxlan-add':
+    case 'vxlan-append':
+    case 'vxlan-replace':
+    case 'neighbour-set':
+      return applyDeviceChange(namespace, change);
     case 'queue-del':
     case 'xdp-off':
     case 'classifier-del':
@@ -68,6 +92,7 @@ function changed(namespace: Namespace, change: Change): Namespace {
     case 'port-flag':
     case 'port-forwarding':
     case 'bridge-stp-off':
+    case 'bridge-snooping-off':
     case 'fdb-flush':
     case 'fdb-del':
     case 'vlan-add':

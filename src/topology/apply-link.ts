@@ -18,7 +18,12 @@ export function applyLinkChange(namespace: Namespace, change: LinkChange): Names
         neighbours: namespace.neighbours.filter(({ device, proxy }) => proxy || device !== name),
       };
     case 'link-mtu':
-      return editLink(namespace, name, (link) => ({ ...link, mtu: change.mtu }));
+      // IPv6's own MTU of the device follows (addrconf_notify).
+      return editLink(namespace, name, (link) => ({
+        ...link,
+        mtu: change.mtu,
+        ipv6: link.ipv6.mtu === undefined ? link.ipv6 : { ...link.ipv6, mtu: change.mtu },
+      }));
     case 'enslave':
       return enslave(namespace, name, change.bridge);
     default:

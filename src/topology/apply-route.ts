@@ -33,6 +33,7 @@ function routeFor(namespace: Namespace, change: RouteChange): Route {
     // IPv6 gives a route that has none this one (IP6_RT_PRIO_USER).
     metric: change.metric ?? (family === 6 ? 1024 : 0),
     ...(change.source === undefined ? {} : { source: change.source }),
+    ...(change.mtu === undefined ? {} : { mtu: change.mtu }),
     scope: gateway === undefined ? 'link' : 'global',
     protocol: 'boot',
     nextHops: [

@@ -17,6 +17,8 @@ export type BridgeChange =
   /** Refused by the kernel while the bridge runs STP. */
   | { readonly kind: 'port-forwarding'; readonly at: At }
   | { readonly kind: 'bridge-stp-off'; readonly at: At }
+  /** Multicast goes to every port again, whoever asked for it. */
+  | { readonly kind: 'bridge-snooping-off'; readonly at: At }
   /** Forgets all that the bridge has learnt. */
   | { readonly kind: 'fdb-flush'; readonly at: At }
   | { readonly kind: 'fdb-del'; readonly at: At; readonly mac: string; readonly vlan?: number }
@@ -37,6 +39,8 @@ export function bridgeWords(change: BridgeChange): string[] {
       return ['bridge', 'link', 'set', 'dev', name, 'state', 'forwarding'];
     case 'bridge-stp-off':
       return ['ip', 'link', 'set', 'dev', name, 'type', 'bridge', 'stp_state', '0'];
+    case 'bridge-snooping-off':
+      return ['ip', 'link', 'set', 'dev', name, 'type', 'bridge', 'mcast_snooping', '0'];
     case 'fdb-flush':
       return ['ip', 'link', 'set', 'dev', name, 'type', 'bridge', 'fdb_flush'];
     case 'fdb-del': {
@@ -85,6 +89,10 @@ export function applyBridgeChange(namespace: Namespace, change: BridgeChange): N
     case 'bridge-stp-off':
       return editLink(namespace, name, (link) =>
         link.bridge ? { ...link, bridge: { ...link.bridge, stp: false } } : link,
+      );
+    case 'bridge-snooping-off':
+      return editLink(namespace, name, (link) =>
+        link.bridge ? { ...link, bridge: { ...link.bridge, mcastSnooping: false } } : link,
       );
     case 'fdb-flush':
       return { ...namespace, fdb: namespace.fdb.filter(({ master, state }) => master !== name || state !== '') };

@@ -4,7 +4,10 @@
  */
 
 import { type BridgeChange, bridgeWords } from './change-bridge.ts';
+import { type DeviceChange, deviceWords } from './change-device.ts';
 import { type FilterChange, filterWords } from './change-filter.ts';
+import { type NatChange, natWords } from './change-nat.ts';
+import { type RoutingChange, routingWords } from './change-routing.ts';
 import { type TrafficChange, trafficWords } from './change-traffic.ts';
 import type { NetnsId, Topology } from './model.ts';
 import { commandIn, interfaceSysctl } from './naming.ts';
@@ -16,7 +19,10 @@ interface At {
 
 export type Change =
   | BridgeChange
+  | DeviceChange
   | FilterChange
+  | NatChange
+  | RoutingChange
   | TrafficChange
   | { readonly kind: 'link-up'; readonly at: At }
   /** ARP on again. */
@@ -54,7 +60,11 @@ export type Change =
       readonly table?: string;
       readonly metric?: number;
       readonly source?: string;
-    };
+      /** The route's own MTU, bytes. */
+      readonly mtu?: number;
+    }
+  /** Forgets what ICMP errors have taught the namespace of paths. */
+  | { readonly kind: 'path-mtu-flush'; readonly netns: NetnsId; readonly family: 4 | 6 };
 
 /** A change that sets a route. */
 export type RouteChange = Extract<Change, { kind: 'route-add' | 'route-replace' }>;
@@ -106,12 +116,31 @@ export function changeCommand(topology: Topology, change: Change): string {
         ...(change.onLink ? ['onlink'] : []),
         ...(change.source === undefined ? [] : ['src', change.source]),
         ...(change.metric ? ['metric', String(change.metric)] : []),
+        ...(change.mtu === undefined ? [] : ['mtu', String(change.mtu)]),
         ...(change.table === undefined || change.table === 'main' ? [] : ['table', change.table]),
       );
     }
+    case 'path-mtu-flush':
+      return run(change.netns, ...(change.family === 6 ? ['ip', '-6'] : ['ip']), 'route', 'flush', 'cache');
+    case 'route-del':
+    case 'rule-del':
+      return run(change.netns, ...routingWords(change));
     case 'filter-delete':
     case 'filter-accept':
       return run(change.netns, ...filterWords(change));
+    case 'nat-table':
+    case 'nat-chain':
+    case 'nat-masquerade':
+      return run(change.netns, ...natWords(change));
+    case 'macvlan-add':
+    case 'macvlan-mode':
+    case 'macvlan-allow':
+    case 'link-del':
+    case 'vxlan-add':
+    case 'vxlan-append':
+    case 'vxlan-replace':
+    case 'neighbour-set':
+      return run(change.at.netns, ...deviceWords(change));
     case 'queue-del':
     case 'xdp-off':
     case 'classifier-del':
@@ -120,6 +149,7 @@ export function changeCommand(topology: Topology, change: Change): string {
     case 'port-flag':
     case 'port-forwarding':
     case 'bridge-stp-off':
+    case 'bridge-snooping-off':
     case 'fdb-flush':
     case 'fdb-del':
     case 'vlan-add':
@@ -130,23 +160,14 @@ export function changeCommand(topology: Topology, change: Change): string {
   }
 }
 
-/** `ip link set` reads some names as words of its own unless `dev` stands before them. */
-const LINK_WORDS = new Set([
-  'up',
-  'down',
-  'dev',
-  'name',
-  'type',
-  'group',
-  'master',
-  'nomaster',
-  'mtu',
-  'address',
-  'arp',
-  'alias',
-  'netns',
-]);
+/** `ip link set` reads some names as words of its own, also as the beginning of one, unless `dev` stands before them. */
+const LINK_WORDS = (
+  'up down dev name index link link-netnsid address broadcast brd txqueuelen qlen txqlen mtu xdp xdpgeneric xdpdrv xdpoffload netns ' +
+  'multicast allmulticast promisc trailers arp carrier vf master vrf nomaster dynamic type alias group mode state ' +
+  'numtxqueues numrxqueues addrgenmode protodown protodown_reason gso_max_size gso_max_segs gro_max_size ' +
+  'gso_ipv4_max_size gro_ipv4_max_size parentdev help'
+).split(' ');
 
 function linkWords(name: string): string[] {
-  return LINK_WORDS.has(name) ? ['dev', name] : [name];
+  return LINK_WORDS.some((word) => word.startsWith(name)) ? ['dev', name] : [name];
 }

@@ -86,6 +86,15 @@ function withPaths(namespaces: readonly Namespace[], handles: readonly NetnsHand
   return namespaces.map((namespace) => ({ ...namespace, path: paths.get(namespace.id) ?? namespace.path }));
 }
 
+/** Who lives in a namespace was found out beside the topology, and stays. */
+function withContainers(namespaces: readonly Namespace[], before: Topology): Namespace[] {
+  const known = new Map(before.namespaces.map(({ id, containers }) => [id, containers]));
+  return namespaces.map((namespace) => {
+    const containers = known.get(namespace.id);
+    return containers ? { ...namespace, containers } : namespace;
+  });
+}
+
 /**
  * The same namespaces once more, to see what changed: those read in full are read in full again, the others are kept as they
  * were. A namespace that has vanished is kept as it was too, with a line in `gaps`.
@@ -97,7 +106,8 @@ export async function retakeTopology(before: Topology, signal?: AbortSignal): Pr
   const pinned = pinNetns(found);
   try {
     const state = await readAgain(before, new Map(pinned.handles.map((handle) => [handle.id, handle])), signal);
-    return { ...before, takenNs, namespaces: withPaths(state.namespaces, found), gaps: state.gaps };
+    const namespaces = withContainers(withPaths(state.namespaces, found), before);
+    return { ...before, takenNs, namespaces, gaps: state.gaps };
   } finally {
     pinned.release();
   }

@@ -40,7 +40,9 @@ function linkScan(scan: Scan, numbers: ReadonlyMap<number, NetnsId>): LinkedScan
     const netns = peerIsHere ? scan.handle.id : numbers.get(linkNetnsid ?? -1);
     if (netns !== undefined && netns !== scan.handle.id)
       leads.push({ to: netns, link: link.index, ...(link.peer && { peer: link.peer.index }) });
-    return link.peer && netns !== undefined ? { ...link, peer: { netns, index: link.peer.index } } : link;
+    const linked = link.peer && netns !== undefined ? { ...link, peer: { netns, index: link.peer.index } } : link;
+    const socketElsewhere = link.kind === 'vxlan' && linkNetnsid !== undefined && netns !== scan.handle.id;
+    return socketElsewhere ? { ...linked, socketNetns: netns ?? '' } : linked;
   });
   return { handle: scan.handle, links, leads };
 }

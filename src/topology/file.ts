@@ -4,11 +4,14 @@ import type {
   Address,
   BridgePort,
   BridgeSettings,
+  BridgeSnooping,
+  ContainerName,
   FdbEntry,
   Filters,
   Link,
   Namespace,
   Neighbour,
+  PathMtu,
   PolicyRule,
   Route,
   Topology,
@@ -89,6 +92,20 @@ const bridge = shape<BridgeSettings>({
   nfCallIptables: truth,
   nfCallArptables: truth,
   groupAddress: optional(text),
+  snooping: optional(
+    shape<BridgeSnooping>({
+      otherQuerier: optional(shape<NonNullable<BridgeSnooping['otherQuerier']>>({ port: optional(text) })),
+      routers: texts,
+      groups: list(
+        shape<BridgeSnooping['groups'][number]>({
+          group: text,
+          port: text,
+          vlan: optional(count),
+          source: optional(text),
+        }),
+      ),
+    }),
+  ),
   vlans: optional(vlans),
 });
 
@@ -117,6 +134,7 @@ const link = shape<Link>({
   addresses: list(address),
   master: optional(count),
   peer: optional(shape<NonNullable<Link['peer']>>({ netns: optional(text), index: count })),
+  socketNetns: optional(text),
   bridge: optional(bridge),
   port: optional(port),
   ipv4: table(integer),
@@ -133,6 +151,8 @@ const route = shape<Route>({
   scope: text,
   protocol: text,
   source: optional(text),
+  mtu: optional(count),
+  mtuLocked: optional(truth),
   nextHops: list(shape<Route['nextHops'][number]>({ gateway: optional(text), device: optional(text), flags: texts })),
 });
 
@@ -159,6 +179,14 @@ const neighbour = shape<Neighbour>({
   proxy: truth,
 });
 
+const pathMtu = shape<PathMtu>({
+  family,
+  destination: text,
+  device: optional(text),
+  mtu: count,
+  locked: truth,
+});
+
 const fdbEntry = shape<FdbEntry>({
   mac: text,
   device: text,
@@ -167,7 +195,13 @@ const fdbEntry = shape<FdbEntry>({
   state: text,
   flags: texts,
   remote: optional(text),
+  port: optional(count),
+  vni: optional(count),
+  via: optional(text),
+  nexthop: optional(count),
 });
+
+const containerName = shape<ContainerName>({ runtime: text, name: text, id: text, pod: optional(text) });
 
 const namespace = shape<Namespace>({
   id: text,
@@ -175,16 +209,20 @@ const namespace = shape<Namespace>({
   names: texts,
   path: text,
   pids: list(count),
+  containers: optional(list(containerName)),
   detail: oneOf('full', 'links'),
   links: list(link),
   routes: list(route),
   rules: list(rule),
   neighbours: list(neighbour),
+  pathMtus: optional(list(pathMtu)),
   fdb: list(fdbEntry),
   sysctls: table(integer),
   filters: shape<Filters>({
     nftables: optional(list(anything)),
     iptablesLegacy: optional(text),
+    ip6tablesLegacy: optional(text),
+    ip6tablesNft: optional(text),
     iptablesNft: optional(text),
     ebtablesNft: optional(text),
   }),

@@ -34,16 +34,30 @@ export interface Namespace {
   readonly path: string;
   /** Processes that live in it, lowest first, at most 8. */
   readonly pids: readonly number[];
+  /** The containers that live in it, its owner first; absent where none is known. Those of the host's namespace are left out. */
+  readonly containers?: readonly ContainerName[];
   /** `full`: everything below was read. `links`: only links and addresses (a namespace off the path). */
   readonly detail: 'full' | 'links';
   readonly links: readonly Link[];
   readonly routes: readonly Route[];
   readonly rules: readonly PolicyRule[];
   readonly neighbours: readonly Neighbour[];
+  /** What ICMP errors have taught it of paths; absent where that was not read. */
+  readonly pathMtus?: readonly PathMtu[];
   readonly fdb: readonly FdbEntry[];
   /** Namespace-wide sysctls, by name below net. ("ipv4.ip_forward", "ipv4.icmp_echo_ignore_all"); absent: not readable. */
   readonly sysctls: Readonly<Record<string, number>>;
   readonly filters: Filters;
+}
+
+/** A container as its runtime calls it. */
+export interface ContainerName {
+  /** docker, podman, containerd, cri-o, lxc, incus, nspawn, unknown. */
+  readonly runtime: string;
+  readonly name: string;
+  readonly id: string;
+  /** "namespace/name" of its Kubernetes pod. */
+  readonly pod?: string;
 }
 
 /** One network interface (ip-link(8)). */
@@ -64,6 +78,8 @@ export interface Link {
   readonly master?: number;
   /** The other end of a veth pair, or the lower device of a macvlan, vlan …; `netns` is absent when it could not be found. */
   readonly peer?: { readonly netns?: NetnsId; readonly index: number };
+  /** VXLAN: the namespace of its UDP socket, where that is another one; empty where it could not be found. */
+  readonly socketNetns?: NetnsId;
   /** Present on a bridge. */
   readonly bridge?: BridgeSettings;
   /** Present on a port of a bridge. */
@@ -98,8 +114,31 @@ export interface BridgeSettings {
   readonly nfCallIptables: boolean;
   readonly nfCallArptables: boolean;
   readonly groupAddress?: string;
+  /** What multicast snooping has heard; absent where it is off or was not read. */
+  readonly snooping?: BridgeSnooping;
   /** The VLANs of the bridge's own stack, where it filters by VLAN. */
   readonly vlans?: BridgePort['vlans'];
+}
+
+/** What a bridge that snoops knows of multicast (`bridge mdb`). */
+export interface BridgeSnooping {
+  /**
+   * Another than the bridge itself asks for members of IPv6 groups, and at which port; absent where none was heard. The
+   * bridge's own setting is `mcast_querier` of the link's `data`.
+   */
+  readonly otherQuerier?: { readonly port?: string };
+  /** Ports that get every group. */
+  readonly routers: readonly string[];
+  readonly groups: readonly GroupEntry[];
+}
+
+/** A port, or the bridge itself by its name, where somebody listens to a group. */
+export interface GroupEntry {
+  readonly group: string;
+  readonly port: string;
+  readonly vlan?: number;
+  /** Only what this sender sends. */
+  readonly source?: string;
 }
 
 export type PortState = 'disabled' | 'listening' | 'learning' | 'forwarding' | 'blocking';
@@ -132,12 +171,27 @@ export interface Route {
   readonly scope: string;
   readonly protocol: string;
   readonly source?: string;
+  /** The route's own MTU, bytes. */
+  readonly mtu?: number;
+  /** That MTU holds whatever is learnt of the path, and what is sent by it may be cut (`mtu lock`). */
+  readonly mtuLocked?: boolean;
   /** One, or several for a multipath route. */
   readonly nextHops: readonly {
     readonly gateway?: string;
     readonly device?: string;
     readonly flags: readonly string[];
   }[];
+}
+
+/** The MTU of the path to one address, as a fragmentation-needed or packet-too-big told it (`ip route show cache`; RFC 1191, RFC 8201). */
+export interface PathMtu {
+  readonly family: 4 | 6;
+  readonly destination: string;
+  readonly device?: string;
+  /** Bytes. */
+  readonly mtu: number;
+  /** Smaller than the kernel believes (net.ipv4.route.min_pmtu): what is sent may be cut. */
+  readonly locked: boolean;
 }
 
 /** ip-rule(8). */
@@ -181,6 +235,13 @@ export interface FdbEntry {
   readonly flags: readonly string[];
   /** VXLAN: the remote VTEP. */
   readonly remote?: string;
+  /** VXLAN: the UDP port and the identifier there, where they are others than the device's own. */
+  readonly port?: number;
+  readonly vni?: number;
+  /** VXLAN: the device it goes out by; `ifN` for the one with number N in another namespace. */
+  readonly via?: string;
+  /** VXLAN: a nexthop object says where it goes (ip-nexthop(8)). */
+  readonly nexthop?: number;
 }
 
 /** Packet filter rulesets, as their own programs list them. */
@@ -189,7 +250,11 @@ export interface Filters {
   readonly nftables?: readonly unknown[];
   /** `iptables-legacy-save -c` where legacy tables are loaded. */
   readonly iptablesLegacy?: string;
-  /** `iptables-nft-save` and `ebtables-nft-save`, where `nftables` has expressions that nft cannot print (`xt`). */
+  /** `ip6tables-legacy-save -c`, likewise. */
+  readonly ip6tablesLegacy?: string;
+  /** `iptables-nft-save -c` and `ip6tables-nft-save -c`, where `nftables` has chains that these programs make. */
   readonly iptablesNft?: string;
+  readonly ip6tablesNft?: string;
+  /** `ebtables-nft-save`, where `nftables` has expressions that nft cannot print (`xt`). */
   readonly ebtablesNft?: string;
 }

@@ -1,5 +1,5 @@
 /** How places and commands are named for a person who sits in the namespace vdiag was started in. */
-import type { Namespace, NetnsId, Topology } from './model.ts';
+import type { ContainerName, Namespace, NetnsId, Topology } from './model.ts';
 
 interface NamedPlace {
   readonly netns: NetnsId;
@@ -11,9 +11,11 @@ export function placeName(topology: Topology, place: NamedPlace): string {
   return place.netns === topology.home ? place.name : `${place.name}@${netnsName(topology, place.netns)}`;
 }
 
-/** The namespace as a person would call it: its name, a process in it, or its inode. */
+/** The namespace as a person would call it: the container that lives in it, its name, a process in it, or its inode. */
 export function netnsName(topology: Topology, id: NetnsId): string {
   const namespace = topology.namespaces.find((candidate) => candidate.id === id);
+  const container = id === topology.home ? undefined : containerLabel(topology, namespace);
+  if (container !== undefined) return container;
   const name = namespace?.names[0];
   if (name !== undefined) return name;
   if (id === topology.home) return 'this namespace';
@@ -21,9 +23,24 @@ export function netnsName(topology: Topology, id: NetnsId): string {
   return pid === undefined ? id : `pid ${pid}`;
 }
 
-/** " in namespace newns", or nothing in the home one. */
+/** "web" for a container, "default/web-1" for a pod, "docker:web" where two runtimes have a web; undefined without one. */
+function containerLabel(topology: Topology, namespace: Namespace | undefined): string | undefined {
+  const owner = namespace?.containers?.[0];
+  if (!namespace || !owner) return undefined;
+  const label = (container: ContainerName): string => container.pod ?? container.name;
+  const twice = topology.namespaces.some(
+    ({ id, names, containers: [other] = [] }) =>
+      id !== namespace.id && ((other && label(other) === label(owner)) || names.includes(label(owner))),
+  );
+  return twice ? `${owner.runtime}:${label(owner)}` : label(owner);
+}
+
+/** " in namespace newns", " in container web", or nothing in the home one. */
 export function inNetns(topology: Topology, id: NetnsId): string {
-  return id === topology.home ? '' : ` in namespace ${netnsName(topology, id)}`;
+  if (id === topology.home) return '';
+  const owner = topology.namespaces.find((candidate) => candidate.id === id)?.containers?.[0];
+  const kind = owner === undefined ? 'namespace' : owner.pod === undefined ? 'container' : 'pod';
+  return ` in ${kind} ${netnsName(topology, id)}`;
 }
 
 /**

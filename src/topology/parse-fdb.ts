@@ -17,6 +17,8 @@ export function parseFdb(json: unknown): FdbEntry[] {
     const remote = canonicalAddress(text(entry, 'dst') ?? '');
     const vlan = integer(entry, 'vlan');
     if (master === undefined && remote === undefined && isGroup(mac)) continue;
+    const [port, vni, viaIndex, nexthop] = ['port', 'vni', 'viaIfIndex', 'nhid'].map((key) => integer(entry, key));
+    const via = text(entry, 'viaIf') ?? (viaIndex === undefined ? undefined : `if${viaIndex}`);
     entries.push({
       mac,
       device,
@@ -25,6 +27,10 @@ export function parseFdb(json: unknown): FdbEntry[] {
       state: text(entry, 'state') ?? '',
       flags: strings(entry, 'flags'),
       ...(remote !== undefined && { remote }),
+      ...(port !== undefined && { port }),
+      ...(vni !== undefined && { vni }),
+      ...(via !== undefined && { via }),
+      ...(nexthop !== undefined && { nexthop }),
     });
   }
   return entries;

@@ -83,7 +83,8 @@ function peerIndex(
   return index === own && !kindsWithLink.has(kind) ? undefined : index;
 }
 
-const kindsWithLink: ReadonlySet<string> = new Set(
+/** Kinds whose IFLA_LINK may truly equal their own number. */
+export const kindsWithLink: ReadonlySet<string> = new Set(
   'veth netkit macvlan macvtap ipvlan ipvtap vlan macsec hsr dsa ipoib vxcan'.split(' '),
 );
 

@@ -2,22 +2,31 @@
 import { canonicalAddress, type Family, formatPrefix, parsePrefix } from './address.ts';
 import { child, field, has, integer, type JsonObject, objects, strings, text } from './json.ts';
 import type { Route } from './model.ts';
+import { routeMtu } from './parse-path-mtus.ts';
 
-/** Routes as printed; `skipped` counts those with a selector (TOS, source prefix) that the model cannot hold. */
-export function parseRoutes(json: unknown, family: Family): { routes: Route[]; skipped: number } {
+/**
+ * Routes as printed; `skipped` counts those with a selector (TOS, source prefix) that the model cannot hold.
+ * @param locked positions of routes whose MTU is locked
+ */
+export function parseRoutes(
+  json: unknown,
+  family: Family,
+  locked: ReadonlySet<number> = new Set(),
+): { routes: Route[]; skipped: number } {
   const routes: Route[] = [];
   let skipped = 0;
-  for (const entry of objects(json)) {
+  for (const [index, entry] of objects(json).entries()) {
     const destination = routeDestination(text(entry, 'dst'), family);
     if (destination === undefined) continue;
     if (has(entry, 'tos') || has(entry, 'from')) skipped++;
-    else routes.push(parseRoute(entry, family, destination));
+    else routes.push({ ...parseRoute(entry, family, destination), ...(locked.has(index) && { mtuLocked: true }) });
   }
   return { routes, skipped };
 }
 
 function parseRoute(entry: JsonObject, family: Family, destination: string): Route {
   const source = canonicalAddress(text(entry, 'prefsrc') ?? text(entry, 'src') ?? '');
+  const mtu = routeMtu(entry);
   const multipath = objects(field(entry, 'nexthops'));
   const single = has(entry, 'dev') || has(entry, 'gateway') || has(entry, 'via') ? [entry] : [];
   return {
@@ -29,6 +38,7 @@ function parseRoute(entry: JsonObject, family: Family, destination: string): Rou
     scope: text(entry, 'scope') ?? 'global',
     protocol: text(entry, 'protocol') ?? String(integer(entry, 'protocol') ?? 'boot'),
     ...(source !== undefined && { source }),
+    ...(mtu !== undefined && { mtu }),
     nextHops: (multipath.length > 0 ? multipath : single).map(parseNextHop),
   };
 }

@@ -2,13 +2,16 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { insideNetns, type NetnsHandle } from '../linux/netns.ts';
 import { field, isObject } from './json.ts';
-import type { FdbEntry, Filters, Link, Namespace, Neighbour, PolicyRule, Route } from './model.ts';
+import type { FdbEntry, Link, Namespace, Neighbour, PathMtu, PolicyRule, Route } from './model.ts';
 import { parseFdb } from './parse-fdb.ts';
 import { type ParsedLink, parseLinks, parseVlans } from './parse-links.ts';
 import { parseNeighbours } from './parse-neighbours.ts';
+import { hasMtus, lockedAt, parsePathMtus } from './parse-path-mtus.ts';
 import { parseRoutes } from './parse-routes.ts';
 import { parseRules } from './parse-rules.ts';
 import { type Answer, ask, type Outcome, type RunProgram, readJson } from './program.ts';
+import { readFilters } from './read-filters.ts';
+import { readSnooping, withSnooping } from './read-snooping.ts';
 import { readSysctls, type Sysctls } from './sysctls.ts';
 import { readTrafficControl } from './traffic-control.ts';
 
@@ -53,15 +56,16 @@ export async function readInFull(
   likely: readonly Link[],
   gap: NoteGap,
 ): Promise<Namespace> {
-  const nothing = { routes: [], rules: [], neighbours: [] };
+  const nothing = { routes: [], rules: [], neighbours: [], pathMtus: [] };
   const withIpv6 = existsSync('/proc/sys/net/ipv6');
   const switches = likely.some((link) => link.kind === 'bridge' || link.kind === 'vxlan');
   const filtersVlans = likely.some((link) => link.bridge?.vlanFiltering);
-  const [ipv4, ipv6, fdb, vlans, filters, traffic, withSettings] = await Promise.all([
+  const [ipv4, ipv6, fdb, vlans, snooping, filters, traffic, withSettings] = await Promise.all([
     readFamily(run, at, 4, gap),
     withIpv6 ? readFamily(run, at, 6, gap) : nothing,
     switches ? readFdb(run, at, gap) : [],
     filtersVlans ? readVlans(run, at, gap) : new Map(),
+    readSnooping(run, at, links, likely, gap),
     readFilters(run, at, gap),
     readTrafficControl(run, at, gap),
     links.then((known) => ({ known, ...readSettings(at, known, gap) })),
@@ -69,7 +73,8 @@ export async function readInFull(
   return {
     ...identity(at),
     detail: 'full',
-    links: withSettings.known.map((link) => {
+    links: withSettings.known.map((known) => {
+      const link = withSnooping(known, snooping);
       const own = withSettings.links.get(link.name);
       return {
         ...link,
@@ -83,6 +88,7 @@ export async function readInFull(
     routes: [...ipv4.routes, ...ipv6.routes],
     rules: [...ipv4.rules, ...ipv6.rules],
     neighbours: [...ipv4.neighbours, ...ipv6.neighbours],
+    pathMtus: [...ipv4.pathMtus, ...ipv6.pathMtus],
     fdb,
     sysctls: withSettings.namespace,
     filters,
@@ -97,18 +103,48 @@ interface FamilyState {
   readonly routes: Route[];
   readonly rules: PolicyRule[];
   readonly neighbours: Neighbour[];
+  readonly pathMtus: PathMtu[];
 }
 
-const familyQuestions = ['route show table all', 'rule show', 'neigh show nud all', 'neigh show proxy'];
+const familyQuestions = [
+  'route show table all',
+  'rule show',
+  'neigh show nud all',
+  'neigh show proxy',
+  'route show cache',
+] as const;
 
 async function readFamily(run: RunProgram, at: NetnsHandle, family: 4 | 6, gap: NoteGap): Promise<FamilyState> {
   const answers = await ask(run, at, 'ip', [`-${family}`, '-j', '-d'], familyQuestions);
   const json = (question: number): unknown =>
     take(answers[question], (reason) => gap(`ip -${family} ${familyQuestions[question]} in ${at.id}: ${reason}`));
-  const { routes, skipped } = parseRoutes(json(0), family);
+  const [listedRoutes, listedPaths] = [json(0), json(4)];
+  const [lockedRoutes, lockedPaths] = await Promise.all([
+    readLocked(run, at, family, familyQuestions[0], listedRoutes),
+    readLocked(run, at, family, familyQuestions[4], listedPaths),
+  ]);
+  const { routes, skipped } = parseRoutes(listedRoutes, family, lockedRoutes);
   if (skipped > 0) gap(`${skipped} IPv${family} routes of ${at.id} have a TOS or a source prefix: left out`);
   const rules = parseRules(json(1), family);
-  return { routes, rules, neighbours: [...parseNeighbours(json(2)), ...parseNeighbours(json(3))] };
+  return {
+    routes,
+    rules,
+    neighbours: [...parseNeighbours(json(2)), ...parseNeighbours(json(3))],
+    pathMtus: parsePathMtus(listedPaths, family, lockedPaths),
+  };
+}
+
+/** Only the text says which MTUs are locked: asked where there are any. */
+async function readLocked(
+  run: RunProgram,
+  at: NetnsHandle,
+  family: 4 | 6,
+  question: string,
+  listed: unknown,
+): Promise<ReadonlySet<number>> {
+  if (!hasMtus(listed)) return new Set();
+  const answer = await run(at, 'ip', [`-${family}`, '-o', ...question.split(' ')]);
+  return answer.kind === 'ok' ? lockedAt(answer.stdout) : new Set();
 }
 
 async function readFdb(run: RunProgram, at: NetnsHandle, gap: NoteGap): Promise<FdbEntry[]> {
@@ -119,67 +155,6 @@ async function readFdb(run: RunProgram, at: NetnsHandle, gap: NoteGap): Promise<
 async function readVlans(run: RunProgram, at: NetnsHandle, gap: NoteGap): Promise<ReturnType<typeof parseVlans>> {
   const [answer] = await ask(run, at, 'bridge', ['-j'], ['vlan show']);
   return parseVlans(take(answer, (reason) => gap(`bridge vlan: ${reason}, VLANs of the ports of ${at.id} unknown`)));
-}
-
-async function readFilters(run: RunProgram, at: NetnsHandle, gap: NoteGap): Promise<Filters> {
-  const unknown = (program: string) => (reason: string) =>
-    gap(`${program}: ${reason}, filter rules of ${at.id} unknown`);
-  const [nft, legacy] = await Promise.all([run(at, 'nft', ['-j', 'list', 'ruleset']), readLegacy(run, at, gap)]);
-  const ruleset = take(readJson(nft), unknown('nft'));
-  const nftables = isObject(ruleset) ? field(ruleset, 'nftables') : undefined;
-  return {
-    ...(Array.isArray(nftables) && { nftables, ...(await readOpaque(run, at, nftables, gap)) }),
-    ...(legacy !== undefined && { iptablesLegacy: legacy }),
-  };
-}
-
-/** What iptables-nft and ebtables-nft put into nftables and nft cannot print: their own listings have it. */
-async function readOpaque(
-  run: RunProgram,
-  at: NetnsHandle,
-  nftables: readonly unknown[],
-  gap: NoteGap,
-): Promise<Pick<Filters, 'iptablesNft' | 'ebtablesNft'>> {
-  const opaque = nftables.flatMap((entry) => {
-    const rule = isObject(entry) ? field(entry, 'rule') : undefined;
-    const expressions = isObject(rule) ? field(rule, 'expr') : undefined;
-    const hidden =
-      Array.isArray(expressions) && expressions.some((one) => isObject(one) && field(one, 'xt') !== undefined);
-    return hidden && isObject(rule) ? [field(rule, 'family')] : [];
-  });
-  const list = async (family: string, program: string): Promise<string | undefined> => {
-    if (!opaque.includes(family)) return undefined;
-    const saved = await run(at, program, []);
-    if (saved.kind === 'ok') return saved.stdout;
-    gap(`${program}: ${saved.reason}, some filter rules of ${at.id} are not decided`);
-    return undefined;
-  };
-  const [iptablesNft, ebtablesNft] = await Promise.all([
-    list('ip', 'iptables-nft-save'),
-    list('bridge', 'ebtables-nft-save'),
-  ]);
-  return {
-    ...(iptablesNft !== undefined && { iptablesNft }),
-    ...(ebtablesNft !== undefined && { ebtablesNft }),
-  };
-}
-
-/** Legacy tables exist only where a program loaded them. Asking iptables-legacy where there are none would load them. */
-async function readLegacy(run: RunProgram, at: NetnsHandle, gap: NoteGap): Promise<string | undefined> {
-  if (tableNames(at, 'ip6_tables_names') !== '') gap(`legacy ip6tables rules of ${at.id} are not read`);
-  if (tableNames(at, 'ip_tables_names') === '') return undefined;
-  const saved = await run(at, 'iptables-legacy-save', ['-c']);
-  if (saved.kind === 'ok') return saved.stdout;
-  gap(`iptables-legacy-save: ${saved.reason}, legacy filter rules of ${at.id} unknown`);
-  return undefined;
-}
-
-function tableNames(at: NetnsHandle, file: string): string {
-  try {
-    return insideNetns(at, () => readFileSync(`/proc/thread-self/net/${file}`, 'latin1')).trim();
-  } catch {
-    return '';
-  }
 }
 
 function readSettings(at: NetnsHandle, links: readonly Link[], gap: NoteGap): Sysctls {

@@ -10,7 +10,7 @@ const ipv4PerInterface = (
 ).split(' ');
 
 const ipv6PerInterface =
-  'disable_ipv6 forwarding force_forwarding accept_dad accept_ra proxy_ndp ignore_routes_with_linkdown'.split(' ');
+  'disable_ipv6 forwarding force_forwarding mtu accept_dad accept_ra proxy_ndp ignore_routes_with_linkdown'.split(' ');
 
 /** Path below /proc/sys/net, and the name in the model. */
 const namespaceWide: readonly (readonly [path: string, name: string])[] = [
@@ -20,6 +20,8 @@ const namespaceWide: readonly (readonly [path: string, name: string])[] = [
   ['ipv4/ip_default_ttl', 'ipv4.ip_default_ttl'],
   ['ipv4/fwmark_reflect', 'ipv4.fwmark_reflect'],
   ['ipv4/ip_forward_use_pmtu', 'ipv4.ip_forward_use_pmtu'],
+  ['ipv4/ip_no_pmtu_disc', 'ipv4.ip_no_pmtu_disc'],
+  ['ipv4/icmp_errors_use_inbound_ifaddr', 'ipv4.icmp_errors_use_inbound_ifaddr'],
   ['ipv4/neigh/default/gc_thresh3', 'ipv4.neigh.default.gc_thresh3'],
   ['ipv6/icmp/echo_ignore_all', 'ipv6.icmp.echo_ignore_all'],
   ['bridge/bridge-nf-call-iptables', 'bridge.bridge-nf-call-iptables'],

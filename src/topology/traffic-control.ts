@@ -11,6 +11,8 @@ import { type RunProgram, readJson } from './program.ts';
 export interface Queue {
   readonly kind: string;
   readonly options: JsonObject;
+  /** Packets it has dropped so far; absent where that was not read. */
+  readonly drops?: number;
 }
 
 /** One filter at a hook of a device (tc-u32(8), tc-bpf(8) …), in the order the kernel asks them. */
@@ -34,14 +36,14 @@ export async function readTrafficControl(
   at: NetnsHandle,
   gap: (gap: string) => void,
 ): Promise<ReadonlyMap<string, Data>> {
-  const listed = readJson(await run(at, 'tc', ['-j', 'qdisc', 'show']));
+  const listed = readJson(await run(at, 'tc', ['-s', '-j', 'qdisc', 'show']));
   if ('failure' in listed) gap(`tc: ${listed.failure.reason}, queues and traffic control of ${at.id} unknown`);
   const found = new Map<string, Data>();
   const qdiscs = 'json' in listed ? objects(listed.json) : [];
   for (const qdisc of qdiscs)
     if (field(qdisc, 'root') === true && !isQuiet(text(qdisc, 'kind') ?? ''))
       found.set(text(qdisc, 'dev') ?? '', {
-        queues: [{ kind: text(qdisc, 'kind'), options: child(qdisc, 'options') }],
+        queues: [{ kind: text(qdisc, 'kind'), options: child(qdisc, 'options'), drops: integer(qdisc, 'drops') ?? 0 }],
       });
   const hooked = qdiscs.filter((qdisc) => /^(clsact|ingress)$/.test(text(qdisc, 'kind') ?? ''));
   await Promise.all(
@@ -91,7 +93,13 @@ function parseClassifiers(json: unknown, hook: Classifier['hook']): Classifier[]
 
 export function queueOf({ data }: Link): Queue | undefined {
   const [queue] = objects(field(data, 'queues'));
-  return queue && { kind: text(queue, 'kind') ?? '', options: child(queue, 'options') };
+  if (!queue) return undefined;
+  const drops = integer(queue, 'drops');
+  return {
+    kind: text(queue, 'kind') ?? '',
+    options: child(queue, 'options'),
+    ...(drops === undefined ? {} : { drops }),
+  };
 }
 
 export function classifiersOf({ data }: Link, hook: Classifier['hook']): Classifier[] {

@@ -34,6 +34,8 @@ export interface EchoExchange {
   readonly destination: string;
   /** Absent when the request was sighted nowhere. */
   readonly request?: Journey;
+  /** Further journeys of the request, where it was multiplied on its way: each begins where it came by a second time. */
+  readonly copies?: readonly Journey[];
   readonly replies: readonly Journey[];
   /** ICMP errors that quote the request or a reply. */
   readonly errors: readonly Journey[];
@@ -148,6 +150,7 @@ function echoExchanges(
 ): EchoExchange[] {
   interface Parts {
     request?: Journey;
+    copies?: Journey[];
     replies: Journey[];
     errors: Journey[];
     probe?: ProbeResult;
@@ -162,8 +165,10 @@ function echoExchanges(
   for (const journey of journeys) {
     if (journey.sequence === undefined) continue;
     const parts = partsOf(journey.sequence);
-    if (journey.kind === 'echo-request') parts.request ??= journey;
-    else if (journey.kind === 'echo-reply') parts.replies.push(journey);
+    if (journey.kind === 'echo-request') {
+      if (parts.request) parts.copies = [...(parts.copies ?? []), journey];
+      else parts.request = journey;
+    } else if (journey.kind === 'echo-reply') parts.replies.push(journey);
     else if (journey.kind === 'icmp-error') parts.errors.push(journey);
   }
   return [...bySequence]

@@ -8,6 +8,8 @@ export interface RunIdentity {
   readonly token?: Uint8Array;
   /** ICMP identifier the probe sends with (NAT may rewrite it on the way). */
   readonly identifier: number;
+  /** UDP ports that carry VXLAN on this machine, beside the usual ones. */
+  readonly vxlanPorts?: ReadonlySet<number>;
 }
 
 /**

@@ -27,23 +27,32 @@ type Named = Pick<Sighting, 'kind' | 'identity' | 'sequence'>;
 export function createSighter(run?: RunIdentity): (frame: Frame) => Sighting {
   const trains = new Map<string, Named>();
   return (frame) => {
-    const packet = decodeFrame(frame.bytes, frame.originalLength, frame.linkType);
+    const outer = decodeFrame(frame.bytes, frame.originalLength, frame.linkType, run?.vxlanPorts);
+    const packet = innermost(outer);
     let named = namePacket(packet, run);
-    const ip = packet.ip;
-    if (ip && (ip.moreFragments || ip.fragmentOffset > 0)) {
+    // What is in fragments may be the packet, or the one that carries it.
+    for (const { ip } of packet === outer ? [outer] : [packet, outer]) {
+      if (!ip || (!ip.moreFragments && ip.fragmentOffset === 0)) continue;
       const train = `${placeKey(frame.place)} ${frame.direction} ${ip.source} ${ip.destination} ${ip.identification}`;
       if (ip.fragmentOffset === 0) {
         if (trains.size >= FRAGMENT_TRAINS) for (const oldest of trains.keys()) if (trains.delete(oldest)) break;
         trains.set(train, named);
       } else named = trains.get(train) ?? named;
     }
-    return { frame, packet, ...named };
+    return { frame, packet, ...(packet === outer ? {} : { outer }), ...named };
   };
 }
 
+/** What travels in the end, inside however many tunnels. */
+function innermost(packet: Packet): Packet {
+  let found = packet;
+  while (found.inner && !found.icmp) found = found.inner;
+  return found;
+}
+
 /** True of a fragment that carries no header of its own: it is no sighting of another packet. */
-export function isLaterFragment(sighting: Sighting): boolean {
-  return (sighting.packet.ip?.fragmentOffset ?? 0) > 0;
+export function isLaterFragment({ packet, outer }: Sighting): boolean {
+  return (packet.ip?.fragmentOffset ?? 0) > 0 || (outer?.ip?.fragmentOffset ?? 0) > 0;
 }
 
 function namePacket(packet: Packet, run: RunIdentity | undefined): Named {
@@ -73,7 +82,7 @@ function nameIcmp(icmp: Icmp, ip: Ipv4 | Ipv6, run: RunIdentity | undefined): Na
     }
     case 'icmp-error': {
       // A router may quote eight bytes of ICMP only (RFC 792): then the identifier is all there is to know the probe by.
-      const quoted = icmp.quoted ? namePacket(icmp.quoted, run) : undefined;
+      const quoted = icmp.quoted ? namePacket(innermost(icmp.quoted), run) : undefined;
       const sequence = quoted?.sequence;
       const about = sequence === undefined ? (quoted?.identity ?? 'nothing') : `probe ${sequence}`;
       return {

@@ -14,7 +14,10 @@ export type SightingKind =
 
 export interface Sighting {
   readonly frame: Frame;
+  /** The packet it is a sighting of: inside a tunnel, the one that travels in it. */
   readonly packet: Packet;
+  /** The packet that carries it, where that is a tunnel's. */
+  readonly outer?: Packet;
   readonly kind: SightingKind;
   /**
    * What stays the same from place to place: two sightings of one packet have one identity,

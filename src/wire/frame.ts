@@ -23,20 +23,26 @@ export type LinkType = 'ethernet' | 'raw-ip' | 'linux-sll' | 'linux-sll2' | 'nul
  * Of several stops the innermost is kept.
  * @param bytes as captured; the packet's data are views of it, so it must not be reused
  * @param originalLength bytes on the wire
+ * @param vxlanPorts UDP ports that carry VXLAN, beside its own number and the one Linux had before
  */
-export function decodeFrame(bytes: Uint8Array, originalLength: number, linkType: LinkType = 'ethernet'): Packet {
+export function decodeFrame(
+  bytes: Uint8Array,
+  originalLength: number,
+  linkType: LinkType = 'ethernet',
+  vxlanPorts?: ReadonlySet<number>,
+): Packet {
   const frame = Window.ofFrame(bytes, originalLength);
   switch (linkType) {
     case 'ethernet':
-      return decodeLayers((walk) => intoEthernet(walk, frame));
+      return decodeLayers((walk) => intoEthernet(walk, frame), vxlanPorts);
     case 'raw-ip':
-      return decodeLayers((walk) => intoRawIp(walk, frame));
+      return decodeLayers((walk) => intoRawIp(walk, frame), vxlanPorts);
     case 'linux-sll':
-      return decodeLayers((walk) => intoCooked(walk, frame, 1));
+      return decodeLayers((walk) => intoCooked(walk, frame, 1), vxlanPorts);
     case 'linux-sll2':
-      return decodeLayers((walk) => intoCooked(walk, frame, 2));
+      return decodeLayers((walk) => intoCooked(walk, frame, 2), vxlanPorts);
     case 'null':
-      return decodeLayers((walk) => intoLoopback(walk, frame));
+      return decodeLayers((walk) => intoLoopback(walk, frame), vxlanPorts);
     default:
       return linkType satisfies never;
   }

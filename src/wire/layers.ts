@@ -28,17 +28,20 @@ type Draft = { -readonly [Field in keyof Packet]: Packet[Field] };
 interface Walk {
   readonly packet: Draft;
   readonly depth: number;
+  /** UDP ports that carry VXLAN here, beside those that have a number for it. */
+  readonly vxlanPorts: ReadonlySet<number>;
 }
 
 /** A pod's packet in VXLAN in IPsec in PPPoE is three; a hostile frame nests hundreds. */
 const MOST_INNER = 4;
 const NO_BYTES = new Uint8Array(0);
 const NO_TAGS: readonly VlanTag[] = Object.freeze([]);
+export const NO_PORTS: ReadonlySet<number> = new Set();
 
 /** Runs a step of the walk over an empty packet; what it leaves is the payload. */
-export function decodeLayers(step: (walk: Walk) => Window, depth = 0): Packet {
+export function decodeLayers(step: (walk: Walk) => Window, vxlanPorts = NO_PORTS, depth = 0): Packet {
   const packet: Draft = { vlans: NO_TAGS, payload: NO_BYTES };
-  packet.payload = step({ packet, depth }).view();
+  packet.payload = step({ packet, depth, vxlanPorts }).view();
   return packet;
 }
 
@@ -119,6 +122,7 @@ function openInner(walk: Walk, { etherType, body, stop }: Carried): void {
   if (stop !== undefined || etherType === 0 || depth > MOST_INNER) return;
   walk.packet.inner = decodeLayers(
     (inner) => (etherType === CarrierType.ethernet ? intoEthernet(inner, body) : intoType(inner, etherType, body)),
+    walk.vxlanPorts,
     depth,
   );
 }
@@ -174,6 +178,7 @@ function intoIcmp(walk: Walk, window: Window, { header, body, stop, quote }: Dec
   else {
     const quoted = decodeLayers(
       (inner) => (header.version === 4 ? intoIpv4(inner, quote) : intoIpv6(inner, quote)),
+      walk.vxlanPorts,
       walk.depth,
     );
     walk.packet.icmp = { ...header, quoted };
@@ -199,7 +204,7 @@ function intoUdp(walk: Walk, window: Window, fragment: boolean): Window {
   note(walk, stop);
   if (header === undefined) return body;
   walk.packet.udp = header;
-  const carried = openDatagram(header.destinationPort, body);
+  const carried = openDatagram(header.destinationPort, body, walk.vxlanPorts);
   if (carried !== undefined) openInner(walk, carried);
   return body;
 }

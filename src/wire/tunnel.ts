@@ -28,8 +28,12 @@ const ERSPAN_II_HEADER = 8;
 const ERSPAN_III_HEADER = 12;
 const ERSPAN_III_SUBHEADER = 8;
 
-/** What a UDP datagram's data carry by its destination port; undefined: no tunnel that vdiag opens, or not a header of it. */
-export function openDatagram(port: number, data: Window): Carried | undefined {
+/**
+ * What a UDP datagram's data carry by its destination port; undefined: no tunnel that vdiag opens, or not a header of it.
+ * @param vxlanPorts further ports that are known to carry VXLAN
+ */
+export function openDatagram(port: number, data: Window, vxlanPorts: ReadonlySet<number>): Carried | undefined {
+  if (vxlanPorts.has(port)) return openVxlan(data);
   switch (port) {
     case TunnelPort.vxlan:
     case TunnelPort.vxlanLinux:

@@ -60,7 +60,7 @@ describe('a chain', () => {
 
   it('drops by its policy, or by the first rule that matches', () => {
     expect(verdict(nft([]))).toBe('pass');
-    expect(decide(nft([], { policy: 'drop' }))).toEqual({
+    expect(decide(nft([], { policy: 'drop' }))).toMatchObject({
       verdict: 'stop',
       stopper: { family: 'ip', table: 't', chain: 'c', base: 'c', legacy: false },
     });

@@ -8,7 +8,7 @@ const at = { id: 'box', inode: 1, names: ['box'], path: '/run/netns/box', pids: 
 const ok = (json: unknown): Outcome => ({ kind: 'ok', stdout: JSON.stringify(json) });
 const QDISCS = [
   { kind: 'noqueue', dev: 'eth0', root: true, options: {} },
-  { kind: 'tbf', dev: 'eth1', root: true, options: { rate: 1 } },
+  { kind: 'tbf', dev: 'eth1', root: true, options: { rate: 1 }, drops: 7 },
   { kind: 'clsact', dev: 'eth1', parent: 'ffff:fff1', options: {} },
 ];
 
@@ -27,7 +27,7 @@ describe('traffic control', () => {
     expect(gaps).toEqual([]);
     expect([...found.keys()]).toEqual(['eth1']);
     expect(found.get('eth1')).toMatchObject({
-      queues: [{ kind: 'tbf' }],
+      queues: [{ kind: 'tbf', drops: 7 }],
       classifiers: [
         { hook: 'ingress', kind: 'u32', preference: 7, handle: '800::800' },
         { hook: 'egress', kind: 'u32' },

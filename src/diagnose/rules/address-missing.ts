@@ -1,11 +1,13 @@
-import type { OwnerGate } from '../../path/gate.ts';
+import type { OwnerGate, TranslationGate } from '../../path/gate.ts';
 import { familyOf, isLinkLocal } from '../../topology/address.ts';
 import type { Link } from '../../topology/model.ts';
 import { placeName } from '../../topology/naming.ts';
-import { addressesOf, linkOf } from '../../topology/query.ts';
+import { addressesOf, linkOf, namespaceOf } from '../../topology/query.ts';
 import type { Place } from '../../trace/frame.ts';
+import { masqueradeAt, networkOf } from '../masquerade.ts';
 import type { Context, Cure, Rule } from '../rule.ts';
 import { coveringPrefix } from '../segment.ts';
+import { translationInto, translationText } from '../translated.ts';
 
 export const addressMissing: Rule = {
   id: 'address-missing',
@@ -42,23 +44,35 @@ address asked for is a router's, it is gateway-unreachable.`,
         where: gate.place,
       };
     }
+    if (gate.kind === 'translation' && gate.reason === 'no-address') {
+      const name = placeName(topology, gate.place);
+      return {
+        title: `${name} has no address that could be put in place of ${gate.from.source}`,
+        summary: `a rule masquerades what leaves by ${name}, and neither that device nor another one of its namespace has an address to do it with: the packet is dropped.`,
+        where: gate.place,
+      };
+    }
     if (gate.kind !== 'owner' || gate.gateway || gate.assumedOnLink) return undefined;
     const asker = placeName(topology, gate.asker);
-    const cure = intendedOwner(context, gate);
+    const translated = translationOf(context, gate.target);
+    const cure = intendedOwner(context, gate) ?? (translated && masqueraded(context, translated));
     const beyond = gate.outside.length > 0;
     return {
       title: beyond
         ? `nobody answers for ${gate.target} beyond ${gate.outside.map((place) => placeName(topology, place)).join(', ')}`
         : `nobody on the segment of ${asker} has ${gate.target}`,
       summary: [
-        `${asker} asks who has ${gate.target}.`,
+        translated ? `${sentence(translationText(topology, translated.gate, translated.side))}.` : '',
+        `${asker} asks who has ${gate.target}${translated?.side === 'source' ? ', to send the reply there' : ''}.`,
         beyond
           ? 'The request leaves this machine, and no reply comes back: the host is absent, down or filtered.'
           : `The request reaches ${list(gate.reached.map((place) => placeName(topology, place)))}, and none of them has the address.`,
         gate.elsewhere.length > 0
           ? `${list(gate.elsewhere.map((place) => placeName(topology, place)))} has it, on another segment, where the request does not come.`
           : '',
-        cure ? `${placeName(topology, cure.at)} has no address at all: it should probably have this one.` : '',
+        cure && translated?.side !== 'source'
+          ? `${placeName(topology, cure.at)} has no address at all: it should probably have this one.`
+          : '',
       ]
         .filter((sentence) => sentence !== '')
         .join(' '),
@@ -67,6 +81,35 @@ address asked for is a router's, it is gateway-unreachable.`,
     };
   },
 };
+
+/** The rule that made the address: nobody may ever have had it. */
+function translationOf(
+  { path }: Context,
+  address: string,
+): { readonly gate: TranslationGate; readonly side: 'source' | 'destination' } | undefined {
+  for (const side of ['destination', 'source'] as const) {
+    const gate = translationInto(path, side, address);
+    if (gate) return { gate, side };
+  }
+  return undefined;
+}
+
+/** In place of an address that is not the router's, the one that its uplink has. */
+function masqueraded(
+  context: Context,
+  { gate, side }: { readonly gate: TranslationGate; readonly side: 'source' | 'destination' },
+): { at: Place; cure: Cure } | undefined {
+  const { topology } = context;
+  const namespace = namespaceOf(topology, gate.place.netns);
+  if (side === 'destination' || !namespace) return undefined;
+  const changes = masqueradeAt(context, { namespace, out: gate.place }, networkOf(context, gate.from.source));
+  const why = `put the address that ${placeName(topology, gate.place)} has in place of ${gate.to.source}`;
+  return changes && { at: gate.place, cure: { why, changes } };
+}
+
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
 
 /** The one interface the request reaches that has no address at all. */
 function intendedOwner(context: Context, gate: OwnerGate): { at: Place; cure: Cure } | undefined {

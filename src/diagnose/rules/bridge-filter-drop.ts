@@ -3,6 +3,7 @@ import { inNetns, placeName } from '../../topology/naming.ts';
 import { packetName } from '../evidence.ts';
 import { acceptance, deletion } from '../filter-cure.ts';
 import type { Rule } from '../rule.ts';
+import { culprit } from '../suspect.ts';
 
 export const bridgeFilterDrop: Rule = {
   id: 'bridge-filter-drop',
@@ -23,20 +24,24 @@ Rules that libvirt, Docker or a network policy made come back: change them where
     otherwise: `If ARP passes and IP does not, it may be a rule for IP here, or br_netfilter: bridge-netfilter-drop.`,
   },
   evaluate(context) {
-    const { situation, topology } = context;
-    if (situation.kind !== 'stopped' || situation.gate.kind !== 'bridge-filter') return undefined;
-    const { gate } = situation;
-    const { by, bridge, stopper, hook, packet, from, to } = gate;
+    const { topology } = context;
+    const found = culprit(context, 'bridge-filter');
+    if (!found) return undefined;
+    const { gate, certain } = found;
+    const { by, bridge, hook, packet, from, to } = gate;
+    // A rule that takes some and not others (a rate, a chance) is not decided: the kernel, or the loss of some, says that it did.
+    const stopper = gate.stopper ?? (certain || context.partial ? gate.suspect : undefined);
     if (by !== 'bridge' || !stopper) return undefined;
     const deleted = deletion(bridge.netns, stopper);
     const change = [deleted, acceptance(topology, gate, stopper)].find(
-      (attempt) => attempt !== undefined && context.passes([attempt]),
+      (attempt) => attempt !== undefined && (gate.stopper === undefined || context.passes([attempt])),
     );
     const places = [from, to].flatMap((place) => (place ? [placeName(topology, place)] : []));
     return {
       title: `${stopperText(stopper)} drops the ${packetName(packet)} in ${bridge.name}`,
       summary: `the frame is in ${bridge.name}${inNetns(topology, bridge.netns)} (${places.join(' to ')}), and at ${hook} ${stopperText(stopper)} drops it. These are rules of the bridge, which iptables does not show.`,
       where: gate.place,
+      ...(gate.stopper ? {} : { confidence: certain ? ('proven' as const) : ('likely' as const) }),
       ...(change
         ? {
             cure: {

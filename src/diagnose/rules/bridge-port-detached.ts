@@ -1,3 +1,4 @@
+import { familyOf } from '../../topology/address.ts';
 import type { Change } from '../../topology/change.ts';
 import type { Link, Namespace } from '../../topology/model.ts';
 import { inNetns, placeName } from '../../topology/naming.ts';
@@ -86,7 +87,7 @@ function suspects({ situation, topology, path, query }: Context): { namespace: N
     const peer = peerOf(topology, place.netns, link);
     if (peer) around.set(placeKey({ netns: peer.namespace.id, name: peer.link.name }), peer);
   }
-  const ends = [...around.values()].filter(({ link }) => link.kind === 'veth' && addressesOf(link, 4).length === 0);
+  const ends = [...around.values()].filter(({ link }) => link.kind === 'veth' && !hasAddress(link));
   const loose = ends.filter(({ namespace, link }) => isLoose(link) && !isRouted(namespace, link));
   const elsewhere = ends.filter(({ link }) => link.master !== undefined);
   return [...loose, ...elsewhere];
@@ -96,9 +97,15 @@ function isLoose({ kind, master }: Link): boolean {
   return kind === 'veth' && master === undefined;
 }
 
+/** IPv6 gives every interface a link-local address, and the routes that go with it, by itself. */
+function hasAddress(link: Link): boolean {
+  return link.addresses.some(({ family, scope }) => family === 4 || scope !== 'link');
+}
+
 function isRouted(namespace: Namespace, link: Link): boolean {
   return namespace.routes.some(
-    (route) => route.family === 4 && route.nextHops.some(({ device }) => device === link.name),
+    (route) =>
+      !/^f[ef][0-9a-f]{2}:/.test(route.destination) && route.nextHops.some(({ device }) => device === link.name),
   );
 }
 
@@ -113,6 +120,8 @@ function bridgesFor({ situation }: Context, namespace: Namespace, current: Link 
   if (situation.kind !== 'stopped' || situation.gate.kind !== 'owner' || situation.gate.assumedOnLink) return [];
   const { target } = situation.gate;
   const hasNetwork = (bridge: Link) =>
-    addressesOf(bridge, 4).some(({ address, prefixLength }) => prefixContains(`${address}/${prefixLength}`, target));
+    addressesOf(bridge, familyOf(target)).some(({ address, prefixLength }) =>
+      prefixContains(`${address}/${prefixLength}`, target),
+    );
   return hasNetwork(current) ? [] : bridges.filter(hasNetwork);
 }

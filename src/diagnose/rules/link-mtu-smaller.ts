@@ -3,6 +3,7 @@ import type { Change } from '../../topology/change.ts';
 import { placeName } from '../../topology/naming.ts';
 import { linkOf, lowerOf, ownersOf } from '../../topology/query.ts';
 import type { Place } from '../../trace/frame.ts';
+import { isWhole } from '../mtu-cure.ts';
 import type { Context, Cure, Rule } from '../rule.ts';
 
 export const linkMtuSmaller: Rule = {
@@ -60,7 +61,7 @@ function levelled(context: Context, gate: MtuGate, sender: Place): Cure | undefi
   // A router that is set lower would refuse whole packets instead, and a sender that may not fragment sends none.
   const source = situation.leg.source;
   const origin = ownersOf(topology, source).some(({ namespace }) => namespace.id === sender.netns);
-  const lowerable = origin && !(query.dontFragment === 'do' && situation.leg.kind === 'echo-request');
+  const lowerable = origin && !(isWhole(query) && situation.leg.kind === 'echo-request');
   const changes = context.best([...(raisable ? [raise] : []), ...(lowerable ? [lower] : [])]);
   if (!changes) return undefined;
   const name = placeName(topology, gate.place);

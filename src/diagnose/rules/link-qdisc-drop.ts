@@ -1,5 +1,8 @@
-import { placeName } from '../../topology/naming.ts';
-import type { Rule } from '../rule.ts';
+import { commandIn, placeName } from '../../topology/naming.ts';
+import { linkOf } from '../../topology/query.ts';
+import { queueOf } from '../../topology/traffic-control.ts';
+import type { Place } from '../../trace/frame.ts';
+import type { Context, Rule } from '../rule.ts';
 import { culprit } from '../suspect.ts';
 
 export const linkQdiscDrop: Rule = {
@@ -22,15 +25,37 @@ link-tc-drop.`,
   },
   evaluate(context) {
     const found = culprit(context, 'queue');
-    // A queue may also only delay: without the kernel's word nobody knows.
-    if (!found?.certain) return undefined;
+    if (!found) return undefined;
     const { place, queue } = found.gate;
+    // A queue may also only delay: without the kernel's word, or a count that has grown, nobody knows.
+    const grown = dropsDuring(context, place);
+    if (!found.certain && grown === 0) return undefined;
     const name = placeName(context.topology, place);
     return {
       title: `the queueing discipline of ${name} (${queue}) drops what ${name} should send`,
       summary: `the packet is handed to ${name}, and its queueing discipline, ${queue}, drops it before it leaves: it is not seen on any wire. Somebody has put ${queue} there in place of the ordinary queue.`,
       where: place,
+      evidence:
+        grown === 0
+          ? []
+          : [
+              {
+                kind: 'state',
+                text: `the queueing discipline of ${name} has dropped ${grown} packets during the trace`,
+                place,
+                look: commandIn(context.topology, place.netns, ['tc', '-s', 'qdisc', 'show', 'dev', place.name]),
+              },
+            ],
       cure: { why: `give ${name} its ordinary queue back`, changes: [{ kind: 'queue-del', at: place }] },
     };
   },
 };
+
+/** Packets that the queue has dropped between the two states; 0 where they do not tell. */
+function dropsDuring({ topology, after }: Context, place: Place): number {
+  const [was, is] = [topology, after].map((state) => {
+    const link = state && linkOf(state, place);
+    return link && queueOf(link)?.drops;
+  });
+  return was === undefined || is === undefined ? 0 : Math.max(0, is - was);
+}

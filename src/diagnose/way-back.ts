@@ -1,0 +1,52 @@
+/** A route that would lead replies back to the sender. */
+import type { Step } from '../path/model.ts';
+import { familyBits, familyOf, isLinkLocal } from '../topology/address.ts';
+import type { Change } from '../topology/change.ts';
+import { netnsName } from '../topology/naming.ts';
+import { prefixAround } from '../topology/prefix.ts';
+import { addressesOf, linkOf, ownersOf } from '../topology/query.ts';
+import type { Place } from '../trace/frame.ts';
+import type { Context, Cure } from './rule.ts';
+import { isOnLink } from './segment.ts';
+
+/** A route to the sender's network by the router the request came from, or on the link where it came directly. */
+export function routeBack(context: Context, at: Place, sender: string): Cure | undefined {
+  const { topology, path, query } = context;
+  const network = networkOf(context, sender);
+  const isArrival = (step: Step) => step.kind === 'place' && step.place.netns === at.netns && step.direction === 'in';
+  const arriving = path.legs.findLast((leg) => leg.kind === 'echo-request' && leg.steps.some(isArrival));
+  const from = arriving?.steps.find((step) => step.kind === 'place');
+  const by = arriving?.steps.findLast(isArrival);
+  const router = from?.kind === 'place' ? linkOf(topology, from.place) : undefined;
+  const gateway =
+    by?.kind === 'place' && router
+      ? addressesOf(router, familyOf(sender)).find(({ address }) => isOnLink(topology, by.place, address))?.address
+      : undefined;
+  const direct = from?.kind === 'place' && from.place.netns === query.start.netns;
+  const change: Change | undefined =
+    gateway !== undefined && gateway !== sender
+      ? {
+          kind: 'route-add',
+          netns: at.netns,
+          destination: network,
+          gateway,
+          ...(isLinkLocal(gateway) && by?.kind === 'place' ? { device: by.place.name } : {}),
+        }
+      : direct
+        ? {
+            kind: 'route-add',
+            netns: at.netns,
+            destination: `${sender}/${familyBits(familyOf(sender))}`,
+            device: at.name,
+          }
+        : undefined;
+  return change && context.passes([change])
+    ? { why: `tell ${netnsName(topology, at.netns)} the way back`, changes: [change] }
+    : undefined;
+}
+
+/** The network the sender's address is in, as its own interface has it. */
+function networkOf({ topology, query }: Context, sender: string): string {
+  const own = ownersOf(topology, sender).find(({ namespace }) => namespace.id === query.start.netns)?.address;
+  return prefixAround(sender, own?.prefixLength ?? familyBits(familyOf(sender)));
+}

@@ -1,0 +1,72 @@
+/** Routes that would lead a packet on: by a router the sender, or another router, shares a segment with. */
+import { familyBits, familyOf, isLinkLocal } from '../topology/address.ts';
+import type { Change } from '../topology/change.ts';
+import type { NetnsId, Topology } from '../topology/model.ts';
+import { prefixAround } from '../topology/prefix.ts';
+import { addressesOf, namespaceOf, ownersOf } from '../topology/query.ts';
+import type { Place } from '../trace/frame.ts';
+import { gatewaysOf, routersAmong, segmentOf } from './routers.ts';
+import type { Context, Cure } from './rule.ts';
+import { isOnLink } from './segment.ts';
+
+/** Who hears what an interface broadcasts. */
+export function segmentAround(topology: Topology, { netns, name }: Place): Place[] {
+  const namespace = namespaceOf(topology, netns);
+  const link = namespace?.links.find((candidate) => candidate.name === name);
+  return namespace && link ? segmentOf(topology, { namespace, link }) : [];
+}
+
+/** A default route by a router of the segment, if the model's packet then gets on. */
+export function defaultRoute(context: Context, asker: Place, reached: readonly Place[]): Cure | undefined {
+  const { topology } = context;
+  const namespace = namespaceOf(topology, asker.netns);
+  if (!namespace) return undefined;
+  const family = familyOf(context.query.destination);
+  const gateways = routersAmong(topology, asker.netns, reached, family)
+    .flatMap((router) => gatewaysOf(router, family))
+    .filter((address) => isOnLink(topology, asker, address));
+  // Where there is a default route already, only the target's own network is missing.
+  const everything = family === 6 ? '::/0' : '0.0.0.0/0';
+  const hasDefault = namespace.routes.some(
+    (route) => route.family === family && route.table === 'main' && route.destination === everything,
+  );
+  const destination = hasDefault ? networkOf(context) : everything;
+  const attempts = gateways.map((gateway): Change[] => [
+    { kind: 'route-add', netns: asker.netns, destination, gateway, ...by(gateway, asker.name) },
+  ]);
+  const changes = context.best(attempts);
+  return changes && { why: 'the router of this segment leads there', changes };
+}
+
+/** At a router: a route to the target's network by another router it shares a segment with, if the packet then gets on. */
+export function routeOnwards(context: Context, netns: NetnsId): Cure | undefined {
+  const { topology } = context;
+  const namespace = namespaceOf(topology, netns);
+  const family = familyOf(context.query.destination);
+  const destination = networkOf(context);
+  const attempts: Change[][] = [];
+  for (const link of namespace?.links ?? []) {
+    if (!namespace || link.kind === 'loopback' || addressesOf(link, family).length === 0) continue;
+    const place = { netns, name: link.name };
+    const gateways = routersAmong(topology, netns, segmentOf(topology, { namespace, link }), family)
+      .flatMap((router) => gatewaysOf(router, family))
+      .filter((address) => isOnLink(topology, place, address));
+    for (const gateway of gateways)
+      attempts.push([{ kind: 'route-add', netns, destination, gateway, ...by(gateway, link.name) }]);
+  }
+  const changes = context.best(attempts);
+  return changes && { why: 'a router it shares a segment with leads there', changes };
+}
+
+/** A link-local gateway is one on this device. */
+function by(gateway: string, device: string): { device?: string } {
+  return isLinkLocal(gateway) ? { device } : {};
+}
+
+/** The target's network, as its owner's interface has it; the address alone where that is not known. */
+function networkOf({ topology, query }: Context): string {
+  return prefixAround(
+    query.destination,
+    ownersOf(topology, query.destination)[0]?.address.prefixLength ?? familyBits(familyOf(query.destination)),
+  );
+}

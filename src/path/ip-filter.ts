@@ -1,0 +1,248 @@
+/** Packet filters of an IP stack: what the rules at one hook of netfilter make of the packet, in the order of their priorities. */
+import { familyOf } from '../topology/address.ts';
+import type { Namespace, NetnsId } from '../topology/model.ts';
+import { commandIn, placeName } from '../topology/naming.ts';
+import { connectionOf, type Ends, isSame, isTranslated } from './connection.ts';
+import type { Carried } from './ethernet.ts';
+import { fibAnswers } from './fib-answers.ts';
+import type { Fact, FilterGate, IpHook } from './gate.ts';
+import {
+  type Bounds,
+  type ConnectionState,
+  type Family,
+  type FilterPacket,
+  type Ruling,
+  rule,
+  type Stopper,
+  stopperText,
+} from './ruleset.ts';
+import { chainsIn, type Port, placeOf, type World } from './world.ts';
+
+/** What rules have written on a packet since it came into a namespace, and what conntrack calls it there. */
+export interface Traversal {
+  readonly mark?: number;
+  readonly connectionMark?: number;
+  readonly state?: ConnectionState;
+}
+
+/** What the filters of one namespace have seen of a walk. */
+export interface FilterMemory {
+  /** By kind of packet. */
+  readonly traversals: Map<Carried['kind'], Traversal>;
+  /** The echo request, as it came in or was sent. */
+  opened?: Ends;
+  /** What rules wrote on its connection; absent: nothing, or it is not known what. */
+  connectionMark: number | undefined;
+}
+
+/** A packet at a hook, as far as filters look at it. */
+export interface Filtered extends Carried {
+  readonly ttl?: number;
+  readonly lengthBytes?: number;
+}
+
+export interface IpPassage {
+  readonly hook: IpHook;
+  /** The device it came in by, or leaves by; where both are known, the other one is `beside`. */
+  readonly port: Port;
+  readonly beside?: Port | undefined;
+  readonly packet: Filtered;
+}
+
+/** Where address translation lies between the chains of a hook (enum nf_ip_hook_priorities). */
+const TRANSLATION: Readonly<Record<IpHook, number>> = {
+  prerouting: -100,
+  output: -100,
+  forward: Infinity,
+  input: 100,
+  postrouting: 100,
+};
+
+/** The chains before address translation, or all where there is none at the hook. Always one gate. */
+export function filterGate(world: World, passage: IpPassage): FilterGate {
+  const { hook, port, packet } = passage;
+  const { namespace } = port;
+  if (hook === 'prerouting' || hook === 'output') begin(world, namespace, packet);
+  const ruling = decide(world, passage, { below: TRANSLATION[hook] });
+  return gateOf(world, passage, ruling, 'before-nat');
+}
+
+/** The chains behind address translation, which see the new addresses; none where nothing is there. */
+export function lateFilterGates(world: World, passage: IpPassage): FilterGate[] {
+  const ruling = decide(world, passage, { from: TRANSLATION[passage.hook] });
+  return ruling ? [gateOf(world, passage, ruling, 'behind-nat')] : [];
+}
+
+/** The mark that rules have put on the packet where it is now; undefined: not known. */
+export function packetMark({ filters }: World, netns: NetnsId, { kind }: Carried): number | undefined {
+  const traversal = filters.get(netns)?.traversals.get(kind);
+  return traversal ? traversal.mark : 0;
+}
+
+function memoryOf({ filters }: World, netns: NetnsId): FilterMemory {
+  const known = filters.get(netns) ?? { traversals: new Map(), connectionMark: 0 };
+  filters.set(netns, known);
+  return known;
+}
+
+/** A packet comes into the namespace, or is made there: it has no mark yet, and conntrack looks it up. */
+function begin(world: World, { id }: Namespace, packet: Filtered): void {
+  const memory = memoryOf(world, id);
+  const state = stateOf(world, id, memory, packet);
+  const { connectionMark } = memory;
+  memory.traversals.set(packet.kind, { mark: 0, state, ...(connectionMark === undefined ? {} : { connectionMark }) });
+  if (packet.kind === 'echo-request') memory.opened = { source: packet.source, destination: packet.destination };
+}
+
+/** nf_conntrack_in: a request opens a connection, and only what belongs to one that is open is an answer. */
+function stateOf(world: World, netns: NetnsId, { opened }: FilterMemory, packet: Filtered): ConnectionState {
+  // The two ways of a tunnel have ports of their own, and are no answers to each other.
+  if (packet.datagram) return 'new';
+  switch (packet.kind) {
+    case 'echo-request':
+      return world.established ? 'established' : 'new';
+    case 'echo-reply': {
+      const known = connectionOf(world.connections, netns, packet);
+      const turned = { source: packet.destination, destination: packet.source };
+      const translated = world.connections.get(netns)?.some(isTranslated) ?? false;
+      return known?.direction === 'answer' || (!translated && opened && isSame(opened, turned))
+        ? 'established'
+        : 'invalid';
+    }
+    case 'icmp-error':
+      return opened ? 'related' : 'invalid';
+    default:
+      // Neighbour discovery (nf_conntrack_icmpv6_error).
+      return 'untracked';
+  }
+}
+
+function decide(world: World, passage: IpPassage, bounds: Bounds): Ruling | undefined {
+  const { hook, port, packet } = passage;
+  const { namespace } = port;
+  const families: readonly Family[] = [familyOf(packet.source) === 6 ? 'ip6' : 'ip', 'inet'];
+  const ruling = rule(chainsIn(world, namespace), families, hook, filterPacket(world, passage), bounds);
+  if (ruling) remember(world, namespace.id, packet.kind, ruling.packet);
+  return ruling;
+}
+
+function remember(world: World, netns: NetnsId, kind: Carried['kind'], after: FilterPacket): void {
+  const memory = memoryOf(world, netns);
+  const { mark, connectionMark, state } = after;
+  memory.connectionMark = connectionMark;
+  memory.traversals.set(kind, {
+    ...(mark === undefined ? {} : { mark }),
+    ...(connectionMark === undefined ? {} : { connectionMark }),
+    ...(state === undefined ? {} : { state }),
+  });
+}
+
+function filterPacket(world: World, { hook, port, beside, packet }: IpPassage): FilterPacket {
+  const { namespace, link } = port;
+  const memory = memoryOf(world, namespace.id);
+  const { kind, source, destination, target, datagram, ttl, lengthBytes } = packet;
+  const enters = hook === 'prerouting' || hook === 'input';
+  const other = beside?.link.name ?? '';
+  const connection = world.connections
+    .get(namespace.id)
+    ?.find(({ opened }) => memory.opened && isSame(opened, memory.opened));
+  const opened = connection?.opened ?? memory.opened;
+  return {
+    inputInterface: enters ? link.name : hook === 'forward' ? link.name : other,
+    outputInterface: hook === 'forward' ? other : enters ? '' : link.name,
+    ...memory.traversals.get(kind),
+    ...(opened ? { connection: opened } : {}),
+    translated: {
+      source: connection !== undefined && connection.answer.destination !== connection.opened.source,
+      destination: connection !== undefined && connection.answer.source !== connection.opened.destination,
+    },
+    ...(ttl === undefined ? {} : { ttl }),
+    ...(lengthBytes === undefined ? {} : { lengthBytes }),
+    packetType: 'host',
+    fib: fibAnswers(namespace),
+    carries: {
+      kind,
+      source,
+      destination,
+      ...(target === undefined ? {} : { target }),
+      ...(datagram === undefined ? {} : { datagram }),
+    },
+  };
+}
+
+function gateOf(
+  world: World,
+  { hook, port, beside, packet }: IpPassage,
+  ruling: Ruling | undefined,
+  part: FilterGate['part'],
+): FilterGate {
+  const { namespace } = port;
+  const place = placeOf(port);
+  const { kind, source, destination } = packet;
+  const unread = namespace.filters.nftables === undefined && ruling?.verdict !== 'stop';
+  const verdict = unread ? 'unknown' : (ruling?.verdict ?? 'pass');
+  const state = memoryOf(world, namespace.id).traversals.get(kind)?.state;
+  const from = hook === 'prerouting' || hook === 'input' || hook === 'forward' ? port : beside;
+  const to = hook === 'forward' ? beside : hook === 'output' || hook === 'postrouting' ? port : undefined;
+  return {
+    kind: 'filter',
+    place,
+    hook,
+    part,
+    packet: kind,
+    source,
+    destination,
+    ...(from ? { from: placeOf(from) } : {}),
+    ...(to ? { to: placeOf(to) } : {}),
+    ...(state === undefined ? {} : { state }),
+    verdict,
+    ...(verdict === 'stop' && ruling?.stopper ? { stopper: ruling.stopper } : {}),
+    ...(ruling?.suspects ? { suspects: ruling.suspects } : {}),
+    ...(ruling?.open || unread ? { open: true } : {}),
+    facts: facts(
+      world,
+      namespace,
+      hook,
+      placeName(world.topology, place),
+      unread && !ruling?.suspects ? undefined : (ruling ?? 'none'),
+    ),
+  };
+}
+
+/** Rules that may have dropped it are named up to this many. */
+const MAX_NAMED = 3;
+
+function facts(
+  { topology }: World,
+  { id }: Namespace,
+  hook: IpHook,
+  where: string,
+  ruling: Ruling | 'none' | undefined,
+): Fact[] {
+  const list = commandIn(topology, id, ['nft', 'list', 'ruleset']);
+  if (ruling === undefined) return [{ text: `the filter rules at ${hook} could not be read`, look: list }];
+  if (ruling === 'none') return [{ text: `no filter rules at ${hook}`, look: list }];
+  if (ruling.verdict === 'pass') return [{ text: `the rules at ${hook} let it pass at ${where}`, look: list }];
+  const named = ruling.stopper ? [ruling.stopper] : (ruling.suspects ?? []).slice(0, MAX_NAMED);
+  if (named.length === 0)
+    return [{ text: `rules at ${hook} that are not decided may drop it at ${where}`, look: list }];
+  return named.map((stopper) => ({
+    text: `${stopperText(stopper)} ${ruling.stopper ? verb(stopper) : `may ${verb(stopper).slice(0, -1)}`} it${wording(stopper)}`,
+    look: commandIn(topology, id, stopperListing(stopper)),
+  }));
+}
+
+function verb({ rejects }: Stopper): string {
+  return rejects === undefined ? 'drops' : 'rejects';
+}
+
+function wording({ text }: Stopper): string {
+  return text === undefined || text === '' ? '' : `: ${text}`;
+}
+
+/** The command that shows the chain a rule is in. */
+export function stopperListing({ family, table, chain, legacy, xtables }: Stopper): string[] {
+  if (!legacy && !xtables) return ['nft', '-a', 'list', 'chain', family, table, chain];
+  const program = `${family === 'ip6' ? 'ip6tables' : 'iptables'}-${legacy ? 'legacy' : 'nft'}`;
+  return [program, ...(table === 'filter' ? [] : ['-t', table]), '-v', '-n', '-L', chain, '--line-numbers'];
+}

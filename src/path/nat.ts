@@ -1,0 +1,275 @@
+/**
+ * Address translation of one namespace (net/netfilter/nf_nat_core.c): the rules decide for the first packet of a connection,
+ * and conntrack does the same to all that follow, and the reverse to what comes back.
+ */
+import { familyOf } from '../topology/address.ts';
+import { commandIn, placeName } from '../topology/naming.ts';
+import { addressesOf } from '../topology/query.ts';
+import { connectionOf, type Ends, isSame, openConnection, relatedTo, type Tracked } from './connection.ts';
+import type { Carried } from './ethernet.ts';
+import type { EchoQuery } from './expect.ts';
+import { chooseSource } from './fib.ts';
+import { fibAnswers } from './fib-answers.ts';
+import type { Fact, TranslationGate } from './gate.ts';
+import { packetMark } from './ip-filter.ts';
+import type { Sized } from './mtu.ts';
+import { type NatRule, type NatRuling, natRuling } from './nat-rules.ts';
+import type { NatHook } from './nat-statement.ts';
+import { type Chain, type Family, type FilterPacket, type Stopper, stopperText } from './ruleset.ts';
+import { chainsIn, type Port, placeOf, type World } from './world.ts';
+
+/** A packet behind a hook: with other addresses perhaps, and as what conntrack knows it. */
+export interface Translated {
+  readonly ends: Ends;
+  /** Absent where nothing is tracked: the namespace has no NAT rules, or the packet belongs to no connection. */
+  readonly tracked?: Tracked;
+  readonly gates: readonly TranslationGate[];
+  /** Where it goes from here is not known. */
+  readonly lost?: true;
+}
+
+/** A packet at a hook. */
+export interface NatPassage<Hook extends NatHook = NatHook> {
+  readonly world: World;
+  readonly query: EchoQuery;
+  readonly hook: Hook;
+  /** The device it came in by; behind the routing decision, and for what the namespace sends, the one it leaves by. */
+  readonly port: Port;
+  readonly carries: Carried & Sized;
+  /** Postrouting: the device a forwarded packet came in by. */
+  readonly input?: string;
+  /** The ports of the bridge it is passed on between, where br_netfilter shows it to these hooks. */
+  readonly ports?: { readonly input: string; readonly output: string };
+}
+
+interface At extends NatPassage {
+  readonly packet: FilterPacket;
+}
+
+/** Prerouting, or output for what the namespace sends itself: the destination. */
+export function translateDestination(passage: NatPassage<'prerouting' | 'output'>): Translated {
+  const { world, port, carries } = passage;
+  const ends = endsOf(carries);
+  if (!hasNat(world, port, carries)) return { ends, gates: [] };
+  const { id } = port.namespace;
+  const related = carries.kind === 'icmp-error' ? relatedTo(world.connections, id, ends) : undefined;
+  if (related) return { ends: { ...ends, destination: related.opened.source }, gates: [] };
+  const known = connectionOf(world.connections, id, ends);
+  const at = { ...passage, packet: packetAt(passage) };
+  if (known?.direction === 'answer')
+    return followed(at, ends, { ...ends, destination: known.connection.opened.source }, known);
+  if (known) return followed(at, ends, { ...ends, destination: known.connection.answer.source }, known);
+  // An answer to nothing that passed here is translated by no rule.
+  if (carries.kind !== 'echo-request') return { ends, gates: [] };
+  const tracked = openConnection(world.connections, placeOf(port), ends);
+  const chosen = choose(at, ends, 'destination');
+  tracked.connection.answer = { ...tracked.connection.answer, source: chosen.ends.destination };
+  return { ...chosen, tracked };
+}
+
+/** Postrouting, or input for what the namespace takes for itself: the source. */
+export function translateSource(
+  passage: NatPassage<'postrouting' | 'input'>,
+  tracked: Tracked | undefined,
+): Translated {
+  const ends = endsOf(passage.carries);
+  if (!tracked) return { ends, gates: [] };
+  const { connection, direction } = tracked;
+  const at = { ...passage, packet: packetAt(passage) };
+  if (direction === 'answer') return followed(at, ends, { ...ends, source: connection.opened.destination }, tracked);
+  if (direction === 'onwards') return followed(at, ends, { ...ends, source: connection.answer.destination }, tracked);
+  const chosen = choose(at, ends, 'source');
+  connection.answer = { ...connection.answer, destination: chosen.ends.source };
+  return { ...chosen, tracked };
+}
+
+function endsOf({ source, destination }: Carried): Ends {
+  return { source, destination };
+}
+
+function packetAt({ world, hook, port, carries, input, ports }: NatPassage): FilterPacket {
+  const enters = hook === 'prerouting' || hook === 'input';
+  const { kind, source, destination, lengthBytes } = carries;
+  const mark = packetMark(world, port.namespace.id, carries);
+  return {
+    inputInterface: enters ? port.link.name : (input ?? ''),
+    outputInterface: enters ? '' : port.link.name,
+    ...(ports === undefined ? {} : { physicalInput: ports.input }),
+    ...(ports === undefined || enters ? {} : { physicalOutput: ports.output }),
+    tracked: true,
+    state: 'new',
+    ...(mark === undefined ? {} : { mark }),
+    connectionMark: 0,
+    ...(lengthBytes === undefined ? {} : { lengthBytes }),
+    fib: fibAnswers(port.namespace),
+    carries: { kind, source, destination },
+  };
+}
+
+function hasNat(world: World, { namespace }: Port, { source }: Carried): boolean {
+  if (namespace.detail === 'links') return false;
+  const families = familiesOf(source);
+  return chainsIn(world, namespace).some(
+    ({ type, hook, family }) => type === 'nat' && hook !== undefined && families.includes(family),
+  );
+}
+
+function familiesOf(address: string): readonly Family[] {
+  return [familyOf(address) === 6 ? 'ip6' : 'ip', 'inet'];
+}
+
+/** By conntrack alone. */
+function followed(at: At, from: Ends, to: Ends, tracked: Tracked): Translated {
+  if (isSame(from, to)) return { ends: from, tracked, gates: [] };
+  const fact = {
+    text: `conntrack turns ${endsText(from)} into ${endsText(to)}, as it belongs to ${endsText(tracked.connection.opened)}`,
+  };
+  return { ends: to, tracked, gates: [gateOf(at, 'answer', 'pass', from, to, [fact])] };
+}
+
+type Side = keyof Ends;
+
+/** What the rules make of it; where they leave a doubt, what was sighted leaving the namespace. */
+function choose(at: At, from: Ends, side: Side): Pick<Translated, 'ends' | 'gates' | 'lost'> {
+  const { world, port, hook, packet } = at;
+  const { namespace } = port;
+  const chains = chainsIn(world, namespace);
+  const ruling = natRuling(namespace.filters, chains, familiesOf(from.source), hook, packet);
+  const { taken, perhaps } = ruling;
+  // A packet that was taken out of conntrack is not translated.
+  const certain = ruling.certain && !chains.some(({ untracks }) => untracks);
+  const address = taken && addressFor(at, taken, from);
+  const ruled = address === undefined || address === 'none' ? undefined : { ...from, [side]: address };
+  if (taken && address === 'none' && certain) return withoutAddress(at, from, taken);
+  if (taken && ruled && certain) return changed(at, from, ruled, taken);
+  const sighted = sightedAs(at, from, side, ruled);
+  if (sighted) return changed(at, from, sighted, perhaps.length === 0 ? taken : undefined);
+  if (!taken && certain) return { ends: from, gates: [] };
+  const ends = ruled ?? from;
+  const gate = gateOf(at, 'undecided', 'unknown', from, ends, undecided(at, ruling));
+  return { ends, gates: [gate], lost: true };
+}
+
+function changed(at: At, from: Ends, to: Ends, rule: NatRule | undefined): Pick<Translated, 'ends' | 'gates'> {
+  if (isSame(from, to)) return { ends: from, gates: [] };
+  return { ends: to, gates: [gateOf(at, 'translated', 'pass', from, to, becomes(at, from, to, rule), rule)] };
+}
+
+/** Undefined where it is not known to which; `none` where the device lends no address. */
+function addressFor(
+  { port, hook }: At,
+  { statement }: NatRule,
+  { source, destination }: Ends,
+): string | 'none' | undefined {
+  const { namespace, link } = port;
+  const family = familyOf(source);
+  if (statement.by === 'snat' || statement.by === 'dnat')
+    return statement.target.kind === 'address' ? statement.target.address : undefined;
+  if (statement.by === 'redirect') {
+    // nf_nat_redirect: to the loopback address what is sent from here, else to the first of the device.
+    if (hook === 'output') return family === 6 ? '::1' : '127.0.0.1';
+    const own = addressesOf(link, family).find(({ scope, flags }) => scope !== 'link' && !flags.includes('secondary'));
+    return own?.address ?? 'none';
+  }
+  return chooseSource(namespace, link.name, destination) ?? 'none';
+}
+
+/** With which addresses it was sighted leaving the namespace, where that decides: what the model expects, or the only other one. */
+function sightedAs({ query, port, packet }: At, from: Ends, side: Side, expected: Ends | undefined): Ends | undefined {
+  if (packet.carries.kind !== 'echo-request') return undefined;
+  const left = query.sightedAs?.get(port.namespace.id) ?? [];
+  const other = side === 'source' ? left.filter(({ destination }) => destination === from.destination) : left;
+  const values = [...new Set(other.map((ends) => ends[side]))];
+  if (values.length === 0) return undefined;
+  if (expected && values.includes(expected[side])) return expected;
+  const changed = values.filter((value) => value !== from[side]);
+  const [only] = changed;
+  if (only === undefined) return from;
+  return changed.length === 1 ? { ...from, [side]: only } : undefined;
+}
+
+/** inet_select_addr found nothing: the packet is dropped (nf_nat_masquerade_ipv4). */
+function withoutAddress(at: At, from: Ends, rule: NatRule): Pick<Translated, 'ends' | 'gates'> {
+  const { world, port } = at;
+  const { topology } = world;
+  const name = placeName(topology, placeOf(port));
+  const facts: Fact[] = [
+    { text: `${ruleFact(rule)} puts the address of ${name} in, and there is none`, look: lookAt(at, rule.rule) },
+    {
+      text: `${name} has no address of this family`,
+      look: commandIn(topology, port.namespace.id, ['ip', 'addr', 'show', 'dev', port.link.name]),
+    },
+  ];
+  return { ends: from, gates: [gateOf(at, 'no-address', 'stop', from, from, facts, rule)] };
+}
+
+function becomes(at: At, from: Ends, to: Ends, rule: NatRule | undefined): Fact[] {
+  const by = rule ? `: ${ruleFact(rule)}` : ', as it was sighted leaving';
+  const text = `${endsText(from)} becomes ${endsText(to)} where ${placeName(at.world.topology, placeOf(at.port))} is${by}`;
+  return [{ text, look: lookAt(at, rule?.rule) }];
+}
+
+function undecided(at: At, { taken, perhaps }: NatRuling): Fact[] {
+  const where = placeName(at.world.topology, placeOf(at.port));
+  const rules = [...perhaps, ...(taken ? [taken] : [])];
+  const named = rules.slice(0, 3).map(({ rule }) => stopperText(rule));
+  return [
+    {
+      text: `${named.length > 0 ? named.join(', ') : 'a rule'} may translate the packet where ${where} is`,
+      look: lookAt(at, rules[0]?.rule),
+    },
+  ];
+}
+
+function ruleFact({ statement, rule }: NatRule): string {
+  return `${stopperText(rule)}${rule.text === undefined ? ` (${statement.by})` : ` (${rule.text})`}`;
+}
+
+function lookAt({ world, port, packet }: At, rule: Stopper | undefined): string {
+  const netns = port.namespace.id;
+  if (!rule) return commandIn(world.topology, netns, ['nft', 'list', 'ruleset']);
+  const { family, table, chain, legacy } = rule;
+  const program = familyOf(packet.carries.source) === 6 ? 'ip6tables-legacy' : 'iptables-legacy';
+  return commandIn(
+    world.topology,
+    netns,
+    legacy
+      ? [program, '-t', table, '-v', '-n', '-L', chain, '--line-numbers']
+      : ['nft', '-a', 'list', 'chain', family, table, chain],
+  );
+}
+
+function gateOf(
+  { hook, port }: Pick<At, 'hook' | 'port'>,
+  reason: TranslationGate['reason'],
+  verdict: TranslationGate['verdict'],
+  from: Ends,
+  to: Ends,
+  facts: readonly Fact[],
+  rule?: NatRule,
+): TranslationGate {
+  return {
+    kind: 'translation',
+    place: placeOf(port),
+    hook,
+    reason,
+    verdict,
+    from,
+    to,
+    ...(rule === undefined ? {} : { by: rule.statement.by, rule: rule.rule }),
+    facts,
+  };
+}
+
+/** "10.9.0.2 > 192.0.2.2" */
+export function endsText({ source, destination }: Ends): string {
+  return `${source} > ${destination}`;
+}
+
+/** Chains that translate sources behind the routing decision, of the packet's family. */
+export function sourceChains(chains: readonly Chain[], address: string): readonly Chain[] {
+  const families = familiesOf(address);
+  return chains.filter(
+    ({ type, hook, family }) => type === 'nat' && hook === 'postrouting' && families.includes(family),
+  );
+}

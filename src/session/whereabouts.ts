@@ -1,0 +1,126 @@
+/** The namespace and the interfaces that a word on the command line means: kernel names first, then containers. */
+import { type Container, labelOf, shortId } from '../containers/container.ts';
+import type { Directory } from '../containers/directory.ts';
+import { asksForContainer, containerNames, findContainer } from '../containers/find.ts';
+import { VdiagError } from '../linux/error.ts';
+import { listInterfaces } from '../linux/interfaces.ts';
+import { insideNetns, listNetns, type NetnsHandle, netnsOfThread, resolveNetns } from '../linux/netns.ts';
+import { nearestNames } from '../topology/query.ts';
+
+/** The namespace vdiag runs in. */
+export function homeNetns(handles: readonly NetnsHandle[] = listNetns()): NetnsHandle {
+  const home = handles.find(({ inode }) => inode === netnsOfThread().inode);
+  if (!home) throw new VdiagError('unreadable', 'the network namespace of this process cannot be found in /proc');
+  return home;
+}
+
+/** A namespace, and the container it was asked for by, if it was. */
+export interface MeantNetns {
+  readonly netns: NetnsHandle;
+  readonly container?: Container;
+}
+
+/**
+ * What `--netns` takes: a name under /run/netns, a process, a path, `container:NAME`, `docker:NAME`, `pod:NAMESPACE/NAME` or
+ * the name of one container. Where both a namespace and a container have a bare name, it is the namespace.
+ * @throws VdiagError `no-such-namespace`, with the nearest names as hint; `permission`
+ */
+export function meantNetns(spec: string, directory: Directory): MeantNetns {
+  if (asksForContainer(spec)) return netnsOfContainer(findContainer(directory, spec), spec);
+  try {
+    return { netns: resolveNetns(spec) };
+  } catch (cause) {
+    if (!(cause instanceof VdiagError) || cause.code !== 'no-such-namespace') throw cause;
+    const container = findContainer(directory, spec);
+    if (container) return netnsOfContainer(container, spec);
+    const near = nearestNames(spec, [...containerNames(directory), ...listNetns().flatMap(({ names }) => names)]);
+    if (near.length === 0) throw cause;
+    throw new VdiagError(
+      'no-such-namespace',
+      `no network namespace or container ${spec}`,
+      `did you mean ${near.join(', ')}?`,
+      { cause },
+    );
+  }
+}
+
+/** The namespace that a bare word names as a container or under /run/netns; undefined when it names neither. */
+export function bareNetns(word: string, directory: Directory): MeantNetns | undefined {
+  const container = findContainer(directory, word);
+  const named = listNetns().find(({ names }) => names.includes(word));
+  if (!container) return named && { netns: named };
+  if (named && named.inode !== container.netns)
+    throw new VdiagError(
+      'no-such-namespace',
+      `${word} is both a network namespace and a container`,
+      `say which: container:${word}, or --netns ${word} with an interface`,
+    );
+  return netnsOfContainer(container, word);
+}
+
+function netnsOfContainer(container: Container | undefined, spec: string): MeantNetns {
+  const netns = listNetns().find(({ inode }) => inode === container?.netns);
+  if (!container || !netns)
+    throw new VdiagError(
+      'no-such-namespace',
+      `the network namespace of container ${spec} cannot be found`,
+      'has it ended? all there is: vdiag map',
+    );
+  return { netns, container };
+}
+
+/** Its names, in the order of their numbers. */
+export function interfacesOf(netns: NetnsHandle): string[] {
+  return [...insideNetns(netns, listInterfaces).values()];
+}
+
+/** "web (docker 57e18cf93d1f)" */
+export function described(container: Container): string {
+  const runtime = container.runtime === 'unknown' ? 'container' : container.runtime;
+  const id = shortId(container.id);
+  return id === labelOf(container) ? `${runtime} ${id}` : `${labelOf(container)} (${runtime} ${id})`;
+}
+
+export interface MeantPlaces {
+  readonly netns: NetnsHandle;
+  readonly names: readonly string[];
+}
+
+/**
+ * What `--on` and `--probe` take: `IFACE` of the given namespace, `IFACE@WHERE`, or a container or namespace, which is all of
+ * its interfaces but lo.
+ * @throws VdiagError `no-such-interface`, `no-such-namespace`, `permission`
+ */
+export function meantPlaces(spec: string, start: NetnsHandle, directory: Directory): MeantPlaces {
+  const here = interfacesOf(start);
+  if (here.includes(spec)) return { netns: start, names: [spec] };
+  const at = spec.lastIndexOf('@');
+  if (at > 0) {
+    const name = spec.slice(0, at);
+    // As `ip link` prints it: the number of the other end behind the name.
+    if (/^if\d+$/.test(spec.slice(at + 1)) && here.includes(name)) return { netns: start, names: [name] };
+    const { netns } = meantNetns(spec.slice(at + 1), directory);
+    const names = interfacesOf(netns);
+    if (names.includes(name)) return { netns, names: [name] };
+    throw noInterface(spec, name, names);
+  }
+  const meant = bareNetns(spec, directory);
+  if (!meant) throw noInterface(spec, spec, here, containerNames(directory));
+  const names = interfacesOf(meant.netns);
+  const leading = names.filter((name) => name !== 'lo');
+  return { netns: meant.netns, names: leading.length > 0 ? leading : names };
+}
+
+export function noInterface(
+  spec: string,
+  name: string,
+  names: readonly string[],
+  others: readonly string[] = [],
+): VdiagError {
+  const near = nearestNames(name, [...names, ...others]);
+  return new VdiagError(
+    'no-such-interface',
+    `no such interface: ${spec}`,
+    near.length > 0 ? `did you mean ${near.join(', ')}?` : `there is ${names.join(', ') || 'none'}`,
+  );
+}

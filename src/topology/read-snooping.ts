@@ -1,0 +1,52 @@
+/** What the bridges of a namespace have heard of multicast: groups, routers, and who asks for them. */
+import { otherQueriers, type QuerierHeard } from '../linux/bridge-querier.ts';
+import { insideNetns, type NetnsHandle } from '../linux/netns.ts';
+import type { BridgeSnooping, Link } from './model.ts';
+import { type ParsedMdb, parseMdb } from './parse-mdb.ts';
+import { ask, type RunProgram } from './program.ts';
+import type { NoteGap } from './read-namespace.ts';
+
+/** By the bridge's name; those of which nothing could be read are missing. Asks nobody where no bridge snoops. */
+export async function readSnooping(
+  run: RunProgram,
+  at: NetnsHandle,
+  links: Promise<readonly Link[]>,
+  likely: readonly Link[],
+  gap: NoteGap,
+): Promise<ReadonlyMap<string, BridgeSnooping>> {
+  if (!likely.some(({ bridge }) => bridge?.mcastSnooping)) return new Map();
+  const unknown = (reason: string) => gap(`bridge mdb: ${reason}, multicast groups of ${at.id} unknown`);
+  const [[answer], known] = await Promise.all([ask(run, at, 'bridge', ['-j', '-d'], ['mdb show']), links]);
+  if (!answer || !('json' in answer)) {
+    unknown(answer?.failure.reason ?? 'no answer');
+    return new Map();
+  }
+  const heard = parseMdb(answer.json);
+  const bridges = known.filter(({ bridge }) => bridge?.mcastSnooping);
+  try {
+    const queriers = insideNetns(at, () => otherQueriers(bridges.map(({ index }) => index)));
+    return new Map(bridges.map(({ name, index }) => [name, withQuerier(heard.get(name), queriers.get(index), known)]));
+  } catch (cause) {
+    unknown(cause instanceof Error ? cause.message : String(cause));
+    return new Map();
+  }
+}
+
+function withQuerier(
+  heard: ParsedMdb | undefined,
+  querier: QuerierHeard | undefined,
+  links: readonly Link[],
+): BridgeSnooping {
+  const port = links.find(({ index }) => index === querier?.port)?.name;
+  return {
+    ...(querier && { otherQuerier: port === undefined ? {} : { port } }),
+    routers: heard?.routers ?? [],
+    groups: heard?.groups ?? [],
+  };
+}
+
+/** A link with what its bridge has heard. */
+export function withSnooping(link: Link, snooping: ReadonlyMap<string, BridgeSnooping>): Link {
+  const heard = snooping.get(link.name);
+  return link.bridge?.mcastSnooping && heard ? { ...link, bridge: { ...link.bridge, snooping: heard } } : link;
+}
