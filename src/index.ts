@@ -26,6 +26,7 @@ export { type AnalyzeOptions, type AnalyzeProgress, type AnalyzeResult, analyze 
 export type { CaptureInput } from './session/capture-set.ts';
 export { type CheckOptions, check } from './session/check.ts';
 export { type Moment, parseMoment } from './session/moment.ts';
+export { recordMtuTrace } from './session/mtu-trace.ts';
 export { type PingTraceOptions, type PingTraceRun, pingTrace, recordPingTrace } from './session/ping-trace.ts';
 export { type RecordOptions, type RecordSummary, record } from './session/record.ts';
 export { type WatchDropsOptions, type WatchedDrops, watchDrops } from './session/watch-drops.ts';

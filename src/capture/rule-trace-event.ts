@@ -49,15 +49,17 @@ const nfgenBytes = 4;
 export function decodeRuleEvent({ payload }: NetlinkMessage): RuleEvent | undefined {
   const family = FAMILIES[payload[0] ?? 0];
   const attributes = decodeAttributes(payload.subarray(nfgenBytes));
-  const kind = KINDS[numberIn(attributes.get(TRACE.type)) ?? 0];
+  const told = KINDS[numberIn(attributes.get(TRACE.type)) ?? 0];
+  const handle = told === 'rule' ? numberIn(attributes.get(TRACE.handle)) : undefined;
+  // The end of a chain is told as a rule without a number that lets the packet go on.
+  const kind = told === 'rule' && handle === undefined ? 'return' : told;
   const id = numberIn(attributes.get(TRACE.id));
   if (!family || !kind || id === undefined) return undefined;
   const inner = decodeAttributes(attributes.get(TRACE.verdict) ?? new Uint8Array(0));
   const policy = numberIn(attributes.get(TRACE.policy));
   const code = kind === 'policy' ? policy : numberIn(inner.get(VERDICT_CODE));
-  const verdict = code === undefined ? undefined : verdictOf(code);
+  const verdict = kind === 'return' ? 'return' : code === undefined ? undefined : verdictOf(code);
   if (!verdict) return undefined;
-  const handle = kind === 'rule' ? numberIn(attributes.get(TRACE.handle)) : undefined;
   const transport = attributes.get(TRACE.transport);
   const protocol = transport && protocolOf(attributes.get(TRACE.network));
   const target = inner.get(VERDICT_CHAIN);

@@ -5,11 +5,11 @@ import { COMMANDS } from './commands.ts';
 
 /** Names for each kind of value, by the word the help shows for it. */
 const VALUES: Readonly<Record<string, () => Promise<readonly string[]>>> = {
-  interface: async () => interfaces(),
+  interface: async () => [...interfaces(), ...(await containers())],
   iface: async () => interfaces(),
   place: async () => interfaces(),
-  'iface[@netns]': async () => interfaces(),
-  'name|pid|path': async () => namespaces(),
+  'iface[@netns]|container': async () => [...interfaces(), ...(await containers())],
+  'name|pid|path|container': async () => [...namespaces(), ...(await containers())],
   rule: async () => rules(),
   name: async () => labs(),
 };
@@ -93,6 +93,12 @@ function interfaces(): string[] {
 
 function namespaces(): string[] {
   return names('/run/netns');
+}
+
+async function containers(): Promise<string[]> {
+  const { readDirectory } = await import('../containers/directory.ts');
+  const { containerNames } = await import('../containers/find.ts');
+  return containerNames(await readDirectory());
 }
 
 async function rules(): Promise<string[]> {

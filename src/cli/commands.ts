@@ -9,6 +9,8 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   record: async () => (await import('./record.ts')).recordCommand(),
   frames: async () => (await import('./frames.ts')).framesCommand(),
   drops: async () => (await import('./drops.ts')).dropsCommand(),
+  map: async () => (await import('./map.ts')).mapCommand(),
+  peer: async () => (await import('./peer.ts')).peerCommand(),
   rules: async () => (await import('./rules.ts')).rulesCommand(),
   explain: async () => (await import('./rules.ts')).explainCommand(),
   completion: async () => (await import('./completion.ts')).completionCommand(),

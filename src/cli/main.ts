@@ -9,6 +9,8 @@ import { tolerateClosedPipe } from './output.ts';
 
 const EXAMPLES = `Examples:
   vdiag ping-trace veth0 1.2.3.102        why does nobody answer?
+  vdiag ping-trace web db                 from one container to another
+  vdiag map                               which veth belongs to which container?
   vdiag analyze all.pcapng                what went wrong in a capture?
   vdiag explain bridge-port-owns-ip       one fault, and how to cure it
   vdiag rules                             what vdiag can find

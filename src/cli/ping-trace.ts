@@ -6,6 +6,7 @@ import { errorText } from '../report/error-text.ts';
 import { FORMATS, type Format, formatted } from '../report/format.ts';
 import { detectTerminal } from '../report/terminal.ts';
 import { type PingTraceOptions, type PingTraceRun, recordPingTrace } from '../session/ping-trace.ts';
+import { recordMtuTrace } from '../session/mtu-trace.ts';
 import { checkRunPath, writeRun } from '../session/write-run.ts';
 import { note, wantsColor, write } from './output.ts';
 
@@ -14,7 +15,8 @@ interface Flags {
   readonly interval?: number;
   readonly timeout?: number;
   readonly size?: number;
-  readonly pmtudisc?: 'do' | 'want' | 'dont';
+  readonly pmtudisc?: 'do' | 'want' | 'dont' | 'probe';
+  readonly mtu?: boolean;
   readonly ttl?: number;
   readonly netns?: string;
   readonly probe?: readonly string[];
@@ -35,6 +37,7 @@ const EXAMPLES = `Examples:
   vdiag ping-trace eth0 10.9.0.3 --netns web   start in the namespace web
   vdiag ping-trace web db                      from one container to another
   vdiag ping-trace eth0 10.9.0.3 -s 1400 -M do big packets, not to be fragmented
+  vdiag ping-trace eth0 10.9.0.3 --mtu         the largest packet that passes, and what limits it
   vdiag ping-trace eth0 10.9.0.3 --json | jq -r '.findings[0].remedy[0].commands[]'
 `;
 
@@ -59,8 +62,11 @@ export function pingTraceCommand(): Command {
     .addOption(
       new Option(
         '-M, --pmtudisc <mode>',
-        "path MTU discovery: never fragment, fragment locally, clear the don't-fragment bit",
-      ).choices(['do', 'want', 'dont']),
+        "path MTU discovery: never fragment, fragment locally, clear the don't-fragment bit, or never fragment whatever is known of the path",
+      ).choices(['do', 'want', 'dont', 'probe']),
+    )
+    .addOption(
+      new Option('--mtu', 'find the largest packet that passes, and the hop that limits it').conflicts(['size', 'pmtudisc']),
     )
     .option('-t, --ttl <hops>', 'time to live', integer(1, 255))
     .option('--netns <name|pid|path|container>', 'start in this network namespace')
@@ -96,7 +102,8 @@ async function run(name: string, address: string, flags: Flags, command: Command
   process.once('SIGTERM', stop);
   try {
     if (flags.write !== undefined) checkRunPath(flags.write);
-    const traced = await recordPingTrace(optionsOf(name, address, flags, interrupted.signal));
+    const trace = flags.mtu ? recordMtuTrace : recordPingTrace;
+    const traced = await trace(optionsOf(name, address, flags, interrupted.signal));
     const { report } = traced;
     const unwritten = flags.write === undefined ? undefined : failureOf(flags.write, traced);
     const terminal = detectTerminal(process.stdout, process.env, { color: wantsColor(command) });

@@ -1,6 +1,7 @@
 /** The map of a machine: every namespace with its links and who lives in it, and how the links hang together. */
-import type { Link, NetnsId } from '../topology/model.ts';
+
 import type { Landscape, MappedNamespace } from '../topology/landscape.ts';
+import type { Link, NetnsId } from '../topology/model.ts';
 import { type Container, labelOf, type RuntimeNetwork } from './container.ts';
 import { containersIn, type Directory } from './directory.ts';
 import { commandOf } from './processes.ts';
@@ -128,14 +129,19 @@ export function linkFinder({ namespaces }: Pick<HostMap, 'namespaces'>): LinkFin
       return other && isPair(other.link) && other.link.peer?.index === of.link.index ? other : undefined;
     },
     lower: (of) => (isPair(of.link) ? undefined : linked(of)),
-    master: ({ namespace, link }) => (link.master === undefined ? undefined : links.get(key(namespace.id, link.master))),
+    master: ({ namespace, link }) =>
+      link.master === undefined ? undefined : links.get(key(namespace.id, link.master)),
     ports: (of) => ports.get(own(of)) ?? [],
     uppers: (of) => uppers.get(own(of)) ?? [],
   };
 }
 
 /** The runtime's network that a bridge carries, or that macvlans on a device belong to. */
-export function networkOf({ networks }: Pick<HostMap, 'networks'>, { namespace, link }: MapLink, home: NetnsId): RuntimeNetwork | undefined {
+export function networkOf(
+  { networks }: Pick<HostMap, 'networks'>,
+  { namespace, link }: MapLink,
+  home: NetnsId,
+): RuntimeNetwork | undefined {
   // Runtimes name devices of the namespace they run in, which is the host's.
   if (namespace.id !== home && namespace.guests.length === 0) return undefined;
   return networks.find(({ device }) => device === link.name);

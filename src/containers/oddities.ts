@@ -60,7 +60,12 @@ function ofLink(at: MapLink, finder: LinkFinder): Oddity[] {
       text: `the other end of ${nameOf(at)} is in a namespace that cannot be seen from here`,
     });
   if (peer && isUp(at) && !isUp(peer))
-    found.push({ ...where, kind: 'peer-down', mark: 'other end down', text: `${nameOf(peer)}, the other end of ${nameOf(at)}, is down` });
+    found.push({
+      ...where,
+      kind: 'peer-down',
+      mark: 'other end down',
+      text: `${nameOf(peer)}, the other end of ${nameOf(at)}, is down`,
+    });
   if (peer && isDetached(at, peer, finder))
     found.push({
       ...where,
@@ -92,11 +97,10 @@ function isDetached(at: MapLink, peer: MapLink, finder: LinkFinder): boolean {
   const { namespace, link } = at;
   if (peer.namespace.id === namespace.id || link.master !== undefined || peer.link.master !== undefined) return false;
   if (hasAddress(at) || !hasAddress(peer) || finder.uppers(at).length > 0) return false;
-  if (namespace.routes.some(({ nextHops }) => nextHops.some(({ device }) => device === link.index))) {
-    const own = namespace.routes.filter(({ nextHops }) => nextHops.some(({ device }) => device === link.index));
-    if (own.some(({ family, isLinkLocal: local }) => family === 4 || !local)) return false;
-  }
-  return !namespace.links.some(({ name }) => name.startsWith('cilium_'));
+  const leads = namespace.routes.some(
+    ({ isAutomatic, nextHops }) => !isAutomatic && nextHops.some(({ device }) => device === link.index),
+  );
+  return !leads && !namespace.links.some(({ name }) => name.startsWith('cilium_'));
 }
 
 /** The only way out of a namespace that somebody lives in, or that has a name: up, and without an address. */
@@ -114,7 +118,9 @@ function lacksAddress(at: MapLink, finder: LinkFinder): boolean {
 function duplicates({ links, divided }: Segment): Oddity[] {
   if (divided) return [];
   // A port has no address of its own on the segment, and a bridge takes that of one of its ports.
-  const ends = links.filter(({ link }) => link.master === undefined && isUpLink(link.flags) && !/^ip(vlan|vtap)$/.test(link.kind));
+  const ends = links.filter(
+    ({ link }) => link.master === undefined && isUpLink(link.flags) && !/^ip(vlan|vtap)$/.test(link.kind),
+  );
   const found: Oddity[] = [];
   for (const [mac, owners] of grouped(ends, ({ link }) => (link.mac === '' ? [] : [link.mac])))
     if (owners.length > 1 && !arePair(owners) && !isStack(owners))
@@ -135,7 +141,13 @@ function isUpLink(flags: readonly string[]): boolean {
 
 /** The two ends of one pair may share an address, since neither hears itself. */
 function arePair([a, b, ...more]: readonly MapLink[]): boolean {
-  return a !== undefined && b !== undefined && more.length === 0 && a.link.peer?.index === b.link.index && b.link.peer?.index === a.link.index;
+  return (
+    a !== undefined &&
+    b !== undefined &&
+    more.length === 0 &&
+    a.link.peer?.index === b.link.index &&
+    b.link.peer?.index === a.link.index
+  );
 }
 
 /** A macvlan in passthru mode has the address of the device below it. */

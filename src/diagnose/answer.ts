@@ -44,12 +44,14 @@ export function findingOf(rule: Rule, claim: Claim, context: Context, progress?:
 }
 
 /** The command that traces again, from the namespace vdiag was started in. */
-function verifyCommand(topology: Topology, { start, destination }: EchoQuery): string {
+function verifyCommand(topology: Topology, { start, destination, sizeBytes, dontFragment }: EchoQuery): string {
   const own = linkOf(topology, start)?.addresses.some(({ address }) => address === destination);
   // vdiag refuses to trace to an interface's own address: ping shows it.
   if (own) return commandIn(topology, start.netns, ['ping', '-c', '3', destination]);
   const words = ['vdiag', 'ping-trace', start.name, destination];
   if (start.netns !== topology.home) words.push('--netns', netnsArgument(topology, start.netns));
+  if (sizeBytes !== undefined) words.push('-s', String(sizeBytes));
+  if (dontFragment !== undefined) words.push('-M', dontFragment);
   // A name that looks like an option is none behind two dashes.
   if (start.name.startsWith('-')) words.push('--', ...words.splice(2, 2));
   return words.map(shellWord).join(' ');

@@ -69,7 +69,10 @@ export function diagnose(input: DiagnosisInput): Diagnosis {
   const { query } = looked;
   const traced = input.ruleTrace && { record: input.ruleTrace, topology: before, rulesets, example };
   const path = tracedPath(looked.path, traced);
-  const seen = partial ? asOf(exchanges, partial.example) : exchanges;
+  // What was refused with an error went no further: whoever was asked for then was asked for later probes.
+  const refused = unanswered && (unanswered.errors.length > 0 || unanswered.probe?.error?.icmp !== undefined);
+  const ended = partial?.example ?? (refused ? unanswered : undefined);
+  const seen = ended ? asOf(exchanges, ended) : exchanges;
   const progress = follow(path, example, seen, before);
   const then = input.after && example ? lookAt(input.after, example) : undefined;
   const changes = then && changesOn(before, then.topology, [path, then.path]);
@@ -162,15 +165,15 @@ function causesOf(input: DiagnosisInput, shared: Shared, progress: Progress, rul
   const stopping = between.filter(({ gate, leg }) => stops(gate, progress, leg, shared));
   // What the kernel said outranks the model: a gate that cannot have dropped it so is not named.
   const told = stopping.find(({ gate }) => isTraced(gate));
-  const stop = told
-    ? told
-    : word
-    ? (stopping.find(({ gate }) => confirms(word, gate) === 'yes') ??
-      stopping.find(({ gate }) => confirms(word, gate) === 'open'))
-    : stopping[0];
-  // A wrong neighbour entry, or a second station of the same address, sends the packet elsewhere: then that is no surprise.
-  const stray =
-    told !== undefined || stop?.gate.kind === 'neighbour' || stop?.gate.kind === 'twin' ? undefined : strayed(progress, shared.example);
+  const stop =
+    told ??
+    (word
+      ? (stopping.find(({ gate }) => confirms(word, gate) === 'yes') ??
+        stopping.find(({ gate }) => confirms(word, gate) === 'open'))
+      : stopping[0]);
+  // A wrong neighbour entry, a tunnel's wrong entry, or a second station of the same address, sends the packet elsewhere: then that is no surprise.
+  const expected = told !== undefined || (stop !== undefined && MISLEADS.has(stop.gate.kind));
+  const stray = expected ? undefined : strayed(progress, shared.example);
   if (stray) return lostElsewhere(shared, rules, stray, input.drops ?? []);
   const last = progress.steps[progress.reached];
   const missing = progress.missing === undefined ? undefined : progress.steps[progress.missing];
@@ -217,6 +220,8 @@ function causesOf(input: DiagnosisInput, shared: Shared, progress: Progress, rul
   const answer = firstClaim(rules, context);
   return answer ? [findingOf(answer.rule, answer.claim, context, progress)] : [];
 }
+
+const MISLEADS: ReadonlySet<Gate['kind']> = new Set(['neighbour', 'twin', 'vxlan']);
 
 /** Whether somebody answers is left to devices whose other end cannot be listened to from here. */
 function leavesMachine(gate: Gate): boolean {

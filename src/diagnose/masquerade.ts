@@ -1,8 +1,8 @@
 /** Routers that a request left with a source nobody beyond knows: what their NAT rules say, and the rule that would masquerade it. */
 import { expectPath } from '../path/expect.ts';
 import type { Leg } from '../path/model.ts';
-import { sourceChains } from '../path/nat.ts';
-import { asksFor, type SourceRule, sourceRules } from '../path/nat-source-rules.ts';
+import { natFamilies, sourceChains } from '../path/nat.ts';
+import { asksFor, type SourceRule, sourceRules, uncalledSourceRules } from '../path/nat-source-rules.ts';
 import { type Chain, chainsOf, stopperText } from '../path/ruleset.ts';
 import { familyBits, familyOf } from '../topology/address.ts';
 import { applyChanges } from '../topology/apply-changes.ts';
@@ -40,6 +40,8 @@ export function routersPassing({ path, topology, query }: Context, source: strin
     if (leg.kind !== 'echo-request' || leg.source !== source || first?.kind !== 'place') return [];
     const namespace = namespaceOf(topology, first.place.netns);
     if (!namespace || namespace.id === query.start.netns || namespace.detail === 'links') return [];
+    // Its own address: that is what masquerading would put there.
+    if (ownersOf(topology, source).some((owner) => owner.namespace.id === namespace.id)) return [];
     return [{ namespace, out: first.place }];
   });
   return passed.reverse();
@@ -49,7 +51,8 @@ export function routersPassing({ path, topology, query }: Context, source: strin
 export interface Mismatch {
   readonly passing: Passing;
   readonly asked: SourceRule;
-  readonly by: 'source' | 'interface';
+  /** `chain`: it would match, and stands in a chain that the kernel never comes to. */
+  readonly by: 'source' | 'interface' | 'chain';
   /** That it was meant for this packet is clear: its network under another interface, or nearly its network. */
   readonly meant: boolean;
 }
@@ -57,7 +60,15 @@ export interface Mismatch {
 export function mismatches(passing: Passing, source: string): Mismatch[] {
   const { namespace, out } = passing;
   const chains = chainsOf(namespace.filters);
-  return sourceRules(chains, sourceChains(chains, source)).flatMap((asked): Mismatch[] => {
+  const base = sourceChains(chains, source);
+  const uncalled = uncalledSourceRules(
+    chains.filter(({ family }) => natFamilies(source).includes(family)),
+    base,
+  );
+  const idle = uncalled
+    .filter(({ sources, outputs }) => asksFor(sources, source, 'address') && asksFor(outputs, out.name, 'interface'))
+    .map((asked): Mismatch => ({ passing, asked, by: 'chain', meant: true }));
+  const others = sourceRules(chains, base).flatMap((asked): Mismatch[] => {
     const rightSource = asksFor(asked.sources, source, 'address');
     const rightOutput = asksFor(asked.outputs, out.name, 'interface');
     if (rightSource === rightOutput) return [];
@@ -70,6 +81,7 @@ export function mismatches(passing: Passing, source: string): Mismatch[] {
       : asked.sources?.negated !== true && (asked.sources?.values ?? []).some((prefix) => isNear(prefix, source));
     return [{ passing, asked, by: rightSource ? 'interface' : 'source', meant }];
   });
+  return [...idle, ...others];
 }
 
 /** Networks alike in what is first written of them: 10.1.2.0/24 and 10.1.3.0/24, fd00:1:2:3::/64 and fd00:1:2:4::/64. */
@@ -83,6 +95,8 @@ function isNear(prefix: string, source: string): boolean {
 
 /** "rule 1 (handle 4) of chain ip nat post asks for 10.200.0.0/24": why it does not take the packet. */
 export function mismatchText({ asked, by }: Mismatch): string {
+  if (by === 'chain')
+    return `${stopperText(asked.rule)} is in a chain that is at no hook: the kernel never comes to it`;
   const wanted = by === 'source' ? asked.sources : asked.outputs;
   const values = (wanted?.values ?? []).slice(0, 3).join(', ');
   const what = by === 'source' ? 'sources' : 'packets that leave by';
@@ -114,7 +128,7 @@ export function masqueradeAt(
   const [base] = sourceChains(chainsOf(namespace.filters), address);
   const at = base
     ? { family: base.family, table: base.table, chain: base.name }
-    : { family, table: 'nat', chain: 'postrouting' };
+    : { family, table: 'nat', chain: freeName(namespace, family) };
   const make: Change[] = base
     ? []
     : [
@@ -153,6 +167,13 @@ function programOf(base: Chain | undefined, family: 'ip' | 'ip6'): NatProgram {
   if (!base || !(base.legacy || base.xtables)) return 'nft';
   const program = family === 'ip6' ? 'ip6tables' : 'iptables';
   return base.legacy ? `${program}-legacy` : program;
+}
+
+/** A chain without a hook may have the usual name already, and cannot be given one. */
+function freeName({ filters }: Namespace, family: string): string {
+  const taken = (name: string) =>
+    chainsOf(filters).some((chain) => chain.family === family && chain.table === 'nat' && chain.name === name);
+  return ['postrouting', 'srcnat'].find((name) => !taken(name)) ?? 'vdiag-srcnat';
 }
 
 function hasTable({ filters }: Namespace, family: string, name: string): boolean {

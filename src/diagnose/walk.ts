@@ -90,7 +90,7 @@ function sighted(
     if (step.kind === 'gate') return { step, seen: false };
     if (step.kind === 'socket') return { step, seen: (example?.probe?.replies.length ?? 0) > 0 };
     for (const journey of journeys) {
-      const sighting = sightingAt(journey, step.place, step.direction);
+      const sighting = sightingAt(journey, step.place, step.direction, step.outer);
       if (sighting) return { step, seen: true, sighting };
     }
     return { step, seen: false };

@@ -59,7 +59,7 @@ export function decodeMessages(bytes: Uint8Array): NetlinkMessage[] {
 /** The positive errno of an `NLMSG_ERROR` message: 0 acknowledges the request; undefined for another message. */
 export function errorOf({ type, payload }: NetlinkMessage): number | undefined {
   if (type !== NLMSG_ERROR || payload.length < 4) return undefined;
-  return -new DataView(payload.buffer, payload.byteOffset).getInt32(0, littleEndian);
+  return Math.abs(new DataView(payload.buffer, payload.byteOffset).getInt32(0, littleEndian));
 }
 
 /** An attribute, padded to a multiple of four. */

@@ -2,7 +2,7 @@
 import type { Namespace, Topology } from '../topology/model.ts';
 import { commandIn, placeName } from '../topology/naming.ts';
 import type { ConntrackGate } from './gate.ts';
-import { NEIGHBOUR_LIMIT } from './neighbour-table.ts';
+import { neighbourSetting } from './neighbour-table.ts';
 import { type Port, placeOf, type World } from './world.ts';
 
 /** Settings, by their names below net.; the limit is written in the initial namespace alone. */
@@ -38,7 +38,7 @@ export function conntrackGate({ topology }: World, port: Port): ConntrackGate | 
 /** The initial namespace, where it was read: it alone has the limits that are one for all. */
 export function conntrackHome({ namespaces }: Topology): Namespace | undefined {
   return namespaces.find(
-    ({ sysctls }) => sysctls[NEIGHBOUR_LIMIT] !== undefined && sysctls[CONNTRACK_LIMIT] !== undefined,
+    ({ sysctls }) => sysctls[neighbourSetting(4)] !== undefined && sysctls[CONNTRACK_LIMIT] !== undefined,
   );
 }
 

@@ -18,6 +18,7 @@ import { translateDestination, translateSource } from './nat.ts';
 import { untranslatedGate } from './nat-astray.ts';
 import { ipv6Gates } from './nd.ts';
 import { discoveryOf } from './path-mtu.ts';
+import type { IpHook } from './gate.ts';
 import { filterGate, lateFilterGates } from './ip-filter.ts';
 import { echoGate, foreignGate, loopbackGate, senderGate, stackGate } from './stack.ts';
 import type { Rulesets } from './ruleset.ts';
@@ -233,11 +234,21 @@ function sendOut(
 
 function overLoopback({ world, trail }: Walk, port: Port, packet: Packet, purpose: 'send' | 'reply'): void {
   const gate = loopbackGate(world, port, purpose);
+  const lo = portNamed(port.namespace, gate.place.name);
+  const through = (hooks: readonly IpHook[]) =>
+    hooks.flatMap((hook) => {
+      const passage = lo && { hook, port: lo, packet };
+      return passage ? [filterGate(world, passage), ...lateFilterGates(world, passage)] : [];
+    });
+  // Where the rules let it pass there is nothing to tell.
+  const stopping = (hooks: readonly IpHook[]) => through(hooks).filter(({ verdict }) => verdict !== 'pass');
   trail.begin(packet.kind, packet.source, packet.destination);
   trail.add(
+    ...stopping(['output', 'postrouting']).map(gateStep),
     gateStep(gate),
     { kind: 'place', place: gate.place, direction: 'out' },
     { kind: 'place', place: gate.place, direction: 'in' },
+    ...stopping(['prerouting', 'input']).map(gateStep),
   );
 }
 

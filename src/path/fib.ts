@@ -2,6 +2,7 @@
 import { type Family, familyOf } from '../topology/address.ts';
 import type { Namespace, PolicyRule, Route } from '../topology/model.ts';
 import { prefixContains, prefixLength } from '../topology/prefix.ts';
+import { FORBIDDING, lookUp4 } from './fib4.ts';
 import { chooseSource6, isLocal6, lookUp6 } from './fib6.ts';
 
 export interface RouteQuery {
@@ -46,15 +47,20 @@ export function findRoute(namespace: Namespace, query: RouteQuery): RouteFound |
   const own = namespace.rules.filter(ofFamily);
   const rules = own.length > 0 ? [...own].sort((a, b) => a.priority - b.priority) : DEFAULT_RULES.filter(ofFamily);
   let uncertain: string | undefined;
+  // Rules before the target of a goto are passed over.
+  let from = 0;
   for (const rule of rules) {
-    if (!ruleMatches(rule, query)) continue;
-    if (rule.undecidable.length > 0) {
-      uncertain ??= `rule ${rule.priority} (${rule.undecidable.join(' ')}) is not decided`;
+    if (rule.priority < from || !ruleMatches(rule, query)) continue;
+    const open = undecided(namespace, rule);
+    if (open !== undefined) {
+      uncertain ??= `rule ${rule.priority} (${open}) is not decided`;
       continue;
     }
-    const look = family === 6 ? lookUp6 : lookUp;
+    // The kernel goes only forward, and passes over a target that is not there.
+    if (rule.goto !== undefined && rules.some(({ priority }) => priority === rule.goto)) from = rule.goto;
+    const look = family === 6 ? lookUp6 : lookUp4;
     const found = rule.action === 'lookup' ? look(namespace, rule.table ?? 'main', query) : byAction(rule, family);
-    if (found === undefined || found.type === 'throw') continue;
+    if (found === undefined || found.type === 'throw' || isSuppressed(rule, found, family)) continue;
     uncertain ??= family === 4 && rules.every(isDefault) ? mainInstead(namespace, query, found) : undefined;
     const by = isDefault(rule) ? {} : { rule };
     return { ...found, ...by, ...(uncertain === undefined ? {} : { uncertain }) };
@@ -65,8 +71,9 @@ export function findRoute(namespace: Namespace, query: RouteQuery): RouteFound |
     : { ...forbidding('unreachable', 'rules', query.destination, family), uncertain };
 }
 
-function isDefault({ from, to, inputInterface, outputInterface, mark, ...rule }: PolicyRule): boolean {
-  const selectors = [from, to, inputInterface, outputInterface, mark];
+function isDefault(rule: PolicyRule): boolean {
+  const { from, to, inputInterface, outputInterface, mark, tos, ipProtocol, inverted, suppressPrefixLength } = rule;
+  const selectors = [from, to, inputInterface, outputInterface, mark, tos, ipProtocol, inverted, suppressPrefixLength];
   return (
     selectors.every((selector) => selector === undefined) &&
     DEFAULT_RULES.some(
@@ -81,12 +88,34 @@ function isDefault({ from, to, inputInterface, outputInterface, mark, ...rule }:
  */
 function mainInstead(namespace: Namespace, query: RouteQuery, found: RouteFound): string | undefined {
   if (found.route.table !== 'local') return undefined;
-  const main = lookUp(namespace, 'main', query);
+  const main = lookUp4(namespace, 'main', query);
   if (!main || prefixLength(main.route.destination) <= prefixLength(found.route.destination)) return undefined;
   return `table main has the narrower ${main.route.destination}`;
 }
 
 function ruleMatches(rule: PolicyRule, query: RouteQuery): boolean {
+  return selects(rule, query) !== (rule.inverted === true);
+}
+
+/** What keeps the model from deciding a rule that may be for this packet. */
+function undecided({ links }: Namespace, { undecidable, l3mdev }: PolicyRule): string | undefined {
+  if (undecidable.length > 0) return undecidable.join(' ');
+  // Without a VRF it is for nothing.
+  return l3mdev && links.some(({ kind }) => kind === 'vrf') ? 'l3mdev' : undefined;
+}
+
+/** fib4_rule_suppress, fib6_rule_suppress: only over IPv6 what forbids is passed over as well. */
+function isSuppressed({ suppressPrefixLength }: PolicyRule, { type, route }: RouteFound, family: Family): boolean {
+  if (suppressPrefixLength === undefined || (family === 4 && FORBIDDING.includes(type))) return false;
+  return prefixLength(route.destination) <= suppressPrefixLength;
+}
+
+/** What an echo is: no type of service, and this protocol. */
+const ECHO_PROTOCOLS: ReadonlySet<string> = new Set(['icmp', '1', 'ipv6-icmp', '58']);
+
+function selects(rule: PolicyRule, query: RouteQuery): boolean {
+  if (rule.tos !== undefined && Number(rule.tos) !== 0) return false;
+  if (rule.ipProtocol !== undefined && !ECHO_PROTOCOLS.has(rule.ipProtocol)) return false;
   if (rule.from !== undefined && !(query.source && prefixContains(rule.from, query.source))) return false;
   if (rule.to !== undefined && !prefixContains(rule.to, query.destination)) return false;
   // What the namespace sends itself comes "in" by lo.
@@ -98,7 +127,7 @@ function ruleMatches(rule: PolicyRule, query: RouteQuery): boolean {
 }
 
 function byAction(rule: PolicyRule, family: Family): RouteFound | undefined {
-  if (!['unreachable', 'prohibit', 'blackhole'].includes(rule.action)) return undefined;
+  if (!FORBIDDING.includes(rule.action)) return undefined;
   return forbidding(rule.action, `rule ${rule.priority}`, rule.to ?? (family === 6 ? '::/0' : '0.0.0.0/0'), family);
 }
 
@@ -114,38 +143,6 @@ function forbidding(type: string, table: string, destination: string, family: Fa
     nextHops: [],
   };
   return { route, type };
-}
-
-function lookUp(namespace: Namespace, table: string, query: RouteQuery): RouteFound | undefined {
-  let best: Route | undefined;
-  let bestHops: Route['nextHops'] = [];
-  for (const route of namespace.routes) {
-    if (route.family !== 4 || route.table !== table || !prefixContains(route.destination, query.destination)) continue;
-    const hops = route.nextHops.filter(
-      (hop) =>
-        !hop.flags.includes('dead') && (query.outputInterface === undefined || hop.device === query.outputInterface),
-    );
-    // What forbids has no next hop: it counts for a bound socket as well (fib_table_lookup).
-    if (hops.length === 0 && route.nextHops.length > 0) continue;
-    if (best && !narrower(route, best)) continue;
-    best = route;
-    bestHops = hops;
-  }
-  if (!best) return undefined;
-  const hop = bestHops[0];
-  return {
-    route: best,
-    type: best.type,
-    ...(hop?.device === undefined ? {} : { device: hop.device }),
-    ...(hop?.gateway === undefined ? {} : { gateway: hop.gateway }),
-    ...(best.source === undefined ? {} : { source: best.source }),
-    ...(bestHops.length > 1 ? { uncertain: `${best.destination} has ${bestHops.length} next hops` } : {}),
-  };
-}
-
-function narrower(a: Route, b: Route): boolean {
-  const difference = prefixLength(a.destination) - prefixLength(b.destination);
-  return difference > 0 || (difference === 0 && a.metric < b.metric);
 }
 
 /**

@@ -32,13 +32,24 @@ export function lookUp6(namespace: Namespace, table: string, query: RouteQuery):
     );
   const [first] = candidates;
   if (!first) return undefined;
-  const equal = candidates.filter(
-    ({ route }) => route.destination === first.route.destination && route.metric === first.route.metric,
+  const equal = mostPreferred(
+    candidates.filter(
+      ({ route }) => route.destination === first.route.destination && route.metric === first.route.metric,
+    ),
   );
   const near = inputInterface ?? nearInterface;
   const nearby = equal.filter(({ hops }) => near !== undefined && hops.some((hop) => hop.device === near));
-  const [best = first, ...others] = nearby.length > 0 ? nearby : equal;
+  const [best = equal[0] ?? first, ...others] = nearby.length > 0 ? nearby : equal;
   return foundIn(best, others.length > 0 ? others.length + 1 : best.hops.length, namespace, candidates);
+}
+
+/** The preference that routers advertise of themselves weighs more than the device (rt6_score_route). */
+function mostPreferred(equal: readonly Candidate[]): readonly Candidate[] {
+  // Others of equal metric become the next hops of one route, whatever their preference (rt6_qualify_for_ecmp).
+  if (equal.some(({ route }) => route.protocol !== 'ra')) return equal;
+  const rank = ({ route }: Candidate) => (route.preference === 'high' ? 1 : route.preference === 'low' ? -1 : 0);
+  const best = Math.max(...equal.map(rank));
+  return equal.filter((candidate) => rank(candidate) === best);
 }
 
 /** What is for one link, or for the namespace itself, goes by no other device (rt6_need_strict). */

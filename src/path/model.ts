@@ -31,7 +31,8 @@ export interface Leg {
 }
 
 export type Step =
-  | { readonly kind: 'place'; readonly place: Place; readonly direction: 'in' | 'out' }
+  /** `outer`: it passes there inside a tunnel's packet to this address. */
+  | { readonly kind: 'place'; readonly place: Place; readonly direction: 'in' | 'out'; readonly outer?: string }
   /** The probing socket: the end of an echo reply's way. */
   | { readonly kind: 'socket'; readonly place: Place }
   | { readonly kind: 'gate'; readonly gate: Gate };
@@ -54,7 +55,8 @@ export function stepKey(step: Step): string {
         ? step.gate.direction
         : '';
   const what = step.kind === 'gate' ? gateKey(step.gate) : `${step.place.netns}/${step.place.name}`;
-  return `${step.kind} ${what} ${direction}`;
+  const outer = step.kind === 'place' && step.outer !== undefined ? ` to ${step.outer}` : '';
+  return `${step.kind} ${what} ${direction}${outer}`;
 }
 
 /** Every place of the path once, in the order of first mention: the columns of the ladder. */

@@ -33,6 +33,19 @@ export function sourceRules(chains: readonly Chain[], base: readonly Chain[]): S
   );
 }
 
+/** Rules of chains that no chain of the kernel's can lead to: of a table without one at postrouting. */
+export function uncalledSourceRules(chains: readonly Chain[], base: readonly Chain[]): SourceRule[] {
+  return chains
+    .filter((chain) => chain.hook === undefined && !base.some((at) => at.sibling(chain.name) === chain))
+    .flatMap((chain) =>
+      chain.rules.flatMap((rule, index) =>
+        translates(rule)
+          ? [{ rule: stopperOf(chain, chain, rule, index + 1, ruleText(chain, rule)), ...conditions(rule) }]
+          : [],
+      ),
+    );
+}
+
 export function asksFor(wanted: Wanted | undefined, value: string, kind: 'address' | 'interface'): boolean {
   if (!wanted) return true;
   const holds = wanted.values.some((one) => (kind === 'address' ? prefixContains(one, value) : isNamed(value, one)));

@@ -108,13 +108,14 @@ function packetAt({ world, hook, port, carries, input, ports }: NatPassage): Fil
 
 function hasNat(world: World, { namespace }: Port, { source }: Carried): boolean {
   if (namespace.detail === 'links') return false;
-  const families = familiesOf(source);
+  const families = natFamilies(source);
   return chainsIn(world, namespace).some(
     ({ type, hook, family }) => type === 'nat' && hook !== undefined && families.includes(family),
   );
 }
 
-function familiesOf(address: string): readonly Family[] {
+/** Families of chains that see packets with this address. */
+export function natFamilies(address: string): readonly Family[] {
   return [familyOf(address) === 6 ? 'ip6' : 'ip', 'inet'];
 }
 
@@ -134,7 +135,7 @@ function choose(at: At, from: Ends, side: Side): Pick<Translated, 'ends' | 'gate
   const { world, port, hook, packet } = at;
   const { namespace } = port;
   const chains = chainsIn(world, namespace);
-  const ruling = natRuling(namespace.filters, chains, familiesOf(from.source), hook, packet);
+  const ruling = natRuling(namespace.filters, chains, natFamilies(from.source), hook, packet);
   const { taken, perhaps } = ruling;
   // A packet that was taken out of conntrack is not translated.
   const certain = ruling.certain && !chains.some(({ untracks }) => untracks);
@@ -268,7 +269,7 @@ export function endsText({ source, destination }: Ends): string {
 
 /** Chains that translate sources behind the routing decision, of the packet's family. */
 export function sourceChains(chains: readonly Chain[], address: string): readonly Chain[] {
-  const families = familiesOf(address);
+  const families = natFamilies(address);
   return chains.filter(
     ({ type, hook, family }) => type === 'nat' && hook === 'postrouting' && families.includes(family),
   );

@@ -9,6 +9,7 @@ import type { AdvertiseGate, Gate, IpHook, Ipv6Gate } from './gate.ts';
 import { type Arrival, emerge, transmit } from './layer2.ts';
 import { sendPacket } from './link.ts';
 import { type Filtered, filterGate, lateFilterGates } from './ip-filter.ts';
+import { neighbourTableGate } from './neighbour-table.ts';
 import { stackGate } from './stack.ts';
 import type { Trail } from './trail.ts';
 import { createWorld, gateStep, learnNeighbour, type Port, placeOf, usableNeighbour, type World } from './world.ts';
@@ -29,6 +30,8 @@ export function solicit(
 
   const askerAddress = solicitingAddress(asker, packetSource);
   trail.begin('neighbour-solicitation', askerAddress, hop.address, placeOf(asker));
+  const full = neighbourTableGate(world, asker, hop.address);
+  if (full) trail.add(gateStep(full));
   trail.add(...sending(world, asker, solicited(askerAddress, hop.address)).map(gateStep));
   const arrivals = transmit(world, asker, solicitation(asker, askerAddress, hop.address));
   const answers = arrivals

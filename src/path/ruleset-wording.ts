@@ -41,6 +41,8 @@ function expressionText(expression: unknown): string {
       return limitText(own);
     case 'log':
       return logText(own);
+    case 'quota':
+      return quotaText(own);
     case 'vmap':
       return `${leftText(member(own, 'key'))} vmap ${rightText(member(own, 'data'))}`;
     case 'mangle':
@@ -136,6 +138,11 @@ function limitText(limit: unknown): string {
   const unit = member(limit, 'rate_unit');
   const rate = `${String(member(limit, 'rate'))}${unit === undefined || unit === 'packets' ? '' : ` ${String(unit)}`}`;
   return `limit rate ${over}${rate}/${String(member(limit, 'per'))}${burst ? ` burst ${String(burst)} packets` : ''}`;
+}
+
+function quotaText(quota: unknown): string {
+  const over = member(quota, 'inv') === true ? 'over ' : '';
+  return `quota ${over}${String(member(quota, 'val'))} ${String(member(quota, 'val_unit') ?? 'bytes')}`;
 }
 
 function logText(log: unknown): string {

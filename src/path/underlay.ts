@@ -101,7 +101,8 @@ export function roomFor(outer: Outer, { route, out }: { route: RouteFound; out: 
   return senderMtu(out, outer.remote, route).mtu - overheadBytes(familyOf(outer.remote));
 }
 
-/** A gate on its way decides about the packet that carries another. */
+/** On its way a place is passed by the packet that carries the other, and a gate decides about it. */
 export function tunnelled(step: WayStep, tunnel: Tunnel): WayStep {
-  return step.kind === 'gate' ? { kind: 'gate', gate: { ...step.gate, tunnel } } : step;
+  if (step.kind === 'gate') return { kind: 'gate', gate: { ...step.gate, tunnel } };
+  return step.kind === 'place' ? { ...step, outer: tunnel.remote } : step;
 }

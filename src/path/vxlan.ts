@@ -45,14 +45,16 @@ export function sendVxlan(walk: Walk, port: Port, before: readonly WayStep[], re
   const known = remotesFor(world, port, settings, frame.destination);
   if (known === 'undecided') return undecided('sends by nexthop objects');
   const sent = known.flatMap((remote) => send(sending, socket, remote, before));
-  const isTaken = sent.some(({ accepted, reaches }) => accepted || reaches === 'outside');
+  const open = stopsOf(before);
+  const isTaken = sent.some(({ accepted, reaches, stops }) => (accepted || reaches === 'outside') && stops === open);
   if (isTaken && !isGroup(frame.destination)) return sent;
   // Nobody has it, or not everybody: who else is of this network, and in no entry?
   const missed = peers
     .filter(({ address }) => !known.some((remote) => remote.address === address || isMulticast(remote)))
     .flatMap((peer) => onTo(peer, [...before, gateStep(remoteGate(sending, known, peer))]));
   const rightful = isGroup(frame.destination) ? missed : missed.filter(({ accepted, reaches }) => accepted && reaches === 'stack');
-  const arrivals = isGroup(frame.destination) || rightful.length === 0 ? [...sent, ...rightful] : rightful;
+  // Of two ways that are as bad, an entry that is right is the better one.
+  const arrivals = isGroup(frame.destination) ? [...sent, ...rightful] : [...rightful, ...sent];
   return arrivals.length > 0 ? arrivals : [ended(port, [...before, gateStep(remoteGate(sending, known, undefined))], 'nobody')];
 }
 

@@ -19,6 +19,7 @@ import type { KernelWay } from '../trace/kernel-way.ts';
 import { describePacket } from '../wire/describe.ts';
 import { lossPercent } from './figures.ts';
 import { hasFigures } from './hops-table.ts';
+import { pathMtuJson } from './mtu-text.ts';
 import type { Report } from './report.ts';
 
 /** A document of the schema: plain data that `JSON.stringify` takes. */
@@ -51,6 +52,7 @@ export function reportJson(report: Report): ReportDocument {
         ? {}
         : { rttMs: { min: probes.rttMs.min, avg: probes.rttMs.avg, max: probes.rttMs.max } }),
     },
+    ...(report.pathMtu === undefined ? {} : { mtu: pathMtuJson(report.pathMtu) }),
     findings: diagnosis.findings.map((finding) => locatedJson(finding, diagnosis.before)),
     ...(diagnosis.vanished === undefined ? {} : { vanished: vanishedJson(diagnosis.vanished) }),
     path: pathJson(diagnosis.path),

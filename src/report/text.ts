@@ -16,6 +16,7 @@ import {
 } from './finding-text.ts';
 import { changeLines, hopLines } from './hops-table.ts';
 import { ladder, zeroOf } from './ladder.ts';
+import { pathMtuLines } from './mtu-text.ts';
 import { displayWidth, printable } from './printable.ts';
 import { prose, wrapped } from './prose.ts';
 import type { Report } from './report.ts';
@@ -58,7 +59,8 @@ function sectionsOf(writer: Writer, verbose: boolean): string[][] {
   if (outcome === 'healthy') {
     const short = [...headline(writer), ...asideLines(writer, findings), ...changed(writer)];
     const hops = hopLines(report, terminal);
-    return verbose ? [short, ladder(report, terminal, { flooded: true }), hops, ...details] : [short, hops];
+    const mtu = measuredMtu(writer);
+    return verbose ? [short, mtu, ladder(report, terminal, { flooded: true }), hops, ...details] : [short, mtu, hops];
   }
   const root = rootOf(report);
   const others = findings.filter((finding) => finding !== root);
@@ -74,6 +76,7 @@ function sectionsOf(writer: Writer, verbose: boolean): string[][] {
       writer,
       others.filter((finding) => finding.blocks === undefined),
     ),
+    measuredMtu(writer),
     changed(writer),
     hopLines(report, terminal),
     uncovered(writer),
@@ -149,6 +152,10 @@ function further(writer: Writer, finding: Finding): string[] {
 }
 
 /** What changed meanwhile; of a cause it is among the evidence. */
+function measuredMtu({ report, terminal, safe }: Writer): string[] {
+  return pathMtuLines(report).flatMap((line) => wrapped(safe(line), terminal.width, '', '  '));
+}
+
 function changed({ report, terminal }: Writer): string[] {
   if (rootOf(report)?.blocks !== undefined) return [];
   return changeLines(report, terminal).flatMap((line) => wrapped(line, terminal.width, '', '  '));

@@ -10,15 +10,16 @@ export function routingWords(change: RoutingChange): string[] {
   return change.kind === 'route-del' ? routeWords(change.route) : ruleWords(change.rule);
 }
 
-function routeWords({ family, type, destination, nextHops, metric, table, source }: Route): string[] {
+function routeWords({ family, type, destination, nextHops, nexthopId, metric, table, source }: Route): string[] {
   const [hop, ...others] = nextHops;
-  // What forbids has no next hop of its own: ip(8) prints lo, or nothing.
-  const by = type !== 'unicast' || others.length > 0 ? undefined : hop;
+  // What forbids has no next hop of its own: ip(8) prints lo, or nothing. With a nexthop object its number names them.
+  const by = type !== 'unicast' || others.length > 0 || nexthopId !== undefined ? undefined : hop;
   return [
     ...(family === 6 ? ['ip', '-6'] : ['ip']),
     ...['route', 'del'],
     ...(type === 'unicast' ? [] : [type]),
     /\/0$/.test(destination) ? 'default' : destination,
+    ...(nexthopId === undefined ? [] : ['nhid', String(nexthopId)]),
     ...(by?.gateway === undefined ? [] : ['via', by.gateway]),
     ...(by?.device === undefined ? [] : ['dev', by.device]),
     ...(source === undefined || family === 6 ? [] : ['src', source]),
@@ -28,11 +29,12 @@ function routeWords({ family, type, destination, nextHops, metric, table, source
 }
 
 function ruleWords(rule: PolicyRule): string[] {
-  const { family, priority, from, to, inputInterface, outputInterface, mark, markMask, action, table } = rule;
+  const { family, priority, from, to, inputInterface, outputInterface, mark, markMask, inverted, action, table } = rule;
   const fwmark = mark === undefined ? undefined : `0x${mark.toString(16)}`;
   return [
     ...(family === 6 ? ['ip', '-6'] : ['ip']),
     ...['rule', 'del', 'pref', String(priority)],
+    ...(inverted ? ['not'] : []),
     ...(from === undefined ? [] : ['from', from]),
     ...(to === undefined ? [] : ['to', to]),
     ...(inputInterface === undefined ? [] : ['iif', inputInterface]),

@@ -153,6 +153,8 @@ const route = shape<Route>({
   source: optional(text),
   mtu: optional(count),
   mtuLocked: optional(truth),
+  preference: optional(oneOf('low', 'high')),
+  nexthopId: optional(count),
   nextHops: list(shape<Route['nextHops'][number]>({ gateway: optional(text), device: optional(text), flags: texts })),
 });
 
@@ -165,8 +167,14 @@ const rule = shape<PolicyRule>({
   outputInterface: optional(text),
   mark: optional(count),
   markMask: optional(count),
+  inverted: optional(truth),
+  tos: optional(text),
+  ipProtocol: optional(text),
+  l3mdev: optional(truth),
   action: text,
   table: optional(text),
+  goto: optional(count),
+  suppressPrefixLength: optional(count),
   undecidable: texts,
 });
 

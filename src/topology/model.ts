@@ -175,6 +175,10 @@ export interface Route {
   readonly mtu?: number;
   /** That MTU holds whatever is learnt of the path, and what is sent by it may be cut (`mtu lock`). */
   readonly mtuLocked?: boolean;
+  /** IPv6: of equal routes those of high preference come first (RFC 4191); absent: medium. */
+  readonly preference?: 'low' | 'high';
+  /** Of a route by a nexthop object: its number (ip-nexthop(8)). */
+  readonly nexthopId?: number;
   /** One, or several for a multipath route. */
   readonly nextHops: readonly {
     readonly gateway?: string;
@@ -205,9 +209,20 @@ export interface PolicyRule {
   readonly outputInterface?: string;
   readonly mark?: number;
   readonly markMask?: number;
-  /** `lookup` with a table, or unreachable, prohibit, blackhole. */
+  /** It is for what its selectors do not fit. */
+  readonly inverted?: boolean;
+  /** Type of service, hexadecimal; IP protocol by name or number. */
+  readonly tos?: string;
+  readonly ipProtocol?: string;
+  /** For what comes in or goes out by a device of a VRF; such a rule names no table. */
+  readonly l3mdev?: boolean;
+  /** `lookup` with a table, or unreachable, prohibit, blackhole, goto, nop. */
   readonly action: string;
   readonly table?: string;
+  /** `goto`: the priority of the rule to go on with. */
+  readonly goto?: number;
+  /** What the table has with a prefix of this length or shorter does not count (`suppress_prefixlength`). */
+  readonly suppressPrefixLength?: number;
   /** What is left of a rule this model has no field for; a rule with any of these is decided as unknown. */
   readonly undecidable: readonly string[];
 }

@@ -27,6 +27,8 @@ export function parseRoutes(
 function parseRoute(entry: JsonObject, family: Family, destination: string): Route {
   const source = canonicalAddress(text(entry, 'prefsrc') ?? text(entry, 'src') ?? '');
   const mtu = routeMtu(entry);
+  const nexthopId = integer(entry, 'nhid');
+  const preference = text(entry, 'pref');
   const multipath = objects(field(entry, 'nexthops'));
   const single = has(entry, 'dev') || has(entry, 'gateway') || has(entry, 'via') ? [entry] : [];
   return {
@@ -39,6 +41,8 @@ function parseRoute(entry: JsonObject, family: Family, destination: string): Rou
     protocol: text(entry, 'protocol') ?? String(integer(entry, 'protocol') ?? 'boot'),
     ...(source !== undefined && { source }),
     ...(mtu !== undefined && { mtu }),
+    ...((preference === 'low' || preference === 'high') && { preference }),
+    ...(nexthopId !== undefined && { nexthopId }),
     nextHops: (multipath.length > 0 ? multipath : single).map(parseNextHop),
   };
 }

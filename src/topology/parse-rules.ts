@@ -1,11 +1,14 @@
 /** `ip -4|-6 -j -d rule show` (ip-rule(8)). */
 import { type Family, formatPrefix, parseAddress, prefixOf } from './address.ts';
-import { field, integer, isObject, type JsonObject, objects, text } from './json.ts';
+import { field, has, integer, isObject, type JsonObject, objects, text } from './json.ts';
 import type { PolicyRule } from './model.ts';
 
 /** Fields that the model holds, or that decide nothing. Any other field makes the rule undecidable, whatever it means. */
 const known: ReadonlySet<string> = new Set(
-  'priority src srclen dst dstlen iif oif fwmark fwmask table action protocol iif_detached oif_detached'.split(' '),
+  (
+    'priority src srclen dst dstlen iif oif fwmark fwmask table action protocol iif_detached oif_detached ' +
+    'not tos ipproto l3mdev goto unresolved nop suppress_prefixlen flow_from flow_to'
+  ).split(' '),
 );
 
 /** Rules in the order the kernel tries them. */
@@ -22,6 +25,10 @@ function parseRule(entry: JsonObject, family: Family): PolicyRule {
   const outputInterface = text(entry, 'oif');
   const mark = integer(entry, 'fwmark');
   const markMask = integer(entry, 'fwmask');
+  const tos = text(entry, 'tos');
+  const ipProtocol = text(entry, 'ipproto');
+  const target = integer(entry, 'goto');
+  const suppressPrefixLength = integer(entry, 'suppress_prefixlen');
   const number = integer(entry, 'table');
   const table = text(entry, 'table') ?? (number === undefined ? undefined : String(number));
   const undecidable = Object.keys(entry)
@@ -40,8 +47,14 @@ function parseRule(entry: JsonObject, family: Family): PolicyRule {
     ...(outputInterface !== undefined && { outputInterface }),
     ...(mark !== undefined && { mark }),
     ...(markMask !== undefined && { markMask }),
-    action: text(entry, 'action') ?? (table === undefined ? 'nop' : 'lookup'),
+    ...(has(entry, 'not') && { inverted: true }),
+    ...(tos !== undefined && { tos }),
+    ...(ipProtocol !== undefined && { ipProtocol }),
+    ...(has(entry, 'l3mdev') && { l3mdev: true }),
+    action: text(entry, 'action') ?? (target !== undefined ? 'goto' : table === undefined ? 'nop' : 'lookup'),
     ...(table !== undefined && { table }),
+    ...(target !== undefined && { goto: target }),
+    ...(suppressPrefixLength !== undefined && { suppressPrefixLength }),
     undecidable,
   };
 }

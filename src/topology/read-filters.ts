@@ -23,10 +23,25 @@ async function readNftables(run: RunProgram, at: NetnsHandle, gap: NoteGap): Pro
   const answer = readJson(await run(at, 'nft', ['-j', 'list', 'ruleset']));
   const ruleset = 'json' in answer ? answer.json : undefined;
   const listed = isObject(ruleset) ? field(ruleset, 'nftables') : undefined;
-  if (Array.isArray(listed)) return listed;
+  if (Array.isArray(listed)) return Promise.all(listed.map((entry) => withTableFlags(run, at, entry)));
   if ('failure' in answer) gap(`nft: ${answer.failure.reason}, filter rules of ${at.id} unknown`);
   // Without any table there is nothing to print.
   return Array.isArray(ruleset) ? ruleset : undefined;
+}
+
+/** What a table may have; nft 1.0.6 prints arbitrary bytes in their place. */
+const TABLE_FLAGS: ReadonlySet<string> = new Set(['dormant', 'owner', 'persist']);
+
+/** The flags of a table from its listing in text, where JSON has none that are known: chains of a dormant one do nothing. */
+async function withTableFlags(run: RunProgram, at: NetnsHandle, entry: unknown): Promise<unknown> {
+  const table = isObject(entry) ? field(entry, 'table') : undefined;
+  const flags = isObject(table) ? field(table, 'flags') : undefined;
+  if (!isObject(table) || flags === undefined) return entry;
+  if ([flags].flat().every((flag) => typeof flag === 'string' && TABLE_FLAGS.has(flag))) return entry;
+  const words = ['-t', 'list', 'table', String(field(table, 'family')), String(field(table, 'name'))];
+  const listed = await run(at, 'nft', words);
+  const found = listed.kind === 'ok' ? /^\s*flags ([\w,]+)$/m.exec(listed.stdout)?.[1] : undefined;
+  return { table: { ...table, flags: found?.split(',') ?? [] } };
 }
 
 /** Tables and chains that iptables-nft and ip6tables-nft make, and nobody else would name so. */

@@ -18,6 +18,8 @@ export interface DumpedRoute {
   readonly family: Family;
   readonly main: boolean;
   readonly isDefault: boolean;
+  /** fe80::/64 or ff00::/8, which every link that is up has: it says nothing about where things are. */
+  readonly isAutomatic: boolean;
   readonly metric: number;
   readonly nextHops: readonly { readonly device: number; readonly gateway?: string }[];
 }
@@ -48,6 +50,7 @@ function parseRoute(message: Uint8Array, family: Family): DumpedRoute {
     family,
     main: (u32(attributes.get(RTA.table)) ?? u8(message, 4)) === RT_TABLE_MAIN,
     isDefault: u8(message, 1) === 0,
+    isAutomatic: family === 6 && /^(fe[89ab]|ff)/.test(addressText(attributes.get(RTA.dst)) ?? ''),
     metric: u32(attributes.get(RTA.priority)) ?? 0,
     nextHops: multipath ? hopsIn(multipath) : single ? [single] : [],
   };

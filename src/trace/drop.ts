@@ -1,4 +1,5 @@
 /** A drop: the kernel threw a packet away, and it is known which packet, and after which place. */
+import { formatIpv6, parseIpv6 } from '../wire/text.ts';
 import { isBenign } from './drop-reason.ts';
 import { CLOCK_SLACK_NS, ETHERNET_HEADER, lastSighting, type Names } from './drop-sighting.ts';
 import type { Exchange } from './exchange.ts';
@@ -24,7 +25,7 @@ export interface Drop {
   readonly after?: Sighting;
   /** The interface it was at. */
   readonly place: Place;
-  /** An ARP request: who was asked for. */
+  /** An ARP request or a neighbour solicitation: who was asked for. */
   readonly target?: string;
   /** False: it may have been another packet. Such a drop confirms nothing. */
   readonly sure: boolean;
@@ -108,12 +109,12 @@ function joinSent(drop: KernelDrop, { probes, start }: DropContext): Drop | unde
   const probe = sentIn(drop, probes);
   if (!probe) return undefined;
   const device = drop.hops.at(-1)?.device ?? start.name;
-  const arp = drop.protocol === ETHERTYPE.arp;
+  const question = drop.protocol === ETHERTYPE.arp ? 'arp-request' : questionOf(drop);
   return {
     ...kernelsWord(drop),
-    packet: arp ? 'arp-request' : 'echo-request',
-    ...(arp ? {} : { sequence: probe.sequence }),
-    ...(drop.resolving === undefined ? {} : { target: drop.resolving }),
+    packet: question ?? 'echo-request',
+    ...(question ? {} : { sequence: probe.sequence }),
+    ...askedFor(drop),
     place: { netns: start.netns, name: device },
     sure: !drop.doubtful,
   };
@@ -141,7 +142,7 @@ function joinChild(drop: KernelDrop, parent: readonly KernelHop[], context: Join
     packet: packet ?? 'other',
     journey: journey.id,
     ...(journey.sequence === undefined ? {} : { sequence: journey.sequence }),
-    ...(drop.resolving === undefined ? {} : { target: drop.resolving }),
+    ...askedFor(drop),
     after: sighting,
     place: placeAfter(sighting, drop.hops),
     sure: sure && packet !== undefined,
@@ -155,12 +156,28 @@ function joinChild(drop: KernelDrop, parent: readonly KernelHop[], context: Join
 function childOf(drop: KernelDrop, parent: readonly KernelHop[], { kind }: Journey): SightingKind | undefined {
   const came = parent.findLast(({ way }) => way === 'in');
   const left = drop.hops[0];
-  if (drop.protocol === ETHERTYPE.arp && drop.resolving !== undefined) return 'arp-request';
+  const question = questionOf(drop);
+  if (question) return question;
   if (!came || !left || (left.device !== came.device && left.device !== 'lo')) return undefined;
   if (drop.protocol === ETHERTYPE.arp) return kind === 'arp-request' ? 'arp-reply' : undefined;
   // An echo reply is as long as its request; an error that quotes it is not.
   const asLong = left.lengthBytes === came.lengthBytes + ETHERNET_HEADER || left.lengthBytes === came.lengthBytes;
+  if (kind === 'neighbour-solicitation' && asLong) return 'neighbour-advertisement';
   return kind === 'echo-request' && asLong ? 'echo-reply' : undefined;
+}
+
+/** The kernel's own question for a hardware address: it began to ask in the moment in which this was dropped. */
+function questionOf({ protocol, resolving }: KernelDrop): SightingKind | undefined {
+  if (resolving === undefined) return undefined;
+  if (protocol === ETHERTYPE.arp) return 'arp-request';
+  return protocol === ETHERTYPE.ipv6 ? 'neighbour-solicitation' : undefined;
+}
+
+/** The kernel's events write all groups of an IPv6 address out. */
+function askedFor({ resolving }: KernelDrop): Pick<Drop, 'target'> {
+  if (resolving === undefined) return {};
+  const ipv6 = parseIpv6(resolving);
+  return { target: ipv6 ? formatIpv6(ipv6) : resolving };
 }
 
 function kernelsWord({ timeNs, reason, function: where }: KernelDrop): Pick<Drop, 'timeNs' | 'reason' | 'function'> {

@@ -57,7 +57,9 @@ export function createTracer(): Tracer {
         candidates.at(-1)?.fragments.push(sighting);
         return;
       }
-      const visit = `${placeKey(sighting.frame.place)} ${sighting.frame.direction}`;
+      // A tunnel sends one frame to several nodes: these are copies of it, and no repetition.
+      const around = sighting.outer?.ip?.destination ?? '';
+      const visit = `${placeKey(sighting.frame.place)} ${sighting.frame.direction} ${around}`;
       const journey = joined(candidates, visit, sighting);
       if (journey) {
         journey.sightings.push(sighting);
@@ -98,16 +100,21 @@ export function startNs(journey: Journey): bigint {
   return journey.sightings[0]?.frame.timeNs ?? 0n;
 }
 
-/** The first sighting of a journey at a place, in one direction where given. */
+/**
+ * The first sighting of a journey at a place, in one direction where given.
+ * @param around inside a tunnel's packet to this address
+ */
 export function sightingAt(
   journey: Journey,
   place: Parameters<typeof placeKey>[0],
   direction?: 'in' | 'out',
+  around?: string,
 ): Sighting | undefined {
   const key = placeKey(place);
   return journey.sightings.find(
-    ({ frame }) =>
+    ({ frame, outer }) =>
       placeKey(frame.place) === key &&
+      (around === undefined || outer?.ip?.destination === around) &&
       (direction === undefined || frame.direction === direction || frame.direction === 'unknown'),
   );
 }

@@ -33,7 +33,7 @@ export interface KernelDrop {
   readonly rivals: readonly (readonly KernelHop[])[];
   /** It was made while this other packet was being received: an answer to it, or a question because of it. */
   readonly parent?: readonly KernelHop[];
-  /** An ARP request: for whom the kernel had just begun to ask. */
+  /** An ARP request, a neighbour solicitation: for whom the kernel had just begun to ask. */
   readonly resolving?: string;
   /** Events were lost, or too much time has passed, to be sure that it is all about one packet. */
   readonly doubtful: boolean;
@@ -84,6 +84,7 @@ export const RIVAL_NS = 20_000_000;
 export const LIFE_GAP_NS = 10_000_000;
 const PARENT_NS = 1_000_000;
 const RESOLVE_NS = 1_000_000;
+const ETHERTYPE_IPV6 = 0x86dd;
 const MOST_LIVES = 16384;
 const MOST_HOPS = 64;
 /** Rivals kept of one drop: so many are a crowd, in which nobody is told from another. */
@@ -159,8 +160,12 @@ export function createLifeTracker(options: LifeOptions): LifeTracker {
   });
 
   const resolve = ({ cpu, at, device, address }: ResolveEvent): void => {
+    // A solicitation that a filter dropped at output was handed to no device.
     const about = waiting.findLast(
-      ({ event, life }) => event.cpu === cpu && at - event.at < RESOLVE_NS && life?.hops.at(-1)?.device === device,
+      ({ event, life }) =>
+        event.cpu === cpu &&
+        at - event.at < RESOLVE_NS &&
+        (life?.hops.at(-1)?.device === device || (life === undefined && event.protocol === ETHERTYPE_IPV6)),
     );
     if (about) about.resolving ??= address;
   };

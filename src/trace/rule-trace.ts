@@ -137,6 +137,8 @@ export function createPassageJoiner(options: PassageJoinerOptions): PassageJoine
       const passage = event.transport === undefined ? open.get(event.id) : begin(event);
       if (!passage) return;
       const { chain, handle, verdict, target } = event;
+      // Behind the end of the chain at the hook comes its policy, which says more.
+      if (event.kind === 'return' && chain === passage.chain) return;
       if (passage.steps.length >= MOST_STEPS) passage.steps.shift();
       passage.steps.push({
         chain,

@@ -4,6 +4,7 @@ import { type EchoQuery, expectPath, sourceFor } from '../../src/path/expect.ts'
 import { type Path, placesOf } from '../../src/path/model.ts';
 import type { Topology } from '../../src/topology/model.ts';
 import { at } from '../trace/frames.ts';
+import { post, range, ruleset, snat } from './nat-rules.ts';
 import { type LinkSketch, type NamespaceSketch, topology } from './topology.ts';
 
 function name({ netns, name: link }: { netns: string; name: string }): string {
@@ -211,8 +212,8 @@ describe('over a router', () => {
   });
 
   it('may have its source rewritten, and then a missing way back proves nothing', () => {
-    const rule = { family: 'ip', table: 'nat', chain: 'post', expr: [{ masquerade: null }] };
-    const found = ping({ home: { nftables: [{ rule }] }, far: { routes: [] } });
+    const nftables = ruleset(post([snat(range('192.0.2.10', '192.0.2.20'))]));
+    const found = ping({ home: { nftables }, far: { routes: [] } });
     expect(stops(found)).toEqual([]);
     expect(found.end).toBe('unknown');
   });

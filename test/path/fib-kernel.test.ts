@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findRoute, type RouteFound, type RouteQuery } from '../../src/path/fib.ts';
+import { chooseSource, findRoute, type RouteFound, type RouteQuery } from '../../src/path/fib.ts';
 import { takeTopology } from '../../src/topology/collect.ts';
 import { mayMakeNamespaces, type PrivateNetwork, privateNetwork } from '../capture/private-network.ts';
 
@@ -19,6 +19,15 @@ const BUILD = `
   ip addr add 10.0.0.1/24 dev d0
   ip addr add 10.0.1.1/24 dev d1; ip addr add 10.0.1.2/24 dev d1
   ip addr add 172.16.0.1/16 dev d2`;
+// With an object go the routes by it, which `route flush` leaves.
+const OBJECTS = [
+  'nexthop flush',
+  'nexthop add id 11 via 10.0.0.9 dev d0',
+  'nexthop add id 12 via 10.0.1.9 dev d1',
+  'nexthop add id 13 group 11/12',
+  'nexthop add id 14 blackhole',
+  'nexthop add id 15 dev d2',
+];
 const LOCAL = ['10.0.0.1', '10.0.1.1', '10.0.1.2', '172.16.0.1'];
 const REMOTE = ['10.0.0.77', '198.51.100.5', '172.16.9.9'];
 const GATEWAY: Readonly<Record<string, string>> = { d0: '10.0.0.9', d1: '10.0.1.9', d2: '172.16.0.9' };
@@ -35,6 +44,9 @@ const device = fc.constantFrom(...DEVICES);
 const nextHop = fc.oneof(
   device.map((dev) => `dev ${dev}`),
   device.map((dev) => `via ${GATEWAY[dev]} dev ${dev}`),
+  fc.tuple(device, fc.constantFrom(...LOCAL)).map(([dev, own]) => `via ${GATEWAY[dev]} dev ${dev} src ${own}`),
+  device.map((dev) => `via 203.0.113.9 dev ${dev} onlink`),
+  fc.constantFrom(11, 12, 13, 14, 15).map((id) => `nhid ${id}`),
 );
 const target = fc.oneof(
   { weight: 6, arbitrary: fc.tuple(fc.constant(''), nextHop) },
@@ -56,13 +68,26 @@ const selector = fc.oneof(
   fc.constantFrom(...DEVICES, 'lo').map((dev) => `iif ${dev}`),
   device.map((dev) => `oif ${dev}`),
   fc.constantFrom('fwmark 1', 'fwmark 0x10/0x10', 'fwmark 0x80000000', 'fwmark 0x11/0xff'),
+  fc.constantFrom('tos 0x10', 'ipproto icmp', 'ipproto tcp', 'ipproto udp dport 53'),
 );
+const ACTIONS = [
+  ...['lookup 100', 'lookup 100', 'lookup 200', 'lookup main', 'blackhole', 'unreachable', 'prohibit'],
+  ...[
+    'lookup main suppress_prefixlength 0',
+    'lookup 100 suppress_prefixlength 23',
+    'lookup 200 suppress_prefixlength 24',
+  ],
+  ...['goto 300', 'goto 500', 'goto 32766', 'goto 777', 'nop'],
+];
 const rule = fc
   .tuple(
     fc.uniqueArray(selector, { maxLength: 2, selector: (text) => text.split(' ')[0] }),
-    fc.constantFrom('lookup 100', 'lookup 100', 'lookup 200', 'lookup main', 'blackhole', 'unreachable', 'prohibit'),
+    fc.constantFrom(...ACTIONS),
+    fc.constantFrom('', '', '', 'not '),
   )
-  .map(([selectors, action]) => `${selectors.join(' ') || 'from all'} ${action}`);
+  .map(
+    ([selectors, action, not]) => `${selectors.length > 0 ? not : ''}${selectors.join(' ') || 'from all'} ${action}`,
+  );
 const question: fc.Arbitrary<RouteQuery> = fc.oneof(
   fc.record({ destination: fc.constantFrom(...DESTINATIONS) }),
   fc.record({ destination: fc.constantFrom(...DESTINATIONS), outputInterface: device }),
@@ -106,11 +131,12 @@ describe.skipIf(!mayMakeNamespaces)('the routing decision is the kernel’s', ()
   };
 
   const compare = async (setup: readonly string[], questions: readonly RouteQuery[]): Promise<number> => {
-    ip(['route flush table all proto static', ...setup]);
+    ip(['route flush table all proto static', ...OBJECTS, ...setup]);
     const { namespaces } = await takeTopology({ start: network.netns, home: network.netns });
     const [namespace] = namespaces;
     if (!namespace) throw new Error('no namespace');
-    const answers = ip(questions.map((query) => `route get fibmatch ${wordsOf(query)}`));
+    const told = ip(['fibmatch ', ''].flatMap((how) => questions.map((query) => `route get ${how}${wordsOf(query)}`)));
+    const [answers, ways] = [told.slice(0, questions.length), told.slice(questions.length)];
     let certain = 0;
     for (const [index, query] of questions.entries()) {
       const found = findRoute(namespace, query);
@@ -120,6 +146,11 @@ describe.skipIf(!mayMakeNamespaces)('the routing decision is the kernel’s', ()
       const kernel = kernelAnswer(answers[index] ?? '', query);
       if (modelAnswer(found) !== kernel)
         expect(modelAnswer(found), `ip route get ${wordsOf(query)}\n${state()}`).toBe(kernel);
+      const [way] = ways[index]?.startsWith('[') ? JSON.parse(ways[index]) : [];
+      if (!way || !found?.device || found.type !== 'unicast' || query.source || query.inputInterface) continue;
+      const source = found.source ?? chooseSource(namespace, found.device, found.gateway ?? query.destination);
+      if (source !== way.prefsrc)
+        expect(source, `source of ip route get ${wordsOf(query)}\n${state()}`).toBe(way.prefsrc);
     }
     return certain;
   };
@@ -165,6 +196,7 @@ function wordsOf({ destination, source, inputInterface, outputInterface, mark }:
     inputInterface === undefined ? '' : `iif ${inputInterface}`,
     outputInterface === undefined ? '' : `oif ${outputInterface}`,
     mark === undefined ? '' : `mark ${mark}`,
+    'ipproto icmp',
   ]
     .filter((word) => word !== '')
     .join(' ');

@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findRoute, type RouteFound, type RouteQuery } from '../../src/path/fib.ts';
+import { chooseSource, findRoute, type RouteFound, type RouteQuery } from '../../src/path/fib.ts';
 import { takeTopology } from '../../src/topology/collect.ts';
 import { mayMakeNamespaces, type PrivateNetwork, privateNetwork } from '../capture/private-network.ts';
 
@@ -18,6 +18,15 @@ const BUILD = `
   ip addr add fd00::1/64 dev d0 nodad
   ip addr add fd00:0:0:1::1/64 dev d1 nodad; ip addr add fd00:0:0:1::2/64 dev d1 nodad
   ip addr add fd01::1/48 dev d2 nodad`;
+// With an object go the routes by it, which `route flush` leaves.
+const OBJECTS = [
+  'nexthop flush',
+  'nexthop add id 21 via fd00::9 dev d0',
+  'nexthop add id 22 via fe80::9 dev d1',
+  'nexthop add id 23 group 21/22',
+  'nexthop add id 24 blackhole',
+  'nexthop add id 25 dev d2',
+];
 const LOCAL = ['fd00::1', 'fd00:0:0:1::1', 'fd00:0:0:1::2', 'fd01::1'];
 const REMOTE = ['fd00::77', '2001:db8::5', 'fd01::9'];
 const GATEWAY: Readonly<Record<string, string>> = { d0: 'fd00::9', d1: 'fe80::9', d2: 'fd01::9' };
@@ -34,6 +43,10 @@ const device = fc.constantFrom(...DEVICES);
 const nextHop = fc.oneof(
   device.map((dev) => `dev ${dev}`),
   device.map((dev) => `via ${GATEWAY[dev]} dev ${dev}`),
+  device.map((dev) => `via ${GATEWAY[dev]} dev ${dev} pref high expires 600`),
+  fc.tuple(device, fc.constantFrom(...LOCAL)).map(([dev, own]) => `via ${GATEWAY[dev]} dev ${dev} src ${own}`),
+  device.map((dev) => `via 2001:db8:77::9 dev ${dev} onlink`),
+  fc.constantFrom(21, 22, 23, 24, 25).map((id) => `nhid ${id}`),
 );
 const target = fc.oneof(
   { weight: 6, arbitrary: fc.tuple(fc.constant(''), nextHop) },
@@ -56,13 +69,26 @@ const selector = fc.oneof(
   fc.constantFrom(...DEVICES, 'lo').map((dev) => `iif ${dev}`),
   device.map((dev) => `oif ${dev}`),
   fc.constantFrom('fwmark 1', 'fwmark 0x10/0x10', 'fwmark 0x80000000', 'fwmark 0x11/0xff'),
+  fc.constantFrom('tos 0x10', 'ipproto ipv6-icmp', 'ipproto tcp', 'ipproto udp dport 53'),
 );
+const ACTIONS = [
+  ...['lookup 100', 'lookup 100', 'lookup 200', 'lookup main', 'blackhole', 'unreachable', 'prohibit'],
+  ...[
+    'lookup main suppress_prefixlength 0',
+    'lookup 100 suppress_prefixlength 48',
+    'lookup 200 suppress_prefixlength 64',
+  ],
+  ...['goto 300', 'goto 500', 'goto 32766', 'goto 777', 'nop'],
+];
 const rule = fc
   .tuple(
     fc.uniqueArray(selector, { maxLength: 2, selector: (text) => text.split(' ')[0] }),
-    fc.constantFrom('lookup 100', 'lookup 100', 'lookup 200', 'lookup main', 'blackhole', 'unreachable', 'prohibit'),
+    fc.constantFrom(...ACTIONS),
+    fc.constantFrom('', '', '', 'not '),
   )
-  .map(([selectors, action]) => `${selectors.join(' ') || 'from all'} ${action}`);
+  .map(
+    ([selectors, action, not]) => `${selectors.length > 0 ? not : ''}${selectors.join(' ') || 'from all'} ${action}`,
+  );
 const question: fc.Arbitrary<RouteQuery> = fc.oneof(
   fc.record({ destination: fc.constantFrom(...DESTINATIONS) }),
   fc.record({ destination: fc.constantFrom(...DESTINATIONS), outputInterface: device }),
@@ -106,20 +132,34 @@ describe.skipIf(!mayMakeNamespaces)('the IPv6 routing decision is the kernel’s
   };
 
   const compare = async (setup: readonly string[], questions: readonly RouteQuery[]): Promise<number> => {
-    ip(['route flush table all proto static', ...setup]);
+    ip(['route flush table all proto static', ...OBJECTS, ...setup]);
     const { namespaces } = await takeTopology({ start: network.netns, home: network.netns });
     const [namespace] = namespaces;
     if (!namespace) throw new Error('no namespace');
-    const answers = ip(questions.map((query) => `route get fibmatch ${wordsOf(query)}`));
+    const told = ip(['fibmatch ', ''].flatMap((how) => questions.map((query) => `route get ${how}${wordsOf(query)}`)));
+    const [answers, ways] = [told.slice(0, questions.length), told.slice(questions.length)];
     let certain = 0;
     for (const [index, query] of questions.entries()) {
       const found = findRoute(namespace, query);
       if (found?.uncertain !== undefined) continue;
       certain++;
       const state = () => network.run('ip -6 rule; ip -6 route show table all proto static');
+      if (found?.route.nexthopId !== undefined) {
+        // Routes of one nexthop object share what the kernel keeps of it: fibmatch may name another one of them.
+        const [way] = ways[index]?.startsWith('[') ? JSON.parse(ways[index]) : [];
+        const kernel = way ? `${way.dev} ${way.gateway}` : NONE;
+        const model = modelAnswer(found) === NONE ? NONE : `${found.device} ${found.gateway}`;
+        if (model !== kernel) expect(model, `ip -6 route get ${wordsOf(query)}\n${state()}`).toBe(kernel);
+        continue;
+      }
       const kernel = kernelAnswer(answers[index] ?? '', query);
       if (modelAnswer(found) !== kernel)
         expect(modelAnswer(found), `ip -6 route get ${wordsOf(query)}\n${state()}`).toBe(kernel);
+      const [way] = ways[index]?.startsWith('[') ? JSON.parse(ways[index]) : [];
+      if (!way || !found?.device || found.type !== 'unicast' || query.source || query.inputInterface) continue;
+      const source = found.source ?? chooseSource(namespace, found.device, query.destination);
+      if (source !== way.prefsrc)
+        expect(source, `source of ip -6 route get ${wordsOf(query)}\n${state()}`).toBe(way.prefsrc);
     }
     return certain;
   };
@@ -166,6 +206,7 @@ function wordsOf({ destination, source, inputInterface, outputInterface, nearInt
     inputInterface === undefined ? '' : `iif ${inputInterface}`,
     output === undefined ? '' : `oif ${output}`,
     mark === undefined ? '' : `mark ${mark}`,
+    'ipproto ipv6-icmp',
   ]
     .filter((word) => word !== '')
     .join(' ');

@@ -159,6 +159,11 @@ describe('a drop', () => {
     expect(join([{ ...unsent, timeNs: ZERO_NS + 400_000_000n }], [], [0, 249_990])).toEqual([]);
     const arp = { ...unsent, hops: [hop('queue eth0 42 249995', true)], protocol: 0x0806, resolving: '10.9.0.3' };
     expect(join([arp], [], [0, 249_990])).toMatchObject([{ packet: 'arp-request', target: '10.9.0.3', sure: true }]);
+    const solicitation = { ...unsent, protocol: 0x86dd, resolving: 'fd00:0000:0000:0000:0000:0000:0000:0003' };
+    expect(join([solicitation], [], [0, 249_990])).toMatchObject([
+      { packet: 'neighbour-solicitation', target: 'fd00::3', sure: true },
+    ]);
+    expect(join([{ ...unsent, protocol: 0x86dd }], [], [0, 249_990])).toMatchObject([{ packet: 'echo-request' }]);
   });
 
   it('of an answer is known by the packet that was being received', () => {
@@ -173,6 +178,10 @@ describe('a drop', () => {
       { packet: 'arp-request', target: '192.0.2.2', sure: true },
     ]);
     expect(answer('up0', 42, { protocol: 0x0806 })).toMatchObject([{ packet: 'other', sure: false }]);
+    expect(answer('up0', 86, { protocol: 0x86dd, resolving: 'fe80::1' })).toMatchObject([
+      { packet: 'neighbour-solicitation', target: 'fe80::1', sure: true },
+    ]);
+    expect(answer('up0', 86, { protocol: 0x86dd })).toMatchObject([{ packet: 'other', sure: false }]);
   });
 
   it('that is not sure is left out where the packet went on', () => {

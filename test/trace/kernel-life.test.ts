@@ -131,6 +131,10 @@ describe('the life of a packet', () => {
     expect(track([...life, asked('wan0')])[0]?.resolving).toBe('10.9.0.3');
     expect(track([...life, asked('wan1')])[0]?.resolving).toBeUndefined();
     expect(track([...life, asked('wan0', 1)])[0]?.resolving).toBeUndefined();
+    // A solicitation that was dropped before any device had it; of another protocol it would be another packet.
+    const early = { ...drop(2, 7), protocol: 0x86dd };
+    expect(track([early, asked('wan0')])[0]?.resolving).toBe('10.9.0.3');
+    expect(track([drop(2, 7), asked('wan0')])[0]?.resolving).toBeUndefined();
   });
 
   it('hands over what is wanted alone', () => {

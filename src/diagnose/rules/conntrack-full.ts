@@ -13,11 +13,11 @@ export const conntrackFull: Rule = {
   title: 'the table of connections is full: whatever is new is dropped',
   explain: {
     what: `Rules that ask for the state of a connection, and all NAT, make the kernel follow every connection in a table. Each
-namespace has its own, and one limit counts for all of them: net.netfilter.nf_conntrack_max. When it is reached, the first
-packet of anything new is dropped, unless a connection that nobody answered can be thrown out for it. What is in the table
-works on: old logins live, new ones hang, and a ping is new each time.`,
-    wire: `The request comes in by the interface of the machine whose table is full, and is neither passed on nor answered. Where the
-sender's own table is full, nothing is seen at all: sendto fails with "Operation not permitted".`,
+namespace has its own, and one limit counts for all of them: net.netfilter.nf_conntrack_max. When it is reached, the
+first packet of anything new is dropped, unless a connection that nobody answered can be thrown out for it. What is in
+the table works on: old logins live, new ones hang, and a ping is new each time.`,
+    wire: `The request comes in by the interface of the machine whose table is full, and is neither passed on nor answered. Where
+the sender's own table is full, nothing is seen at all: sendto fails with "Operation not permitted".`,
     confirm: `  sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max      in the namespace that drops
   dmesg | grep 'table full'                       nf_conntrack: table full, dropping packet
   conntrack -S                                    early_drop and drop grow
@@ -28,18 +28,19 @@ on the machine itself: a container cannot write it. An entry costs about 320 byt
   conntrack -F
 empties the table of one namespace, and breaks what is translated. Then look for what fills it: conntrack -L shows
 thousands of entries of one kind.`,
-    otherwise: `Near the limit is not at it: then a rule drops (filter-prerouting-drop, filter-forward-drop). This rule is shown on a built
-recording: only the initial namespace can write the limit, and a lab may not touch that.`,
+    otherwise: `Near the limit is not at it: then a rule drops (filter-prerouting-drop, filter-forward-drop). This rule is shown on a
+built recording: only the initial namespace can write the limit, and a lab may not touch that.`,
   },
   evaluate(context) {
-    const { topology } = context;
+    const { topology, drop } = context;
     const suspect = culprit(context, 'conntrack');
-    if (!suspect) return undefined;
+    // A rule that drops says so from a function of its own.
+    if (!suspect || (drop && drop.function !== 'nf_hook_slow')) return undefined;
     const { gate, certain } = suspect;
     const name = placeName(topology, gate.place);
     return {
       title: `the connection table is full where ${name} is (${gate.count} of ${gate.limit}): nothing new gets through`,
-      summary: `conntrack follows ${gate.count} connections there and has room for ${gate.limit}. The request opens a new one, for which there is no room: it is dropped at ${name}.`,
+      summary: `conntrack follows ${gate.count} connections there and has room for ${gate.limit}. The request opens a new one, for which there is no room: it is dropped at ${name}. The limit, net.${CONNTRACK_LIMIT}, is one for all namespaces of the machine, and is written in the initial one.`,
       where: gate.place,
       confidence: certain ? 'proven' : 'likely',
       evidence: gate.facts.map((fact): Evidence => ({ kind: 'state', place: gate.place, ...fact })),

@@ -12,23 +12,24 @@ export const fragmentationNeeded: Rule = {
   severity: 'fault',
   title: 'the packet is longer than the path takes, it may not be cut, and its sender was told so',
   explain: {
-    what: `Every link has a longest packet (MTU), and a path has the smallest of them. A router that cannot pass a packet on
-because it is too long, and may not cut it (the don't-fragment bit is set, or it is IPv6), drops it and says so: ICMP
-"fragmentation needed", ICMPv6 "packet too big", with the MTU that would do. The sender's kernel notes it for some ten
-minutes. ping sets the bit: with -M do the sender then refuses what is longer ("message too long"); without it the first
-packet is lost, and the next ones are cut by the sender and pass. That is path MTU discovery, working as it should; the
-fault is that packets of this size are sent.`,
-    wire: `The long packet comes to a router and does not leave it. An ICMP error goes back from there, and reaches the sender.
-Where the sender itself knows already (its own MTU, its route's, or what it was told before), nothing is on any wire.`,
+    what: `Every link has a longest packet (MTU), and a path has the smallest of them. A router that cannot pass a packet
+on because it is too long, and may not cut it (the don't-fragment bit is set, or it is IPv6), drops it and says
+so: ICMP "fragmentation needed", ICMPv6 "packet too big", with the MTU that would do. The sender's kernel notes
+it for some ten minutes. ping sets the bit: with -M do the sender then refuses what is longer ("message too
+long"); without it the first packet is lost, and the next ones are cut by the sender and pass. That is path MTU
+discovery, working as it should; the fault is that packets of this size are sent.`,
+    wire: `The long packet comes to a router and does not leave it. An ICMP error goes back from there, and reaches the
+sender. Where the sender itself knows already (its own MTU, its route's, or what it was told before), nothing is
+on any wire.`,
     confirm: `  ping -I DEV -M do -s SIZE TARGET      "Frag needed and DF set (mtu = N)", "message too long, mtu=N"
   ip route get TARGET                   "mtu N": what the kernel has noted for the path
   ip route show cache                   all that it has noted
   vdiag ping-trace DEV TARGET --mtu     the largest size that passes, and the hop that limits it`,
     cure: `Send no more than the path takes. For all that a namespace sends, on its route:
   ip route replace NETWORK via GATEWAY dev DEV mtu N
-or set the device's MTU to N (a container runtime has an option for its networks). Where the small MTU is a mistake, raise
-it, at both ends of that link; what was noted of the path is forgotten with "ip route flush cache". A program that sets
-the don't-fragment bit has to send less.`,
+or set the device's MTU to N (a container runtime has an option for its networks). Where the small MTU is a
+mistake, raise it, at both ends of that link; what was noted of the path is forgotten with "ip route flush
+cache". A program that sets the don't-fragment bit has to send less.`,
     otherwise: `If the router's error never reaches the sender, it is pmtu-blackhole. If nobody sends an error, a bridge port or
 the end of a veth pair is the small one: link-mtu-smaller.`,
   },
@@ -108,7 +109,7 @@ function fromAfar(context: Context): Claim | undefined {
   const last = situation.last && situation.last.kind !== 'gate' ? situation.last.place : query.start;
   return {
     title: `${speaker(topology, from)} passes on no more than ${mtu} bytes, and packets of ${echoLength(query.sizeBytes ?? 56, family)} may not be cut`,
-    summary: `a router on the way to ${query.destination} answers with an ICMP ${errorName(family)} from ${from}: its way on takes ${mtu} bytes. ${largest(mtu, family)}`,
+    summary: `a router on the way to ${query.destination} answers with an ${errorName(family)} from ${from}: its way on takes ${mtu} bytes. ${largest(mtu, family)}`,
     where: last,
     confidence: 'proven',
     ...(journey === undefined ? {} : { evidence: errorEvidence(context, journey) }),

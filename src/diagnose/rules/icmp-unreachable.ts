@@ -13,11 +13,11 @@ export const icmpUnreachable: Rule = {
   severity: 'fault',
   title: 'a router or host answers with an ICMP error, and nothing on this machine explains it',
   explain: {
-    what: `Somebody on the way refuses the packet and says so with an ICMP error. Where that is a namespace of this machine, its
-state names the cause, and another rule says it. This is the error of somebody else, or of a namespace whose state could
-not be read: all there is to know is who sent it, and what its type and code say.`,
-    wire: `The request leaves this machine, or goes into a namespace that vdiag does not see into, and in place of a reply an
-ICMP error comes back. It quotes the packet it is about.`,
+    what: `Somebody on the way refuses the packet and says so with an ICMP error. Where that is a namespace of this
+machine, its state names the cause, and another rule says it. This is the error of somebody else, or of a
+namespace whose state could not be read: all there is to know is who sent it, and what its type and code say.`,
+    wire: `The request leaves this machine, or goes into a namespace that vdiag does not see into, and in place of a reply
+an ICMP error comes back. It quotes the packet it is about.`,
     confirm: `  ping -I DEV TARGET                "From ROUTER: Destination Host Unreachable" and its like
   tcpdump -v -n -i DEV icmp         who sends it, with type and code
   traceroute -n TARGET              how far packets come
@@ -30,7 +30,8 @@ At the router that sends it, what its code says:
   fragment reassembly time exceeded a filter or a second path takes some of the fragments`,
     cure: 'At the machine the error comes from: what its code says. From here, another route around it.',
     otherwise: `If the router is a namespace of this machine that vdiag can read, the cause has a rule of its own:
-route-missing, gateway-unreachable, address-missing, filter-rejected, route-blackhole, ttl-expired, fragmentation-needed.`,
+route-missing, gateway-unreachable, address-missing, filter-rejected, route-blackhole, ttl-expired,
+fragmentation-needed.`,
   },
   evaluate(context) {
     const { situation, example, topology, query } = context;

@@ -3,7 +3,7 @@ import { placeOf } from '../../path/world.ts';
 import type { Change } from '../../topology/change.ts';
 import type { Topology } from '../../topology/model.ts';
 import { placeName } from '../../topology/naming.ts';
-import { linkOf, ownersOf, peerOf } from '../../topology/query.ts';
+import { linkOf, lowerOf, ownersOf, peerOf } from '../../topology/query.ts';
 import { isAnswered } from '../../trace/exchange.ts';
 import { type Place, placeKey } from '../../trace/frame.ts';
 import { questions } from '../claimants.ts';
@@ -76,6 +76,7 @@ function pairs({ topology, path, query }: Context): Pair[] {
       const twin = segment.find((place) => placeKey(place) !== placeKey(mine) && linkOf(topology, place)?.mac === mac);
       // Between the two ends of one pair there is nobody who could mistake one for the other.
       if (mac === '' || !twin || isPeer(topology, mine, twin)) continue;
+      if (standsIn(topology, mine, twin) || standsIn(topology, twin, mine)) continue;
       const keep = twin.netns === query.start.netns;
       return [keep ? { mac, one: mine, other: twin } : { mac, one: twin, other: mine }];
     }
@@ -87,6 +88,13 @@ function isPeer(topology: Topology, one: Place, other: Place): boolean {
   const link = linkOf(topology, one);
   const peer = link && peerOf(topology, one.netns, link);
   return peer !== undefined && peer.namespace.id === other.netns && peer.link.name === other.name;
+}
+
+/** A macvlan of mode passthru has the address of the device it sits on. */
+function standsIn(topology: Topology, child: Place, lower: Place): boolean {
+  const link = linkOf(topology, child);
+  const below = link?.data.mode === 'passthru' ? lowerOf(topology, link) : undefined;
+  return below !== undefined && below.namespace.id === lower.netns && below.link.name === lower.name;
 }
 
 function claim(context: Context, { mac, one, other }: Pair): Claim {

@@ -18,17 +18,18 @@ export const natHairpinMissing: Rule = {
 real sender, finds it on its own segment or behind another router, and answers it directly. The reply never passes the
 router that would turn its address back, so the sender gets an answer from a stranger. ping takes it and only says
 "DIFFERENT ADDRESS"; TCP and UDP do not: the published port works from everywhere but from the same network.`,
-    wire: `The request comes to the router for one address and leaves it for another. The reply comes to the sender from the second
-address, without passing the router; both are sighted on one bridge.`,
+    wire: `The request comes to the router for one address and leaves it for another. The reply comes to the sender from the
+second address, without passing the router; both are sighted on one bridge.`,
     confirm: `  ping ADDRESS                            "(DIFFERENT ADDRESS!)"
   nft -a list ruleset | grep dnat; iptables-save -t nat | grep DNAT
   conntrack -L -d ADDRESS                 at the router: UNREPLIED, although answers come`,
     cure: `Let the router put its own address in as well, for those packets alone, so that the reply comes back by it:
   nft add rule ip nat postrouting ip saddr NETWORK ip daddr TARGET oifname BRIDGE masquerade
-The target then no longer sees who asks. Or let the name resolve to the inner address inside the network, or, where the
-two share a bridge of the router, sysctl -w net.bridge.bridge-nf-call-iptables=1, which shows bridged replies to conntrack.`,
-    otherwise: `If no reply comes to the sender at all, it is lost on its own way: look where it was last sighted. If the router translates
-nothing, an answer from another address comes from a host with several: it chose the wrong source.`,
+The target then no longer sees who asks. Or let the name resolve to the inner address inside the network, or, where
+the two share a bridge of the router, show bridged replies to conntrack:
+  sysctl -w net.bridge.bridge-nf-call-iptables=1`,
+    otherwise: `If no reply comes to the sender at all, it is lost on its own way: look where it was last sighted. If the router
+translates nothing, an answer from another address comes from a host with several: it chose the wrong source.`,
   },
   evaluate(context) {
     const { situation, path } = context;

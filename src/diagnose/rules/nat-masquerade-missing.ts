@@ -15,6 +15,7 @@ import {
 } from '../masquerade.ts';
 import { noWayBack } from '../no-way-back.ts';
 import type { Claim, Context, Rule } from '../rule.ts';
+import { coveringPrefix } from '../segment.ts';
 
 export const natMasqueradeMissing: Rule = {
   id: 'nat-masquerade-missing',
@@ -24,18 +25,18 @@ export const natMasqueradeMissing: Rule = {
     what: `Behind the uplink nobody knows a way back to the containers' network. A rule of the router has to put the uplink's
 address in place of the container's (masquerade, or SNAT); it is missing, or it asks for another network or another
 interface than this packet has. The router itself is answered, its containers are not.`,
-    wire: `The request leaves by the uplink with the container's own address as its source, and no reply comes. Where the far end can
-be listened to: the request arrives there, and no reply leaves.`,
+    wire: `The request leaves by the uplink with the container's own address as its source, and no reply comes. Where the far
+end can be listened to: the request arrives there, and no reply leaves.`,
     confirm: `  nft -a list ruleset | grep -E 'masquerade|snat'; iptables-save -t nat | grep -E 'MASQUERADE|SNAT'
   tcpdump -ni UPLINK icmp         shows the private source
   ip route show default           the interface that the rule has to name`,
     cure: `  nft add rule ip nat postrouting ip saddr NETWORK oifname UPLINK masquerade
   iptables -t nat -A POSTROUTING -s NETWORK -o UPLINK -j MASQUERADE      the same, where iptables owns the table
-and take the rule away that was wrong. Or, where the far side is yours, a route to the container network on it. Connections
-that are open keep what they had: conntrack -F, or wait.`,
-    otherwise: `If the source that leaves is the router's own, this works, and the reply is lost elsewhere. Two private networks that know
-each other by routes need no masquerading: then a router between them lacks its route (route-return-missing). Behind an
-uplink whose other end cannot be seen this is never proven: the far host may be down.`,
+and take the rule away that was wrong. Or, where the far side is yours, a route to the container network on it.
+Connections that are open keep what they had: conntrack -F, or wait.`,
+    otherwise: `If the source that leaves is the router's own, this works, and the reply is lost elsewhere. Two private networks that
+know each other by routes need no masquerading: then a router between them lacks its route (route-return-missing).
+Behind an uplink whose other end cannot be seen this is never proven: the far host may be down.`,
   },
   evaluate(context) {
     const { situation } = context;
@@ -68,6 +69,8 @@ function gone(context: Context): Claim | undefined {
   if (sighting?.frame.place.name !== last.name || sighting.frame.place.netns !== last.netns) return undefined;
   const passing = routersPassing(context, source).find(({ out }) => linkOf(topology, out) !== undefined);
   if (!passing || passing.namespace.id !== last.netns) return undefined;
+  // Who is in one network with it needs no route.
+  if (coveringPrefix(topology, passing.out, source) !== undefined) return undefined;
   const why = intended(context, source, query.destination);
   const confidence: Confidence = why || isPublic(query.destination) ? 'likely' : 'possible';
   const beyond = `what lies behind ${placeName(topology, passing.out)} cannot be seen from here, and no reply came`;
@@ -92,10 +95,12 @@ function claim(
   const uplink = placeName(topology, out);
   const network = networkOf(context, source);
   const changes = masqueradeAt(context, passing, network);
-  const rule = why ? `${mismatchText(why)}, and does not match` : 'no rule there puts another one in its place';
+  const rule = why
+    ? `${mismatchText(why)}${why.by === 'chain' ? '' : ', and does not match'}`
+    : 'no rule there puts another one in its place';
   return {
     title: `${source} leaves by ${uplink} as it is: nothing masquerades it`,
-    summary: `${source} is a private address, which the other side of ${uplink} need not know. ${sentence(rule)}; ${consequence}.`,
+    summary: `${source} is a private address, and nobody behind ${uplink} need know a way back to it. ${sentence(rule)}; ${consequence}.`,
     where: out,
     evidence: [stateOf(context, passing, why)],
     ...(changes === undefined

@@ -17,8 +17,8 @@ The target answers that address, and the reply ends at a stack that knows nothin
     cure: `Masquerade, which takes the address the uplink has, before the rule that names the wrong one:
   nft insert rule ip nat postrouting ip saddr NETWORK oifname UPLINK masquerade
 or correct the address in the rule, or give it back to the router: ip addr add ADDRESS/32 dev UPLINK`,
-    otherwise: `If nobody has the address at all, the target's ARP for it is not answered: address-missing. If the address is the router's
-and the reply comes there, and is not passed on, look for a second router on the way back.`,
+    otherwise: `If nobody has the address at all, the target's ARP for it is not answered: address-missing. If the address is the
+router's and the reply comes there, and is not passed on, look for a second router on the way back.`,
   },
   evaluate(context) {
     const { situation, topology, path } = context;

@@ -14,24 +14,25 @@ export const pmtuBlackhole: Rule = {
   title: 'a router says that the packet is too long, and its sender never hears of it',
   explain: {
     what: `A router that may not cut a packet that is too long for the next link drops it and tells the sender with an ICMP
-error (fragmentation needed; ICMPv6 packet too big). All of path MTU discovery rests on that error. Where a packet
-filter drops ICMP, where the router has no way back to the sender, where source validation refuses the router's address,
-or where the sender is told to ignore such errors (net.ipv4.ip_no_pmtu_disc=2 or 3), the sender goes on with packets
-that never arrive.`,
-    wire: `Small packets pass. A long one comes to the router and does not leave it; the router's error leaves it and is last
-seen before whatever drops it, never at the sender's socket. TCP connects, the first kilobytes come, and then it hangs.`,
+error (fragmentation needed; ICMPv6 packet too big). All of path MTU discovery rests on that error. Where a
+packet filter drops ICMP, where the router has no way back to the sender, where source validation refuses the
+router's address, or where the sender is told to ignore such errors (net.ipv4.ip_no_pmtu_disc=2 or 3), the
+sender goes on with packets that never arrive.`,
+    wire: `Small packets pass. A long one comes to the router and does not leave it; the router's error leaves it and is
+last seen before whatever drops it, never at the sender's socket. TCP connects, the first kilobytes come, and
+then it hangs.`,
     confirm: `  ping -I DEV -M do -s 1472 TARGET           nothing at all, no error either, while -s 56 works
   tcpdump -n -i ROUTERDEV 'icmp[0]=3 and icmp[1]=4'    the errors (ip6: 'icmp6[0]=2')
   nft list ruleset                           who drops ICMP on the way back?
   ip route get TARGET                        no "mtu": the sender has learnt nothing`,
     cure: `Let the error through where it is dropped. It belongs to the connection it is about, so the usual rule is
   nft insert rule inet filter input ct state established,related accept
-or for the error alone: icmp type destination-unreachable accept; over IPv6: icmpv6 type packet-too-big accept, which
-RFC 4890 says must never be dropped. Where that is not yours to change: set the path's MTU on the sender's route
-(ip route replace ... mtu N), or let the router clamp TCP's segments to it (nft ... tcp flags syn tcp option maxseg size
-set rt mtu), which helps TCP alone.`,
-    otherwise: `If the error reaches the sender, it is fragmentation-needed. If no router sends one, because the small MTU is a bridge
-port's or the far end's of a veth pair, it is link-mtu-smaller.`,
+or for the error alone: icmp type destination-unreachable accept; over IPv6: icmpv6 type packet-too-big accept,
+which RFC 4890 says must never be dropped. Where that is not yours to change: set the path's MTU on the sender's
+route (ip route replace ... mtu N), or let the router clamp TCP's segments to it (nft ... tcp flags syn tcp
+option maxseg size set rt mtu), which helps TCP alone.`,
+    otherwise: `If the error reaches the sender, it is fragmentation-needed. If no router sends one, because the small MTU is a
+bridge port's or the far end's of a veth pair, it is link-mtu-smaller.`,
   },
   evaluate(context) {
     const { situation, topology, query } = context;

@@ -23,8 +23,8 @@ before; if it came once and one reply set out, the reply was copied. ping marks 
 and compare the Ethernet sources of the two replies, and whether the request was duplicated already.`,
     cure: `Two owners: take the address from one of them. Two ways: take one away, or let spanning tree do it. A mirror: let its
 copies end at the device that watches, where nobody has their addresses.`,
-    otherwise:
-      'A capture on two layers of one device, or in both directions of a mirror port, shows every frame twice: no reply is doubled by that.',
+    otherwise: `A capture on two layers of one device, or in both directions of a mirror port, shows every frame twice: no reply
+is doubled by that.`,
   },
   evaluate(context) {
     const { situation, figures } = context;

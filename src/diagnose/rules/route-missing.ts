@@ -1,5 +1,7 @@
+import { familyOf } from '../../topology/address.ts';
 import { netnsName, placeName } from '../../topology/naming.ts';
-import type { Rule } from '../rule.ts';
+import { linkOf, namespaceOf } from '../../topology/query.ts';
+import type { Context, Rule } from '../rule.ts';
 import { defaultRoute, routeOnwards, segmentAround } from '../way-onwards.ts';
 
 export const routeMissing: Rule = {
@@ -15,7 +17,9 @@ network-unreachable (IPv6: no route to destination).`,
     confirm: `  ip route get TARGET         "Network is unreachable"
   ip route                    no default route (ip -6 route for IPv6)`,
     cure: `  ip route add default via GATEWAY
-where GATEWAY is the router's address on the same segment: for a container, usually the bridge's.`,
+where GATEWAY is the router's address on the same segment: for a container, usually the bridge's.
+Over IPv6 routers advertise themselves; an interface takes that with accept_ra=1, one that forwards only with 2:
+  sysctl -w net.ipv6.conf.DEV.accept_ra=2`,
     otherwise: `If a route exists and its next hop does not answer, it is gateway-unreachable.`,
   },
   evaluate(context) {
@@ -45,7 +49,7 @@ where GATEWAY is the router's address on the same segment: for a container, usua
       const cure = defaultRoute(context, here, segmentAround(topology, here));
       return {
         title: `${placeName(topology, here)} has no route to ${query.destination}`,
-        summary: `no route of ${here.netns === topology.home ? 'this namespace' : who} by ${here.name} covers ${query.destination}: the kernel refuses to send ("Network is unreachable").`,
+        summary: `no route of ${here.netns === topology.home ? 'this namespace' : who} by ${here.name} covers ${query.destination}: the kernel refuses to send ("Network is unreachable").${advertised(context)}`,
         where: here,
         ...(cure === undefined ? {} : { cure }),
       };
@@ -62,3 +66,16 @@ where GATEWAY is the router's address on the same segment: for a container, usua
     return undefined;
   },
 };
+
+/** Over IPv6 the default route mostly comes from a router's advertisement: may this interface take one? */
+function advertised({ topology, query: { start, destination } }: Context): string {
+  const namespace = namespaceOf(topology, start.netns);
+  const own = linkOf(topology, start)?.ipv6;
+  const given = namespace?.routes.some(({ family, destination: to }) => family === 6 && to === '::/0');
+  if (familyOf(destination) !== 6 || given || own?.accept_ra === undefined) return '';
+  if (own.accept_ra === 0)
+    return ` net.ipv6.conf.${start.name}.accept_ra is 0: the advertisement of a router gives it no default route either.`;
+  return own.forwarding === 1 && own.accept_ra !== 2
+    ? ` It forwards, and net.ipv6.conf.${start.name}.accept_ra is ${own.accept_ra}: whoever forwards takes a default route from a router's advertisement with 2 alone.`
+    : '';
+}

@@ -73,6 +73,11 @@ export function silentNeighbour(target: string): Candidate[] {
       why: 'multicast snooping on a bridge swallows the solicitation',
       look: 'ip -d link show type bridge; bridge mdb show',
     },
+    {
+      rule: 'bridge-multicast-flood-off',
+      why: `a bridge port towards ${target} gets no multicasts`,
+      look: 'bridge -d link show',
+    },
     { rule: 'filter-input-drop', why: 'a filter of the owner drops ICMPv6', look: 'nft list ruleset' },
   ];
 }

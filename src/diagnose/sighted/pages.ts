@@ -51,20 +51,4 @@ and look at whether the hosts answer twice, too: then it is the network, and not
 number.`,
     },
   },
-  {
-    id: 'nat-masquerade-missing',
-    severity: 'fault',
-    title: 'a private source address leaves by the uplink, and nobody can answer it',
-    explain: {
-      what: `Behind the uplink nobody knows a way back to the containers' network. A rule has to put the uplink's
-address in place of the container's (masquerade); it is missing, or does not match this network.`,
-      wire: `The request leaves by the uplink with the container's own address as its source, and no reply comes.`,
-      confirm: `  nft list table ip nat; iptables-save -t nat | grep MASQUERADE
-  tcpdump -ni UPLINK icmp         shows the private source`,
-      cure: `  iptables -t nat -A POSTROUTING -s NETWORK -o UPLINK -j MASQUERADE
-  nft add rule ip nat postrouting ip saddr NETWORK oifname UPLINK masquerade      the same, where nft has that chain
-or a route to the container network on every host that should answer.`,
-      otherwise: "If the source is the uplink's own address, this works, and the reply is lost elsewhere.",
-    },
-  },
 ];

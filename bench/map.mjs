@@ -1,0 +1,112 @@
+/**
+ * The map of a host with many containers, beside what scripts do for the same answer.
+ *
+ *     node bench/map.mjs [--namespaces 250] [--runs 5]
+ *
+ * Builds, in a network, mount and process namespace of its own, so many namespaces with a process each, a veth pair to one
+ * bridge, an address and a default route. Then `vdiag map --json`, and a shell script that finds the same with ip(8) and
+ * nsenter(1): for each process the namespace, for each namespace its links and addresses, for each eth0 the host's end by
+ * its number. Wall times; needs root and a build (npm run build).
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const { values } = parseArgs({
+  options: {
+    namespaces: { type: 'string', default: '250' },
+    runs: { type: 'string', default: '5' },
+    dist: { type: 'string', default: fileURLToPath(new URL('../dist', import.meta.url)) },
+  },
+});
+const vdiag = `${values.dist}/cli/main.js`;
+if (!existsSync(vdiag)) {
+  process.stderr.write('build first: npm run build\n');
+  process.exit(2);
+}
+
+/** Arguments: how many namespaces, how many runs, vdiag's main. */
+const script = String.raw`
+N=$1 RUNS=$2 VDIAG=$3
+mount --make-rprivate / && mount -t tmpfs -o mode=755 bench /run && mkdir /run/netns || exit 1
+ip link set lo up
+ip link add br0 type bridge && ip addr add 10.99.0.1/16 dev br0 && ip link set br0 up
+pids=
+for i in $(seq "$N"); do unshare -n sleep 300 >/dev/null 2>&1 & pids="$pids $!"; done
+for pid in $pids; do until [ "$(readlink /proc/$pid/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.02; done; done
+i=0; for pid in $pids; do i=$((i + 1)); echo "link add veth$i type veth peer name eth0 netns $pid"; done | ip -batch -
+for i in $(seq "$N"); do echo "link set veth$i master br0 up"; done | ip -batch -
+i=0
+for pid in $pids; do
+  i=$((i + 1))
+  printf 'addr add 10.99.%d.%d/16 dev eth0\nlink set eth0 up\nroute add default via 10.99.0.1\n' $((i / 250 + 1)) $((i % 250 + 1)) |
+    nsenter -t $pid -n ip -batch -
+done
+
+TIMEFORMAT='%R %U %S'
+by_vdiag() { node "$VDIAG" map --json >/run/vdiag.json; }
+# What the answers on the web boil down to, done right: never by the number alone, but by the number within the namespace.
+by_shell() {
+  ip -o link show type veth >/run/host
+  for proc in /proc/[0-9]*; do
+    ns=$(readlink $proc/ns/net) || continue
+    case " $seen " in *" $ns "*) continue ;; esac
+    seen="$seen $ns"
+    index=$(nsenter -t ${'$'}{proc#/proc/} -n cat /sys/class/net/eth0/iflink 2>/dev/null) || index=
+    [ -n "$index" ] || index=$(nsenter -t ${'$'}{proc#/proc/} -n ip -o link show eth0 2>/dev/null | sed -n 's/.*eth0@if\([0-9]*\):.*/\1/p')
+    [ -n "$index" ] || continue
+    addr=$(nsenter -t ${'$'}{proc#/proc/} -n ip -4 -o addr show dev eth0 | awk '{print $4}')
+    port=$(sed -n "s/^$index: \([^@]*\)@.*/\1/p" /run/host)
+    master=$(ip -o link show "$port" | sed -n 's/.* master \([^ ]*\) .*/\1/p')
+    echo "$master $port $ns ${'$'}{proc#/proc/} $addr"
+  done >/run/shell.txt
+}
+for kind in vdiag shell; do
+  for run in $(seq "$RUNS"); do
+    seen=
+    echo "$kind $({ time by_$kind 2>/dev/null; } 2>&1)"
+  done
+done
+echo "pairs $(grep -c '"master": "br0"' /run/vdiag.json) $(grep -c '^br0' /run/shell.txt)"
+`;
+
+const { stdout, stderr, status } = spawnSync(
+  'unshare',
+  [
+    '-nm',
+    '--fork',
+    '--kill-child',
+    '--pid',
+    '--mount-proc',
+    'bash',
+    '-c',
+    script,
+    'bench',
+    values.namespaces,
+    values.runs,
+    vdiag,
+  ],
+  { encoding: 'utf8', timeout: 300_000 },
+);
+if (status !== 0) process.stderr.write(stderr);
+const times = { vdiag: [], shell: [] };
+let pairs = '';
+for (const line of stdout.split('\n')) {
+  const [kind, ...figures] = line.split(' ');
+  if (kind === 'pairs') pairs = figures.join(' and ');
+  else times[kind]?.push(figures.map((seconds) => Math.round(Number(seconds) * 1000)));
+}
+const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN;
+const wall = (kind) => median(times[kind].map(([real]) => real));
+const cpu = (kind) => median(times[kind].map(([, user, system]) => user + system));
+process.stdout.write(
+  `${values.namespaces} namespaces, each with a process and a veth pair to one bridge; pairs found: ${pairs}\n`,
+);
+for (const [kind, list] of Object.entries(times))
+  process.stdout.write(
+    `  ${kind.padEnd(6)} ${wall(kind)} ms (${list.map(([real]) => real).join(', ')}), ${cpu(kind)} ms of CPU\n`,
+  );
+process.stdout.write(
+  `  the script takes ${(wall('shell') / wall('vdiag')).toFixed(1)} times as long, ${(cpu('shell') / cpu('vdiag')).toFixed(1)} times the CPU\n`,
+);
