@@ -5,8 +5,9 @@ import { VdiagError } from '../linux/error.ts';
 import { errorText } from '../report/error-text.ts';
 import { FORMATS, type Format, formatted } from '../report/format.ts';
 import { detectTerminal } from '../report/terminal.ts';
-import { type PingTraceOptions, type PingTraceRun, recordPingTrace } from '../session/ping-trace.ts';
+import { loadRules } from '../session/load-rules.ts';
 import { recordMtuTrace } from '../session/mtu-trace.ts';
+import { type PingTraceOptions, recordPingTrace } from '../session/ping-trace.ts';
 import { checkRunPath, writeRun } from '../session/write-run.ts';
 import { note, wantsColor, write } from './output.ts';
 
@@ -23,6 +24,7 @@ interface Flags {
   readonly engine: 'packet-ring' | 'cap';
   readonly drops: boolean;
   readonly traceRules?: boolean;
+  readonly rules?: string;
   readonly json?: boolean;
   readonly format?: Format;
   readonly report?: string;
@@ -66,7 +68,10 @@ export function pingTraceCommand(): Command {
       ).choices(['do', 'want', 'dont', 'probe']),
     )
     .addOption(
-      new Option('--mtu', 'find the largest packet that passes, and the hop that limits it').conflicts(['size', 'pmtudisc']),
+      new Option('--mtu', 'find the largest packet that passes, and the hop that limits it').conflicts([
+        'size',
+        'pmtudisc',
+      ]),
     )
     .option('-t, --ttl <hops>', 'time to live', integer(1, 255))
     .option('--netns <name|pid|path|container>', 'start in this network namespace')
@@ -83,6 +88,7 @@ export function pingTraceCommand(): Command {
       '--trace-rules',
       'ask the kernel which filter rules the probes meet: for the time of the run vdiag adds a table of its own to nftables',
     )
+    .option('--rules <file.js>', 'ask the rules of this module first')
     .option('--json', 'one JSON document on standard output')
     .addOption(new Option('--format <form>', 'the form of the report on standard output').choices(FORMATS))
     .option('--report <file.html>', 'write the report as one HTML file, for a browser and for others')
@@ -103,18 +109,21 @@ async function run(name: string, address: string, flags: Flags, command: Command
   try {
     if (flags.write !== undefined) checkRunPath(flags.write);
     const trace = flags.mtu ? recordMtuTrace : recordPingTrace;
-    const traced = await trace(optionsOf(name, address, flags, interrupted.signal));
+    const rules = flags.rules === undefined ? [] : await loadRules(flags.rules);
+    const traced = await trace({ ...optionsOf(name, address, flags, interrupted.signal), rules });
     const { report } = traced;
-    const unwritten = flags.write === undefined ? undefined : failureOf(flags.write, traced);
     const terminal = detectTerminal(process.stdout, process.env, { color: wantsColor(command) });
     const as = (format: Format) =>
       formatted(report, format, terminal, { verbose: flags.verbose === true, quiet: flags.quiet === true });
-    if (flags.jsonFile !== undefined) writeFileSync(flags.jsonFile, as('json'));
-    if (flags.report !== undefined) writeFileSync(flags.report, as('html'));
+    const unwritten = [
+      failureOf(flags.write, (file) => writeRun(file, traced)),
+      failureOf(flags.jsonFile, (file) => writeText(file, as('json'))),
+      failureOf(flags.report, (file) => writeText(file, as('html'))),
+    ].filter((error) => error !== undefined);
     await write(as(flags.json ? 'json' : (flags.format ?? 'text')));
-    if (unwritten) {
-      process.stderr.write(errorText(unwritten));
-      process.exitCode = unwritten.exitCode;
+    for (const error of unwritten) {
+      process.stderr.write(errorText(error));
+      process.exitCode = error.exitCode;
     }
     process.exitCode ??= report.diagnosis.outcome === 'healthy' ? 0 : 1;
   } catch (error) {
@@ -134,13 +143,24 @@ async function run(name: string, address: string, flags: Flags, command: Command
 }
 
 /** A full disk must not cost the report: it is said behind it. */
-function failureOf(path: string, traced: PingTraceRun): VdiagError | undefined {
+function failureOf(file: string | undefined, save: (file: string) => void): VdiagError | undefined {
   try {
-    writeRun(path, traced);
+    if (file !== undefined) save(file);
     return undefined;
   } catch (error) {
     if (error instanceof VdiagError) return error;
     throw error;
+  }
+}
+
+function writeText(file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new VdiagError('unwritable', `cannot write ${file}: ${why}`, 'choose another file, or make room', {
+      cause: error,
+    });
   }
 }
 

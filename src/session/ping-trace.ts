@@ -5,11 +5,13 @@ import { openCapCapture } from '../capture/cap-engine.ts';
 import { type Capture, openCapture } from '../capture/capture.ts';
 import { probeExpression, probeFilter } from '../capture/filter.ts';
 import { attachContainers } from '../containers/attach.ts';
-import { readDirectory } from '../containers/directory.ts';
 import { diagnose } from '../diagnose/engine.ts';
-import { listNetns, type NetnsHandle } from '../linux/netns.ts';
-import { type EchoProbe, openEchoProbe } from '../probe/echo.ts';
+import { guarded } from '../diagnose/own-rules.ts';
+import { RULES } from '../diagnose/registry.ts';
+import type { Rule } from '../diagnose/rule.ts';
+import type { NetnsHandle } from '../linux/netns.ts';
 import { discoveryOf } from '../path/path-mtu.ts';
+import { type EchoProbe, openEchoProbe } from '../probe/echo.ts';
 import type { Report } from '../report/report.ts';
 import { familyOf } from '../topology/address.ts';
 import { retakeTopology, takeTopology } from '../topology/collect.ts';
@@ -27,7 +29,7 @@ import { locate } from './locate.ts';
 import { runProbes } from './probing.ts';
 import { openRuleTracing, type RuleTracing } from './rule-trace.ts';
 import { checkAddress, refuseBroadcast, refuseOwnAddress, startLink, targetOf } from './start.ts';
-import { meantPlaces } from './whereabouts.ts';
+import { lookAround, meantPlaces } from './whereabouts.ts';
 
 export interface PingTraceOptions {
   /** An interface, `IFACE@NETNS`, or a container: then the route to the address says which of its interfaces it is. */
@@ -57,6 +59,8 @@ export interface PingTraceOptions {
    * a table of vdiag's own: the only change vdiag ever makes there. Default: no.
    */
   readonly traceRules?: boolean;
+  /** Rules of one's own, asked before the built-in ones. One that fails is left out, and the report says so. */
+  readonly rules?: readonly Rule[];
   /** Ends the run early; the report says what there is. */
   readonly signal?: AbortSignal;
   /** Told what was chosen where a container was named: one line each, before the first probe. */
@@ -85,12 +89,11 @@ export async function pingTrace(options: PingTraceOptions): Promise<Report> {
  * @throws VdiagError no-such-interface, no-such-namespace, not-an-address, own-address, permission, missing-program, missing-package
  */
 export async function recordPingTrace(given: PingTraceOptions): Promise<PingTraceRun> {
-  const directory = await readDirectory();
-  const { home, start, ...located } = locate(given, directory);
+  const known = await lookAround();
+  const { home, start, ...located } = locate(given, known);
   for (const note of located.notes) given.onNote?.(note);
   const options = { ...given, ...located, address: checkAddress(located.address, located.interface) };
-  const handles = listNetns();
-  const asked = (options.probes ?? []).map((probe) => meantPlaces(probe, start, directory).netns);
+  const asked = (options.probes ?? []).map((probe) => meantPlaces(probe, start, known).netns);
   const taken = await takeTopology({
     start,
     home,
@@ -98,7 +101,7 @@ export async function recordPingTrace(given: PingTraceOptions): Promise<PingTrac
     targetAddress: options.address,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
-  const before = attachContainers(taken, directory);
+  const before = attachContainers(taken, known.directory);
   const link = startLink(before, start, options.interface);
   refuseBroadcast(link, options.address);
   refuseOwnAddress(before, link, options.address);
@@ -128,12 +131,12 @@ export async function recordPingTrace(given: PingTraceOptions): Promise<PingTrac
     if (options.traceRules)
       rules = openRuleTracing({
         topology: before,
-        namespaces: listened(before, handles, asked),
+        namespaces: listened(before, known.handles, asked),
         run: { token, identifier: probe.identifier },
         version: familyOf(options.address),
         dataBytes: sizeBytes,
       });
-    capture = await listen(options, listened(before, handles, asked), {
+    capture = await listen(options, listened(before, known.handles, asked), {
       filter: probeFilter({ token, dataBytes: sizeBytes, vxlanPorts }),
       onFrame: ledger.add,
     });
@@ -171,16 +174,22 @@ export async function recordPingTrace(given: PingTraceOptions): Promise<PingTrac
     const dropContext = { exchanges, probes, start: place, places: coverage.places };
     const witnessed = witness && possibleDrops(witness.drops, dropContext).slice(0, MOST_DROPS);
     const drops = witnessed && joinDrops(witnessed, dropContext);
+    const problems: string[] = [];
+    const own = (options.rules ?? []).map((rule) =>
+      guarded(rule, (problem) => problems.push(`rule ${problem.rule} of your own failed: ${problem.text}`)),
+    );
     const diagnosis = diagnose({
       query,
       before,
       after,
       exchanges,
       coverage,
+      rules: [...own, ...RULES],
       ...(drops === undefined ? {} : { drops }),
       ...(witness === undefined ? {} : { lives: witness.lives }),
       ...(ruleTrace === undefined ? {} : { ruleTrace }),
     });
+    for (const problem of problems) options.onNote?.(problem);
     const { example } = diagnosis;
     const report: Report = {
       version: version(),
