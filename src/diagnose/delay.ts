@@ -36,8 +36,7 @@ const SURELY_SLOW_MS = 20;
  */
 export function delayOf({ milestones, passages }: Figures, explained: (to: Milestone) => boolean): Delay | undefined {
   const answered = passages.filter(({ times }) => times.at(-1) !== undefined);
-  const ordinary = answered.filter((passage) => !waited(passage));
-  const used = ordinary.length >= FEW ? ordinary : answered;
+  const used = answered.filter((passage) => !waited(passage));
   const whole = median(used.map(roundTripMs));
   if (whole === undefined || whole < SLOW_MS) return undefined;
   const delays = milestones.flatMap((to, index): Delay[] => {

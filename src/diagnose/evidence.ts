@@ -102,9 +102,11 @@ function absence(context: Context, { steps, missing }: Progress): Evidence[] {
   return [
     {
       kind: 'absence',
-      text: covered
-        ? `no ${packetName(leg.kind)} ${way} ${name}, which was listened to`
-        : `${name} was not listened to`,
+      text: walked.sighting
+        ? `not all fragments of the ${packetName(leg.kind)} were sighted ${way} ${name}`
+        : covered
+          ? `no ${packetName(leg.kind)} ${way} ${name}, which was listened to`
+          : `${name} was not listened to`,
       place: step.place,
     },
   ];

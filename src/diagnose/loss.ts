@@ -4,10 +4,12 @@ import { placeName } from '../topology/naming.ts';
 import { ownersOf } from '../topology/query.ts';
 import type { Drop } from '../trace/drop.ts';
 import type { Place } from '../trace/frame.ts';
+import { sightingAt } from '../trace/journey.ts';
 import { packetName } from './evidence.ts';
 import type { Evidence } from './finding.ts';
 import { droppedHow, droppedPacket } from './kernel-word.ts';
 import type { Claim, Context, Situation } from './rule.ts';
+import { journeysOf } from './walk.ts';
 
 type Lost = Extract<Situation, { kind: 'lost' }>;
 
@@ -26,7 +28,7 @@ export function lossClaim(context: Context, situation: Lost): Claim {
   const packet = error?.at === 'send' && !last ? 'echo request' : packetName(situation.leg.kind);
   const refused = !last && error?.at === 'send' ? `: the kernel refused to send it (${error.errno})` : '';
   return {
-    title: `the ${packet} ${fate(topology, situation)}${refused}`,
+    title: `the ${packet} ${fate(topology, situation)}${inPart(context, situation) ? ' in one piece: fragments of it are missing' : ''}${refused}`,
     summary:
       situation.undecided.length > 0
         ? `${takes(situation)} that vdiag has no rule for or does not decide: see the evidence.`
@@ -57,6 +59,14 @@ function undecidedFacts({ undecided }: Lost): Evidence[] {
       place: gate.place,
       ...(look === undefined ? {} : { look }),
     })),
+  );
+}
+
+/** Something of it was sighted where it never came as a whole. */
+function inPart({ example, exchanges }: Context, { leg, missing }: Lost): boolean {
+  if (missing?.kind !== 'place' || leg.kind.startsWith('arp')) return false;
+  return journeysOf(leg, example, exchanges).some(
+    (journey) => journey.fragments.length > 0 && sightingAt(journey, missing.place, missing.direction) !== undefined,
   );
 }
 

@@ -39,10 +39,11 @@ const LEAST_BEFORE_AND_AFTER = 2;
 /** Undefined where all probes met the same fate. */
 export function partialLoss({ milestones, passages }: Figures, coverage: Coverage): PartialLoss | undefined {
   const answered = passages.filter(({ exchange }) => isAnswered(exchange));
+  const unanswered = passages.filter(({ exchange }) => !isAnswered(exchange));
   const patienceNs = patience(answered);
-  const lost = passages.filter(
-    ({ exchange, sentNs }) => !isAnswered(exchange) && coverage.untilNs - sentNs >= patienceNs,
-  );
+  const open = unanswered.filter(({ sentNs }) => coverage.untilNs - sentNs < patienceNs);
+  // What most of them have not got cannot be called on its way.
+  const lost = open.length > answered.length ? unanswered : unanswered.filter((passage) => !open.includes(passage));
   if (answered.length === 0 || lost.length === 0) return undefined;
   const groups = new Map<number, Passage[]>();
   for (const passage of lost) {
@@ -70,7 +71,7 @@ export function partialLoss({ milestones, passages }: Figures, coverage: Coverag
 /** The reply of a probe that was sent just before the end need not have come. Nanoseconds. */
 function patience(answered: readonly Passage[]): bigint {
   const ordinary = answered.filter((passage) => !waited(passage));
-  const slowestMs = Math.max(0, ...(ordinary.length > 0 ? ordinary : answered).map(roundTripMs));
+  const slowestMs = Math.max(0, ...ordinary.map(roundTripMs));
   return BigInt(Math.round(Math.max(LEAST_PATIENCE_MS, PATIENCE * slowestMs) * 1e6));
 }
 
@@ -83,9 +84,9 @@ export function roundTripMs({ exchange, sentNs, times }: Passage): number {
 /** Somebody had to ask for a hardware address meanwhile: what that took is no slowness of the way. */
 export function waited({ exchange, sentNs, times }: Passage): boolean {
   const until = exchange.probe?.replies[0]?.timeNs ?? times.findLast((time) => time !== undefined) ?? sentNs;
-  return exchange.resolutions.some(({ request }) => {
-    const at = startNs(request);
-    return at >= sentNs && at <= until;
+  return exchange.resolutions.some(({ request, replies }) => {
+    const [answer] = replies;
+    return startNs(request) <= until && (answer === undefined || startNs(answer) >= sentNs);
   });
 }
 

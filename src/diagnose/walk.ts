@@ -3,6 +3,7 @@ import type { Gate } from '../path/gate.ts';
 import { isAsk, type Leg, type Path, type Step } from '../path/model.ts';
 import type { Topology } from '../topology/model.ts';
 import type { EchoExchange, Exchange, ResolutionExchange } from '../trace/exchange.ts';
+import { lacksFragments } from '../trace/fragments.ts';
 import { type Coverage, type Place, placeKey } from '../trace/frame.ts';
 import { type Journey, sightingAt } from '../trace/journey.ts';
 import type { Sighting } from '../trace/sighting.ts';
@@ -91,7 +92,8 @@ function sighted(
     if (step.kind === 'socket') return { step, seen: (example?.probe?.replies.length ?? 0) > 0 };
     for (const journey of journeys) {
       const sighting = sightingAt(journey, step.place, step.direction, step.outer);
-      if (sighting) return { step, seen: true, sighting };
+      // A part of it is not it: nobody can put it together.
+      if (sighting) return { step, seen: step.outer !== undefined || !lacksFragments(journey, sighting), sighting };
     }
     return { step, seen: false };
   });

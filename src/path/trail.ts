@@ -50,5 +50,10 @@ export function withoutAsides(steps: readonly WayStep[]): Step[] {
 
 /** As `stepKey`, of an aside too. */
 export function wayKey(step: WayStep): string {
-  return step.kind === 'aside' ? `aside ${step.legs.flatMap((leg) => leg.steps).map(stepKey).join()}` : stepKey(step);
+  return step.kind === 'aside'
+    ? `aside ${step.legs
+        .flatMap((leg) => leg.steps)
+        .map(stepKey)
+        .join()}`
+    : stepKey(step);
 }

@@ -63,7 +63,8 @@ export function passUnderlay(
 ): Passage {
   const { remote, tunnel } = outer;
   const family = familyOf(remote);
-  const source = outer.local ?? route.source ?? chooseSource(outer.namespace, out.link.name, route.gateway ?? remote) ?? '';
+  const source =
+    outer.local ?? route.source ?? chooseSource(outer.namespace, out.link.name, route.gateway ?? remote) ?? '';
   const packet: Packet = {
     kind: 'echo-request',
     source,

@@ -42,7 +42,8 @@ function look({ walk }: Sending, port: Port, words: readonly string[]): string {
   return commandIn(walk.world.topology, port.namespace.id, words);
 }
 
-const shownFdb = (sending: Sending, port: Port) => look(sending, port, ['bridge', 'fdb', 'show', 'dev', port.link.name]);
+const shownFdb = (sending: Sending, port: Port) =>
+  look(sending, port, ['bridge', 'fdb', 'show', 'dev', port.link.name]);
 
 /** What an address means in the table. */
 function meant(mac: string): string {
@@ -81,12 +82,22 @@ export function remoteGate(sending: Sending, known: readonly Remote[], peer: Pee
 }
 
 /** arp_reduce: a device that answers for others passes no question on. */
-export function proxyGate(sending: Sending, asked: string, entry: Neighbour | undefined, peer: Peer | undefined): VxlanGate {
+export function proxyGate(
+  sending: Sending,
+  asked: string,
+  entry: Neighbour | undefined,
+  peer: Peer | undefined,
+): VxlanGate {
   const { port } = sending;
   const name = named(sending, port);
-  const text = entry ? `${name} answers for ${asked}: ${entry.mac}` : `${name} answers questions itself, and has no neighbour entry for ${asked}`;
+  const text = entry
+    ? `${name} answers for ${asked}: ${entry.mac}`
+    : `${name} answers questions itself, and has no neighbour entry for ${asked}`;
   const facts = [{ text, look: look(sending, port, ['ip', 'neigh', 'show', asked, 'dev', port.link.name]) }];
-  return gate(sending, port, 'proxy', entry ? 'pass' : 'stop', facts, { asked, ...(peer ? { peer: peerIn(peer) } : {}) });
+  return gate(sending, port, 'proxy', entry ? 'pass' : 'stop', facts, {
+    asked,
+    ...(peer ? { peer: peerIn(peer) } : {}),
+  });
 }
 
 export function routeMissingGate(sending: Sending, { address }: Remote): VxlanGate {

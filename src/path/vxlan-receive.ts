@@ -18,7 +18,9 @@ export function receiveVxlan(
   const { walk, receive } = sending;
   const { world, frame } = walk;
   const here = devicesAt(world, at, remote.address);
-  const exact = here.find(({ settings }) => settings.vni === remote.vni && settings.port === remote.port && !settings.external);
+  const exact = here.find(
+    ({ settings }) => settings.vni === remote.vni && settings.port === remote.port && !settings.external,
+  );
   const open = here.find(({ settings }) => settings.external && settings.port === remote.port);
   const found = exact ?? open ?? nearest(here, sending);
   if (!found) {
@@ -26,8 +28,12 @@ export function receiveVxlan(
     return [{ port: at, steps, stops: stopsOf(steps), accepted: false, reaches: 'nobody' }];
   }
   const steps = [...before];
-  if (found === open) steps.push(gateStep(opaqueGate({ walk, port: found.port }, 'takes what somebody else tells it to')));
-  else if (!exact) steps.push(gateStep(mismatchGate(sending, at, remote, found, found.settings.port === remote.port ? 'vni' : 'port')));
+  if (found === open)
+    steps.push(gateStep(opaqueGate({ walk, port: found.port }, 'takes what somebody else tells it to')));
+  else if (!exact)
+    steps.push(
+      gateStep(mismatchGate(sending, at, remote, found, found.settings.port === remote.port ? 'vni' : 'port')),
+    );
   const down = deviceGate(world, found.port);
   if (down.verdict !== 'pass') steps.push(gateStep(down));
   if (found.settings.learning) {

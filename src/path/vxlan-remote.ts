@@ -19,7 +19,12 @@ export interface Remote {
 }
 
 /** Where the frame goes; none where no entry says so. `undecided`: a nexthop object does. */
-export function remotesFor(world: World, port: Port, settings: VxlanSettings, mac: string): readonly Remote[] | 'undecided' {
+export function remotesFor(
+  world: World,
+  port: Port,
+  settings: VxlanSettings,
+  mac: string,
+): readonly Remote[] | 'undecided' {
   const own = port.namespace.fdb.filter(({ device, master }) => device === port.link.name && master === undefined);
   const exact = own.filter((entry) => entry.mac === mac && (entry.remote ?? entry.nexthop) !== undefined);
   const learnt = exact.some(({ state }) => state !== '') ? undefined : world.stations.get(stationKey(port, mac));
@@ -44,7 +49,8 @@ export function remotesFor(world: World, port: Port, settings: VxlanSettings, ma
 /** The entry set by hand, or learnt before, that says where an address is. */
 export function entryFor({ namespace, link }: Port, mac: string): FdbEntry | undefined {
   return namespace.fdb.find(
-    (entry) => entry.device === link.name && entry.master === undefined && entry.mac === mac && entry.remote !== undefined,
+    (entry) =>
+      entry.device === link.name && entry.master === undefined && entry.mac === mac && entry.remote !== undefined,
   );
 }
 
@@ -104,7 +110,9 @@ function reachedBy(
   if (named !== undefined) return named;
   const family: Family = familyOf(settings.local ?? entryFor(from, ALL_ZEROS)?.remote ?? '0.0.0.0');
   const inner = new Set(
-    socket.links.filter((link) => vxlanSettings(link)).flatMap(({ addresses }) => addresses.map(({ address }) => address)),
+    socket.links
+      .filter((link) => vxlanSettings(link))
+      .flatMap(({ addresses }) => addresses.map(({ address }) => address)),
   );
   return usable.find((address) => familyOf(address) === family && !inner.has(address)) ?? local;
 }

@@ -52,15 +52,19 @@ export function sendVxlan(walk: Walk, port: Port, before: readonly WayStep[], re
   const missed = peers
     .filter(({ address }) => !known.some((remote) => remote.address === address || isMulticast(remote)))
     .flatMap((peer) => onTo(peer, [...before, gateStep(remoteGate(sending, known, peer))]));
-  const rightful = isGroup(frame.destination) ? missed : missed.filter(({ accepted, reaches }) => accepted && reaches === 'stack');
+  const rightful = isGroup(frame.destination)
+    ? missed
+    : missed.filter(({ accepted, reaches }) => accepted && reaches === 'stack');
   // Of two ways that are as bad, an entry that is right is the better one.
   const arrivals = isGroup(frame.destination) ? [...sent, ...rightful] : [...rightful, ...sent];
-  return arrivals.length > 0 ? arrivals : [ended(port, [...before, gateStep(remoteGate(sending, known, undefined))], 'nobody')];
+  return arrivals.length > 0
+    ? arrivals
+    : [ended(port, [...before, gateStep(remoteGate(sending, known, undefined))], 'nobody')];
 }
 
 /** vxlan_xmit_one: to one remote address, and out of the device there. */
 function send(sending: Sending, socket: Namespace, remote: Remote, before: readonly WayStep[]): Arrival[] {
-  const { walk, port, settings } = sending;
+  const { walk, port } = sending;
   const { world, frame } = walk;
   const key = `${port.namespace.id}/${port.link.name}`;
   // A tunnel through itself: the kernel drops that too (ELOOP).
@@ -109,8 +113,10 @@ function outerOf({ walk, port, settings }: Sending, socket: Namespace, remote: R
 function sendToGroup(sending: Sending, remote: Remote, outer: Outer, before: readonly WayStep[]): Arrival[] {
   const { walk, port } = sending;
   const { device, tunnel } = outer;
-  if (!device) return [ended(port, [...before, gateStep(opaqueGate(sending, `sends to the group ${remote.address}`))], 'outside')];
-  const source = outer.local ?? device.link.addresses.find(({ family }) => family === familyOf(remote.address))?.address ?? '';
+  if (!device)
+    return [ended(port, [...before, gateStep(opaqueGate(sending, `sends to the group ${remote.address}`))], 'outside')];
+  const source =
+    outer.local ?? device.link.addresses.find(({ family }) => family === familyOf(remote.address))?.address ?? '';
   const frame: FrameAddresses = { source: device.link.mac, destination: groupMac(remote.address) };
   return transmit(walk.world, device, frame).flatMap((arrival): Arrival[] => {
     const steps = [...before, ...arrival.steps.map((step) => tunnelled(step, tunnel))];

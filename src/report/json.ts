@@ -214,7 +214,7 @@ function journeyJson(journey: Journey): object {
       direction: sighting.frame.direction,
       timeNs: String(sighting.frame.timeNs),
       packetType: sighting.frame.packetType,
-      text: describePacket(sighting.packet),
+      text: describePacket(sighting.outer ?? sighting.packet),
     })),
     ...(journey.fragments.length === 0 ? {} : { fragments: journey.fragments.length }),
   };

@@ -140,10 +140,16 @@ function onward(ttl: number | undefined): PacketText {
   return { long: text, short: text };
 }
 
-/** "source 192.0.2.1 from up0 on". */
+/** "source 192.0.2.1 from up0 on", "inside UDP 192.0.2.1 > 192.0.2.2 from up0 on". */
 function rewriteNote(journey: Journey): string {
+  if (journey.kind === 'icmp-error') return '';
+  const carried = journey.sightings.find(({ outer }) => outer?.ip !== undefined);
+  if (carried?.outer?.ip && journey.sightings[0]?.outer === undefined) {
+    const { ip, udp } = carried.outer;
+    return `inside ${udp ? 'UDP' : 'a packet'} ${ip.source} > ${ip.destination} from ${carried.frame.place.name} on`;
+  }
   const first = journey.sightings[0]?.packet.ip;
-  if (first === undefined || journey.kind === 'icmp-error') return '';
+  if (first === undefined) return '';
   for (const { packet, frame } of journey.sightings) {
     if (packet.ip === undefined) continue;
     if (packet.ip.source !== first.source) return `source ${packet.ip.source} from ${frame.place.name} on`;

@@ -1,6 +1,5 @@
 /** A check: the topology and the model, and no packet. */
 import { attachContainers } from '../containers/attach.ts';
-import { readDirectory } from '../containers/directory.ts';
 import { predict } from '../diagnose/predict.ts';
 import { type EchoQuery, sourceFor } from '../path/expect.ts';
 import type { Report } from '../report/report.ts';
@@ -9,6 +8,7 @@ import { version } from '../version.ts';
 import { locate } from './locate.ts';
 import type { PingTraceOptions } from './ping-trace.ts';
 import { checkAddress, refuseBroadcast, refuseOwnAddress, startLink, targetOf } from './start.ts';
+import { lookAround } from './whereabouts.ts';
 
 export type CheckOptions = Pick<
   PingTraceOptions,
@@ -22,8 +22,8 @@ const DEFAULT_SIZE = 56;
  * @throws VdiagError no-such-interface, no-such-namespace, not-an-address, own-address, permission, missing-program
  */
 export async function check(given: CheckOptions): Promise<Report> {
-  const directory = await readDirectory();
-  const { home, start, ...located } = locate(given, directory);
+  const known = await lookAround();
+  const { home, start, ...located } = locate(given, known);
   for (const note of located.notes) given.onNote?.(note);
   const options = { ...given, ...located, address: checkAddress(located.address, located.interface) };
   const taken = await takeTopology({
@@ -33,7 +33,7 @@ export async function check(given: CheckOptions): Promise<Report> {
     targetAddress: options.address,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
-  const topology = attachContainers(taken, directory);
+  const topology = attachContainers(taken, known.directory);
   const link = startLink(topology, start, options.interface);
   refuseBroadcast(link, options.address);
   refuseOwnAddress(topology, link, options.address);

@@ -6,7 +6,7 @@ import { type Container, labelOf } from '../containers/container.ts';
 import type { Directory } from '../containers/directory.ts';
 import { asksForContainer, containerNames } from '../containers/find.ts';
 import { VdiagError } from '../linux/error.ts';
-import { listNetns, type NetnsHandle } from '../linux/netns.ts';
+import type { NetnsHandle } from '../linux/netns.ts';
 import { openRouteSocket } from '../linux/rtnetlink.ts';
 import { insideNetns } from '../linux/setns.ts';
 import { familyOf, isIpAddress, isLinkLocal } from '../topology/address.ts';
@@ -14,7 +14,15 @@ import { dumpLinks } from '../topology/links-by-netlink.ts';
 import type { Link } from '../topology/model.ts';
 import { nearestNames } from '../topology/query.ts';
 import { type KernelRoute, kernelRoute } from '../topology/routes-by-netlink.ts';
-import { bareNetns, described, homeNetns, interfacesOf, type MeantNetns, meantNetns } from './whereabouts.ts';
+import {
+  bareNetns,
+  described,
+  homeNetns,
+  interfacesOf,
+  type Known,
+  type MeantNetns,
+  meantNetns,
+} from './whereabouts.ts';
 
 export interface Named {
   /** An interface, `IFACE@NETNS`, or a container. */
@@ -38,11 +46,10 @@ export interface Located {
  * @throws VdiagError no-such-interface, no-such-namespace, not-an-address, permission; an interface that is in no list is left
  * to whoever reads the topology
  */
-export function locate(named: Named, directory: Directory): Located {
-  const handles = listNetns();
-  const home = homeNetns(handles);
-  const from = sourceMeant(named, home, directory);
-  const target = isIpAddress(named.address) === undefined ? targetMeant(named.address, directory) : undefined;
+export function locate(named: Named, known: Known): Located {
+  const home = homeNetns(known);
+  const from = sourceMeant(named, home, known);
+  const target = isIpAddress(named.address) === undefined ? targetMeant(named.address, known) : undefined;
   if (from.interface !== undefined && !target)
     return { home, start: from.netns, interface: from.interface, address: named.address, notes: from.notes };
   const address = target ? reached(target, named.address, from) : named.address;
@@ -60,25 +67,26 @@ interface Source extends MeantNetns {
 }
 
 /** An interface of the namespace wins over a container of the same name. */
-function sourceMeant(named: Named, home: NetnsHandle, directory: Directory): Source {
+function sourceMeant(named: Named, home: NetnsHandle, known: Known): Source {
+  const { directory, handles } = known;
   const word = named.interface;
-  const meant = named.netns === undefined ? { netns: home } : meantNetns(named.netns, directory);
+  const meant = named.netns === undefined ? { netns: home } : meantNetns(named.netns, known);
   const given = { ...meant, word, interface: word, notes: hostNotes(meant.container) };
   const here = interfacesOf(meant.netns);
   if (here.includes(word)) return { ...given, notes: [...given.notes, ...shadowed(word, meant.netns, directory)] };
   if (named.netns !== undefined) return given;
-  if (asksForContainer(word)) return byRoute(meantNetns(word, directory), word);
+  if (asksForContainer(word)) return byRoute(meantNetns(word, known), word);
   const at = word.lastIndexOf('@');
   if (at > 0) {
     const name = word.slice(0, at);
     // As `ip link` prints it: the number of the other end behind the name.
     if (/^if\d+$/.test(word.slice(at + 1)) && here.includes(name)) return { ...given, interface: name };
-    const elsewhere = meantNetns(word.slice(at + 1), directory);
+    const elsewhere = meantNetns(word.slice(at + 1), known);
     return { ...elsewhere, word, interface: name, notes: hostNotes(elsewhere.container) };
   }
-  const bare = bareNetns(word, directory);
+  const bare = bareNetns(word, known);
   if (bare) return byRoute(bare, word);
-  const near = nearestNames(word, [...containerNames(directory), ...listNetns().flatMap(({ names }) => names)]);
+  const near = nearestNames(word, [...containerNames(directory), ...handles.flatMap(({ names }) => names)]);
   if (near.length > 0 && nearestNames(word, here).length === 0)
     throw new VdiagError(
       'no-such-interface',
@@ -104,10 +112,10 @@ function hostNotes(container: Container | undefined): string[] {
   return [`${described(container)} uses the host's network: tracing from there`];
 }
 
-function targetMeant(word: string, directory: Directory): MeantNetns {
-  const meant = asksForContainer(word) ? meantNetns(word, directory) : bareNetns(word, directory);
+function targetMeant(word: string, known: Known): MeantNetns {
+  const meant = asksForContainer(word) ? meantNetns(word, known) : bareNetns(word, known);
   if (meant) return meant;
-  const near = nearestNames(word, containerNames(directory));
+  const near = nearestNames(word, containerNames(known.directory));
   throw new VdiagError(
     'not-an-address',
     near.length > 0 ? `neither an IP address nor a container: ${word}` : `not an IP address: ${word}`,

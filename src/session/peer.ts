@@ -1,9 +1,8 @@
 /** The other ends of an interface, or of all interfaces of a container. */
-import { readDirectory } from '../containers/directory.ts';
 import { hostMap } from '../containers/host-map.ts';
 import type { PeerAnswer } from '../report/peer-text.ts';
 import { takeLandscape } from '../topology/landscape.ts';
-import { homeNetns, meantPlaces } from './whereabouts.ts';
+import { homeNetns, lookAround, meantPlaces } from './whereabouts.ts';
 
 /**
  * @param word an interface of this namespace, `IFACE@NETNS`, a container or a namespace
@@ -11,9 +10,9 @@ import { homeNetns, meantPlaces } from './whereabouts.ts';
  */
 export async function findPeers(word: string): Promise<PeerAnswer> {
   const landscape = takeLandscape();
-  const directory = await readDirectory();
-  const { netns, names } = meantPlaces(word, homeNetns(), directory);
-  const map = hostMap(landscape, directory);
+  const known = await lookAround();
+  const { netns, names } = meantPlaces(word, homeNetns(known), known);
+  const map = hostMap(landscape, known.directory);
   const namespace = map.namespaces.find(({ inode }) => inode === netns.inode);
   const ends = namespace
     ? names.flatMap((name) => namespace.links.filter((link) => link.name === name).map((link) => ({ namespace, link })))

@@ -1,8 +1,7 @@
 /** Where a recording listens: everywhere around, on the way to an address, or on the interfaces that were named. */
 import { attachContainers } from '../containers/attach.ts';
-import { type Directory, readDirectory } from '../containers/directory.ts';
 import { VdiagError } from '../linux/error.ts';
-import { listNetns, type NetnsHandle } from '../linux/netns.ts';
+import type { NetnsHandle } from '../linux/netns.ts';
 import { expectPath } from '../path/expect.ts';
 import { placesOf } from '../path/model.ts';
 import { canonicalAddress } from '../topology/address.ts';
@@ -10,7 +9,15 @@ import { takeTopology } from '../topology/collect.ts';
 import type { Topology } from '../topology/model.ts';
 import { type Place, placeKey } from '../trace/frame.ts';
 import { locate } from './locate.ts';
-import { homeNetns, interfacesOf, meantNetns, meantPlaces, noInterface } from './whereabouts.ts';
+import {
+  homeNetns,
+  interfacesOf,
+  type Known,
+  lookAround,
+  meantNetns,
+  meantPlaces,
+  noInterface,
+} from './whereabouts.ts';
 
 export interface PlacesWanted {
   /** `IFACE` of `netns`, `IFACE@NETNS`, or a container: all its interfaces. */
@@ -38,13 +45,13 @@ export interface RecordedPlaces {
  * @throws VdiagError no-such-interface, no-such-namespace, not-an-address, permission, missing-program
  */
 export async function choosePlaces(wanted: PlacesWanted): Promise<RecordedPlaces> {
-  const directory = await readDirectory();
-  const handles = listNetns();
-  const home = homeNetns(handles);
-  const located = wanted.way && locate({ ...wanted.way, ...(wanted.netns && { netns: wanted.netns }) }, directory);
+  const known = await lookAround();
+  const { handles } = known;
+  const home = homeNetns(known);
+  const located = wanted.way && locate({ ...wanted.way, ...(wanted.netns && { netns: wanted.netns }) }, known);
   for (const note of located?.notes ?? []) wanted.onNote?.(note);
-  const start = located?.start ?? (wanted.netns === undefined ? home : meantNetns(wanted.netns, directory).netns);
-  const named = (wanted.on ?? []).flatMap((spec) => placesNamed(spec, start, directory));
+  const start = located?.start ?? (wanted.netns === undefined ? home : meantNetns(wanted.netns, known).netns);
+  const named = (wanted.on ?? []).flatMap((spec) => placesNamed(spec, start, known));
   const way = located && { interface: located.interface, address: located.address };
   if (way && canonicalAddress(way.address) === undefined)
     throw new VdiagError('not-an-address', `not an IP address: ${way.address}`, 'vdiag asks no DNS: 10.9.0.3');
@@ -57,7 +64,7 @@ export async function choosePlaces(wanted: PlacesWanted): Promise<RecordedPlaces
     ...(way ? { interfaceName: way.interface, targetAddress: way.address } : {}),
     ...(wanted.signal ? { signal: wanted.signal } : {}),
   });
-  const before = attachContainers(taken, directory);
+  const before = attachContainers(taken, known.directory);
   if (!way && named.length === 0) return { before, namespaces: handlesOf(before, handles) };
   const only = new Map(named.map(({ place }) => [placeKey(place), place]));
   if (way) {
@@ -66,8 +73,10 @@ export async function choosePlaces(wanted: PlacesWanted): Promise<RecordedPlaces
     for (const place of [first, ...placesOf(path)]) only.set(placeKey(place), place);
   }
   const ids = new Set([...only.values()].map(({ netns }) => netns));
-  const known = [...handlesOf(before, handles), ...named.map(({ netns }) => netns)];
-  const namespaces = [...new Map(known.map((handle) => [handle.id, handle])).values()].filter(({ id }) => ids.has(id));
+  const candidates = [...handlesOf(before, handles), ...named.map(({ netns }) => netns)];
+  const namespaces = [...new Map(candidates.map((handle) => [handle.id, handle])).values()].filter(({ id }) =>
+    ids.has(id),
+  );
   return { before, namespaces, only: [...only.values()] };
 }
 
@@ -80,7 +89,7 @@ function handlesOf(topology: Topology, handles: readonly NetnsHandle[]): NetnsHa
   });
 }
 
-function placesNamed(spec: string, start: NetnsHandle, directory: Directory): { netns: NetnsHandle; place: Place }[] {
-  const { netns, names } = meantPlaces(spec, start, directory);
+function placesNamed(spec: string, start: NetnsHandle, known: Known): { netns: NetnsHandle; place: Place }[] {
+  const { netns, names } = meantPlaces(spec, start, known);
   return names.map((name) => ({ netns, place: { netns: netns.id, name } }));
 }

@@ -1,14 +1,25 @@
 /** The namespace and the interfaces that a word on the command line means: kernel names first, then containers. */
 import { type Container, labelOf, shortId } from '../containers/container.ts';
-import type { Directory } from '../containers/directory.ts';
+import { type Directory, readDirectory } from '../containers/directory.ts';
 import { asksForContainer, containerNames, findContainer } from '../containers/find.ts';
 import { VdiagError } from '../linux/error.ts';
 import { listInterfaces } from '../linux/interfaces.ts';
 import { insideNetns, listNetns, type NetnsHandle, netnsOfThread, resolveNetns } from '../linux/netns.ts';
 import { nearestNames } from '../topology/query.ts';
 
+/** What words are looked up in, listed once for all of them. */
+export interface Known {
+  readonly directory: Directory;
+  readonly handles: readonly NetnsHandle[];
+}
+
+/** The namespaces and containers there are now. */
+export async function lookAround(): Promise<Known> {
+  return { directory: await readDirectory(), handles: listNetns() };
+}
+
 /** The namespace vdiag runs in. */
-export function homeNetns(handles: readonly NetnsHandle[] = listNetns()): NetnsHandle {
+export function homeNetns({ handles }: Pick<Known, 'handles'>): NetnsHandle {
   const home = handles.find(({ inode }) => inode === netnsOfThread().inode);
   if (!home) throw new VdiagError('unreadable', 'the network namespace of this process cannot be found in /proc');
   return home;
@@ -25,15 +36,18 @@ export interface MeantNetns {
  * the name of one container. Where both a namespace and a container have a bare name, it is the namespace.
  * @throws VdiagError `no-such-namespace`, with the nearest names as hint; `permission`
  */
-export function meantNetns(spec: string, directory: Directory): MeantNetns {
-  if (asksForContainer(spec)) return netnsOfContainer(findContainer(directory, spec), spec);
+export function meantNetns(spec: string, known: Known): MeantNetns {
+  const { directory, handles } = known;
+  if (asksForContainer(spec)) return netnsOfContainer(findContainer(directory, spec), spec, known);
+  const named = handles.find(({ names }) => names.includes(spec));
+  if (named) return { netns: named };
   try {
     return { netns: resolveNetns(spec) };
   } catch (cause) {
     if (!(cause instanceof VdiagError) || cause.code !== 'no-such-namespace') throw cause;
     const container = findContainer(directory, spec);
-    if (container) return netnsOfContainer(container, spec);
-    const near = nearestNames(spec, [...containerNames(directory), ...listNetns().flatMap(({ names }) => names)]);
+    if (container) return netnsOfContainer(container, spec, known);
+    const near = nearestNames(spec, [...containerNames(directory), ...handles.flatMap(({ names }) => names)]);
     if (near.length === 0) throw cause;
     throw new VdiagError(
       'no-such-namespace',
@@ -45,9 +59,9 @@ export function meantNetns(spec: string, directory: Directory): MeantNetns {
 }
 
 /** The namespace that a bare word names as a container or under /run/netns; undefined when it names neither. */
-export function bareNetns(word: string, directory: Directory): MeantNetns | undefined {
-  const container = findContainer(directory, word);
-  const named = listNetns().find(({ names }) => names.includes(word));
+export function bareNetns(word: string, known: Known): MeantNetns | undefined {
+  const container = findContainer(known.directory, word);
+  const named = known.handles.find(({ names }) => names.includes(word));
   if (!container) return named && { netns: named };
   if (named && named.inode !== container.netns)
     throw new VdiagError(
@@ -55,11 +69,11 @@ export function bareNetns(word: string, directory: Directory): MeantNetns | unde
       `${word} is both a network namespace and a container`,
       `say which: container:${word}, or --netns ${word} with an interface`,
     );
-  return netnsOfContainer(container, word);
+  return netnsOfContainer(container, word, known);
 }
 
-function netnsOfContainer(container: Container | undefined, spec: string): MeantNetns {
-  const netns = listNetns().find(({ inode }) => inode === container?.netns);
+function netnsOfContainer(container: Container | undefined, spec: string, { handles }: Known): MeantNetns {
+  const netns = handles.find(({ inode }) => inode === container?.netns);
   if (!container || !netns)
     throw new VdiagError(
       'no-such-namespace',
@@ -91,7 +105,7 @@ export interface MeantPlaces {
  * its interfaces but lo.
  * @throws VdiagError `no-such-interface`, `no-such-namespace`, `permission`
  */
-export function meantPlaces(spec: string, start: NetnsHandle, directory: Directory): MeantPlaces {
+export function meantPlaces(spec: string, start: NetnsHandle, known: Known): MeantPlaces {
   const here = interfacesOf(start);
   if (here.includes(spec)) return { netns: start, names: [spec] };
   const at = spec.lastIndexOf('@');
@@ -99,13 +113,13 @@ export function meantPlaces(spec: string, start: NetnsHandle, directory: Directo
     const name = spec.slice(0, at);
     // As `ip link` prints it: the number of the other end behind the name.
     if (/^if\d+$/.test(spec.slice(at + 1)) && here.includes(name)) return { netns: start, names: [name] };
-    const { netns } = meantNetns(spec.slice(at + 1), directory);
+    const { netns } = meantNetns(spec.slice(at + 1), known);
     const names = interfacesOf(netns);
     if (names.includes(name)) return { netns, names: [name] };
     throw noInterface(spec, name, names);
   }
-  const meant = bareNetns(spec, directory);
-  if (!meant) throw noInterface(spec, spec, here, containerNames(directory));
+  const meant = bareNetns(spec, known);
+  if (!meant) throw noInterface(spec, spec, here, containerNames(known.directory));
   const names = interfacesOf(meant.netns);
   const leading = names.filter((name) => name !== 'lo');
   return { netns: meant.netns, names: leading.length > 0 ? leading : names };

@@ -1,6 +1,6 @@
 /** Changes to devices that stand on others: macvlan and VXLAN, and the entries that a VXLAN device sends by. */
 import { editLink } from './edit.ts';
-import type { FdbEntry, Link, Namespace, NetnsId, Neighbour } from './model.ts';
+import type { FdbEntry, Link, Namespace, Neighbour, NetnsId } from './model.ts';
 
 interface At {
   readonly netns: NetnsId;
@@ -152,7 +152,11 @@ function macvlanAdded(namespace: Namespace, name: string, lowerName: string): Na
   if (!lower) return namespace;
   const index = freeIndex(namespace);
   // The kernel makes an address up: any that nobody else has will do.
-  const mac = `02:00:00:00:${index.toString(16).padStart(4, '0').slice(-4).replace(/(..)(..)/, '$1:$2')}`;
+  const mac = `02:00:00:00:${index
+    .toString(16)
+    .padStart(4, '0')
+    .slice(-4)
+    .replace(/(..)(..)/, '$1:$2')}`;
   const link: Link = {
     ...NEW,
     index,

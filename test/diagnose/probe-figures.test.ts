@@ -129,6 +129,13 @@ describe('a partial loss', () => {
     expect(partialLoss(figures, { ...COVERAGE, untilNs: sentNs + 1_000_000_000n })?.lost).toHaveLength(1);
   });
 
+  it('is one where more may be under way than have come', () => {
+    const slow: Fate = { waits: { 3: 300 } };
+    const figures = figuresFor([slow, lost(3), lost(3)]);
+    const untilNs = (figures.passages[2]?.sentNs ?? 0n) + 100_000_000n;
+    expect(partialLoss(figures, { ...COVERAGE, untilNs })?.lost).toHaveLength(2);
+  });
+
   it('counts every probe once, whatever its fate', () => {
     const fate = fc.integer({ min: 0, max: WHOLE }).map((reach) => ({ reach }));
     fc.assert(
@@ -175,6 +182,10 @@ describe('a delay', () => {
 
   it('is not the time that the first probe waits for ARP', () => {
     expect(delayOf(figuresFor([{ asks: 800 }, answered, answered, answered]), none)).toBeUndefined();
+  });
+
+  it('is not the time that several wait for one answer, either', () => {
+    expect(delayOf(figuresFor([{ asks: 800 }, { asks: 600 }, { asks: 400 }]), none)).toBeUndefined();
   });
 
   it('takes more to be believed with three probes, unless a queue explains it', () => {

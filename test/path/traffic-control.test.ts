@@ -69,6 +69,20 @@ describe('a filter at ingress', () => {
     ]);
   });
 
+  it('that sends a copy elsewhere lets the packet pass, unless a further action does not', () => {
+    const mirror = {
+      order: 1,
+      kind: 'mirred',
+      mirred_action: 'mirror',
+      to_dev: 'spy0',
+      control_action: { type: 'pipe' },
+    };
+    expect(seen(u32('0a090003', 'ffffffff', 16, [mirror]))).toEqual([]);
+    expect(seen(u32('0a090003', 'ffffffff', 16, [mirror, drop]))).toEqual(['echo-request: classifier unknown far']);
+    const taken = { ...mirror, mirred_action: 'redirect', control_action: { type: 'stolen' } };
+    expect(seen(u32('0a090003', 'ffffffff', 16, [taken]))).toEqual(['echo-request: classifier unknown far']);
+  });
+
   it('for another address is passed over', () => {
     expect(seen(u32('0a090004', 'ffffffff', 16, [drop]))).toEqual([]);
     expect(seen(u32('0a090003', 'ffffffff', 16, [drop]))).toEqual(['echo-request: classifier unknown far']);

@@ -45,7 +45,10 @@ function claimOf(context: Context, gate: MacvlanGate): Claim {
         title: `${to} is a macvlan of mode source, and ${gate.mac} is not among the senders it takes frames from`,
         summary: `the packet comes in by ${lower}, and the driver hands ${to} only what comes from a hardware address on its list. ${gate.mac} is not on it.`,
         where,
-        cure: { why: `let ${to} take frames from ${gate.mac}`, changes: [{ kind: 'macvlan-allow', at: gate.to, mac: gate.mac }] },
+        cure: {
+          why: `let ${to} take frames from ${gate.mac}`,
+          changes: [{ kind: 'macvlan-allow', at: gate.to, mac: gate.mac }],
+        },
       };
     case 'passthru':
       return {

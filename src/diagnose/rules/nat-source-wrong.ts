@@ -1,5 +1,6 @@
 import { netnsName, placeName } from '../../topology/naming.ts';
-import { masqueradeAt, networkOf, routersPassing } from '../masquerade.ts';
+import { namespaceOf } from '../../topology/query.ts';
+import { masqueradeAt, networkOf } from '../masquerade.ts';
 import type { Rule } from '../rule.ts';
 import { translationInto, translationText } from '../translated.ts';
 
@@ -28,20 +29,15 @@ router's and the reply comes there, and is not passed on, look for a second rout
     const wrong = gate.from.destination;
     const by = translationInto(path, 'source', wrong);
     const sender = gate.to.destination;
-    const passing = routersPassing(context, by?.from.source ?? sender).find(
-      ({ namespace }) => namespace.id === gate.translator?.netns,
-    );
-    const router = by && netnsName(topology, by.place.netns);
-    const out = by ? { namespace: passing?.namespace, out: by.place } : undefined;
+    const router = by && namespaceOf(topology, by.place.netns);
     const changes =
-      out?.namespace && masqueradeAt(context, { namespace: out.namespace, out: out.out }, networkOf(context, sender));
+      by && router && masqueradeAt(context, { namespace: router, out: by.place }, networkOf(context, by.from.source));
+    const at = placeName(topology, by?.place ?? gate.place);
     return {
       title: `replies go to ${wrong}, which is ${placeName(topology, gate.place)}'s address, and end there`,
-      summary: `${by ? translationText(topology, by, 'source') : `the request from ${sender} leaves as ${wrong}`}. The reply goes to whoever has that address, ${placeName(topology, gate.place)}, which knows nothing of the connection${router === undefined ? '' : `; only ${router} could turn it back`}.`,
+      summary: `${by ? translationText(topology, by, 'source') : `the request from ${sender} leaves as ${wrong}`}. The reply goes to whoever has that address, ${placeName(topology, gate.place)}, which knows nothing of the connection${router === undefined ? '' : `; only ${netnsName(topology, router.id)} could turn it back`}.`,
       where: by?.place ?? gate.place,
-      ...(changes
-        ? { cure: { why: `put the address of ${placeName(topology, by?.place ?? gate.place)} in instead`, changes } }
-        : {}),
+      ...(changes ? { cure: { why: `put the address that ${at} has in its place`, changes } } : {}),
     };
   },
 };

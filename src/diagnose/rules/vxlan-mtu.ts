@@ -60,7 +60,10 @@ function roomOf({ mtu, place }: MtuGate, { sender, overheadBytes }: Tunnel): num
 /** No more than fits, at whoever sends it: at both ends, since the answer is as long as the question. */
 function smaller(context: Context, room: number): Cure | undefined {
   const { topology, query } = context;
-  const ends = [query.start, ...ownersOf(topology, query.destination).map(({ namespace, link }) => ({ netns: namespace.id, name: link.name }))];
+  const ends = [
+    query.start,
+    ...ownersOf(topology, query.destination).map(({ namespace, link }) => ({ netns: namespace.id, name: link.name })),
+  ];
   const senders = ends.flatMap((end) => sendersOf(context, end));
   const changes = [...new Map(senders.map((at) => [`${at.netns}/${at.name}`, at])).values()]
     .filter((at) => (linkOf(topology, at)?.mtu ?? 0) > room)
@@ -73,7 +76,8 @@ function smaller(context: Context, room: number): Cure | undefined {
 function sendersOf({ topology }: Context, end: Place): Place[] {
   const namespace = namespaceOf(topology, end.netns);
   const routed = (namespace?.links ?? []).filter(
-    (link) => namespace && link.kind === 'vxlan' && link.addresses.length > 0 && masterOf(namespace, link) === undefined,
+    (link) =>
+      namespace && link.kind === 'vxlan' && link.addresses.length > 0 && masterOf(namespace, link) === undefined,
   );
   return [end, ...routed.map(({ name }) => ({ netns: end.netns, name }))];
 }

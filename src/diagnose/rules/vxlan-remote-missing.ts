@@ -1,5 +1,5 @@
-import type { VxlanGate } from '../../path/gate.ts';
 import { isGroup } from '../../path/ethernet.ts';
+import type { VxlanGate } from '../../path/gate.ts';
 import type { Change } from '../../topology/change.ts';
 import { commandIn, placeName } from '../../topology/naming.ts';
 import { linkOf, namespaceOf, ownersOf } from '../../topology/query.ts';
@@ -55,7 +55,10 @@ function unknown(context: Context, gate: VxlanGate): Claim {
   const group = isGroup(gate.mac);
   const cure = entriesFor(context, gate);
   const at = peer ? `, and ${placeName(topology, peer.place)}, of the same VNI ${gate.vni}, is at ${peer.address}` : '';
-  const lacks = gate.remote === undefined ? `has no entry that says where ${group ? 'broadcasts go' : `${gate.mac} is`}` : `sends ${group ? 'broadcasts' : gate.mac} to ${gate.remote} alone`;
+  const lacks =
+    gate.remote === undefined
+      ? `has no entry that says where ${group ? 'broadcasts go' : `${gate.mac} is`}`
+      : `sends ${group ? 'broadcasts' : gate.mac} to ${gate.remote} alone`;
   return gate.by === 'proxy'
     ? {
         title: `${name} answers ARP itself and has no neighbour entry for ${gate.asked}`,
@@ -90,9 +93,20 @@ function entriesFor(context: Context, gate: VxlanGate): Cure | undefined {
   const target = gate.asked ?? situation.leg.destination;
   const [owner] = ownersOf(topology, target);
   const byHand: Change[] = owner
-    ? [{ kind: 'neighbour-set', at: gate.by === 'proxy' ? at : (situation.leg.asker ?? at), address: target, mac: owner.link.mac }]
+    ? [
+        {
+          kind: 'neighbour-set',
+          at: gate.by === 'proxy' ? at : (situation.leg.asker ?? at),
+          address: target,
+          mac: owner.link.mac,
+        },
+      ]
     : [];
-  const known = owner && namespaceOf(topology, at.netns)?.fdb.some(({ device, mac, remote }) => device === at.name && mac === owner.link.mac && remote !== undefined);
+  const known =
+    owner &&
+    namespaceOf(topology, at.netns)?.fdb.some(
+      ({ device, mac, remote }) => device === at.name && mac === owner.link.mac && remote !== undefined,
+    );
   const single = owner && byHand.length > 0 ? [...byHand, ...(known ? [] : [append(owner.link.mac)])] : undefined;
   const all = [append(ALL_ZEROS)];
   const attempts = gate.by === 'proxy' ? [single] : isFilledByHand(context, gate) ? [single, all] : [all, single];
@@ -105,7 +119,9 @@ function isFilledByHand({ topology }: Context, { sender, peer }: VxlanGate): boo
   const link = linkOf(topology, sender);
   const learning = link && vxlanSettings(link)?.learning;
   const broadcasts = [sender, ...(peer ? [peer.place] : [])].some(({ netns, name }) =>
-    namespaceOf(topology, netns)?.fdb.some(({ device, mac, remote }) => device === name && mac === ALL_ZEROS && remote !== undefined),
+    namespaceOf(topology, netns)?.fdb.some(
+      ({ device, mac, remote }) => device === name && mac === ALL_ZEROS && remote !== undefined,
+    ),
   );
   return learning === false && !broadcasts;
 }

@@ -42,7 +42,8 @@ is not of this network at all, the entry is wrong: vxlan-remote-wrong.`,
       };
     const other = placeName(topology, peer.place);
     const cure = remade(context, gate, peer);
-    const [own, theirs] = gate.by === 'vni' ? [`VNI ${gate.vni}`, `VNI ${peer.vni}`] : [`UDP port ${gate.port}`, `port ${peer.port}`];
+    const [own, theirs] =
+      gate.by === 'vni' ? [`VNI ${gate.vni}`, `VNI ${peer.vni}`] : [`UDP port ${gate.port}`, `port ${peer.port}`];
     return {
       title: `${name} sends with ${own}, and ${other} has ${theirs}`,
       summary: `the UDP packet comes to ${gate.remote}, and no VXLAN device there takes it: ${other} has VNI ${peer.vni} on port ${peer.port}, and ${name} sends VNI ${gate.vni} to port ${gate.port}.`,
@@ -57,11 +58,17 @@ function remade(context: Context, gate: VxlanGate, peer: NonNullable<VxlanGate['
   const { topology } = context;
   const theirs = { at: peer.place, vni: gate.vni, port: gate.port };
   const own = { at: gate.sender, vni: peer.vni, port: peer.port };
-  const order = likeIt(topology, own.vni, own.port) > likeIt(topology, theirs.vni, theirs.port) ? [own, theirs] : [theirs, own];
+  const order =
+    likeIt(topology, own.vni, own.port) > likeIt(topology, theirs.vni, theirs.port) ? [own, theirs] : [theirs, own];
   const attempts = order.flatMap(({ at, vni, port }) => anew(topology, at, vni, port) ?? []);
   const best = context.best(attempts.map(({ changes }) => changes));
   const chosen = attempts.find(({ changes }) => changes === best);
-  return chosen && { why: `make ${placeName(topology, chosen.at)} anew, with the numbers of the other`, changes: chosen.changes };
+  return (
+    chosen && {
+      why: `make ${placeName(topology, chosen.at)} anew, with the numbers of the other`,
+      changes: chosen.changes,
+    }
+  );
 }
 
 /** How many devices have these numbers. */
@@ -81,7 +88,9 @@ function anew(topology: Topology, at: Place, vni: number, port: number): { at: P
     ({ device, master: over, remote, state }) =>
       device === at.name && over === undefined && remote !== undefined && state !== '' && !known.includes(remote),
   );
-  const neighbours = namespace.neighbours.filter(({ device, state, proxy }) => device === at.name && state === 'PERMANENT' && !proxy);
+  const neighbours = namespace.neighbours.filter(
+    ({ device, state, proxy }) => device === at.name && state === 'PERMANENT' && !proxy,
+  );
   return {
     at,
     changes: [
@@ -108,7 +117,8 @@ function addresses({ addresses: all }: Link) {
 function routesBy(topology: Topology, at: Place): Change[] {
   return (namespaceOf(topology, at.netns)?.routes ?? []).flatMap((route): Change[] => {
     const [hop, ...others] = route.nextHops;
-    if (route.type !== 'unicast' || route.protocol === 'kernel' || hop?.device !== at.name || others.length > 0) return [];
+    if (route.type !== 'unicast' || route.protocol === 'kernel' || hop?.device !== at.name || others.length > 0)
+      return [];
     return [
       {
         kind: 'route-replace',
