@@ -21,7 +21,13 @@ export interface Onward {
 }
 
 /** br_handle_frame: a frame comes in by a port. */
-export function enterBridge(walk: Walk, port: Port, bridge: Port, before: readonly WayStep[], onward: Onward): Arrival[] {
+export function enterBridge(
+  walk: Walk,
+  port: Port,
+  bridge: Port,
+  before: readonly WayStep[],
+  onward: Onward,
+): Arrival[] {
   const { world, frame } = walk;
   const vlan = ingressVlan(world, bridge, port, walk.tag);
   const gates = [

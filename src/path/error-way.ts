@@ -4,8 +4,8 @@ import { commandIn, placeName } from '../topology/naming.ts';
 import { chooseSource, findRoute, type RouteFound } from './fib.ts';
 import { carry, nextHop, type Packet, pickHop, routeGate, type Walk } from './forward.ts';
 import type { PathMtuGate } from './gate.ts';
-import type { Leg } from './model.ts';
 import { filterGate, lateFilterGates } from './ip-filter.ts';
+import type { Leg } from './model.ts';
 import { createTrail } from './trail.ts';
 import { gateStep, type Port, placeOf, portNamed, type World } from './world.ts';
 

@@ -5,18 +5,18 @@ import { commandIn, placeName } from '../topology/naming.ts';
 import { ownersOf } from '../topology/query.ts';
 import { placeKey } from '../trace/frame.ts';
 import { type NextHop, resolve } from './arp.ts';
-import type { EchoQuery } from './expect.ts';
-import { findRoute, type RouteFound, routeText } from './fib.ts';
 import { conntrackGate } from './conntrack.ts';
 import { errorWay } from './error-way.ts';
+import type { EchoQuery } from './expect.ts';
+import { findRoute, type RouteFound, routeText } from './fib.ts';
 import type { MtuGate, RouteGate, UnmodelledGate } from './gate.ts';
+import { filterGate, lateFilterGates } from './ip-filter.ts';
 import { sendPacket } from './link.ts';
+import { longestFragment, routerMtuGate, senderMtuGate } from './mtu.ts';
 import { translateDestination, translateSource } from './nat.ts';
 import { translatedInBridges } from './nat-bridge.ts';
-import { longestFragment, routerMtuGate, senderMtuGate } from './mtu.ts';
 import { ipv6Gates, solicit } from './nd.ts';
 import { deviceMtu, routerMtu, senderMtu } from './path-mtu.ts';
-import { filterGate, lateFilterGates } from './ip-filter.ts';
 import { forwardingGate, scopeGate, sourceGate, ttlGate } from './stack.ts';
 import { type Trail, withoutAsides } from './trail.ts';
 import { gateStep, type Port, placeOf, portAt, portNamed, type World } from './world.ts';
@@ -161,7 +161,10 @@ function input(
     const local = { hook: 'input', port, packet } as const;
     trail.add(gateStep(filterGate(world, local)));
     const taken = translateSource({ world, query, hook: 'input', port, carries: packet }, entered.tracked);
-    trail.add(...taken.gates.map(gateStep), ...lateFilterGates(world, { ...local, packet: { ...packet, ...taken.ends } }).map(gateStep));
+    trail.add(
+      ...taken.gates.map(gateStep),
+      ...lateFilterGates(world, { ...local, packet: { ...packet, ...taken.ends } }).map(gateStep),
+    );
     return { packet: { ...packet, ...taken.ends } };
   }
   trail.add(
@@ -174,7 +177,9 @@ function input(
   const out = portNamed(namespace, route?.device);
   const tooBig = out && route?.type === 'unicast' ? refusedByRouter(walk, port, out, route, packet) : undefined;
   if (tooBig) trail.add(gateStep(tooBig.gate));
-  trail.add(gateStep(filterGate(world, { hook: 'forward', port, beside: out, packet: { ...packet, ttl: packet.ttl - 1 } })));
+  trail.add(
+    gateStep(filterGate(world, { hook: 'forward', port, beside: out, packet: { ...packet, ttl: packet.ttl - 1 } })),
+  );
   if (!route || !out || route.type !== 'unicast') return undefined;
   const leaving = { hook: 'postrouting', port: out, beside: port, packet: { ...packet, ttl: packet.ttl - 1 } } as const;
   trail.add(gateStep(filterGate(world, leaving)));

@@ -10,7 +10,15 @@ import type {
   NeighbourTableGate,
   OwnerGate,
 } from './gate-arp.ts';
-import type { BridgeFilterGate, FdbGate, PortFlagGate, PortStateGate, SnoopingGate, TwinGate, VlanGate } from './gate-bridge.ts';
+import type {
+  BridgeFilterGate,
+  FdbGate,
+  PortFlagGate,
+  PortStateGate,
+  SnoopingGate,
+  TwinGate,
+  VlanGate,
+} from './gate-bridge.ts';
 import type { MacvlanGate, VxlanGate } from './gate-device.ts';
 import type {
   EchoGate,
@@ -24,7 +32,15 @@ import type {
   StackGate,
   TtlGate,
 } from './gate-ip.ts';
-import type { ClassifierGate, DeviceGate, MtuGate, PathMtuGate, QueueGate, UnmodelledGate, XdpGate } from './gate-link.ts';
+import type {
+  ClassifierGate,
+  DeviceGate,
+  MtuGate,
+  PathMtuGate,
+  QueueGate,
+  UnmodelledGate,
+  XdpGate,
+} from './gate-link.ts';
 import type { ConntrackGate, TranslationGate } from './gate-nat.ts';
 
 export type * from './gate-arp.ts';

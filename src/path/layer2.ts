@@ -100,7 +100,9 @@ function send(walk: Walk, port: Port, before: readonly WayStep[]): Arrival[] {
 
 /** Devices that hand what they send to another device of this machine, in ways that the model does not follow. */
 const OPAQUE: ReadonlySet<string> = new Set(
-  'ipvlan ipvtap vlan bond team vrf macsec geneve gre gretap erspan ip6gre ip6gretap ipip sit ip6tnl wireguard netkit ifb'.split(' '),
+  'ipvlan ipvtap vlan bond team vrf macsec geneve gre gretap erspan ip6gre ip6gretap ipip sit ip6tnl wireguard netkit ifb'.split(
+    ' ',
+  ),
 );
 
 /** A bridge none of whose ports is running has no carrier: like a veth's, its own queue then drops the frame unseen. */

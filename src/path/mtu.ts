@@ -81,7 +81,13 @@ const USUAL_MTU = 1500;
  * What may not be cut, and is longer than what a tunnel has room for, gets an ICMP error in the name of its target.
  * @param room the longest IP packet that fits
  */
-export function tunnelMtuGate(world: World, port: Port, { lengthBytes = 0 }: Sized, room: number, tunnel: Tunnel): MtuGate {
+export function tunnelMtuGate(
+  world: World,
+  port: Port,
+  { lengthBytes = 0 }: Sized,
+  room: number,
+  tunnel: Tunnel,
+): MtuGate {
   const { topology } = world;
   const place = placeOf(port);
   const text = `${placeName(topology, place)} has room for ${room} bytes on its way to ${tunnel.remote}: a packet of ${lengthBytes} bytes does not fit`;

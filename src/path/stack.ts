@@ -7,7 +7,6 @@ import type {
   EchoGate,
   Fact,
   ForwardingGate,
-  Gate,
   LoopbackGate,
   SenderGate,
   SourceGate,

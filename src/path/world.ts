@@ -5,8 +5,8 @@ import { namespaceOf } from '../topology/query.ts';
 import type { Place } from '../trace/frame.ts';
 import type { Connections } from './connection.ts';
 import type { Gate } from './gate.ts';
-import type { Step } from './model.ts';
 import type { FilterMemory } from './ip-filter.ts';
+import type { Step } from './model.ts';
 import { type Chain, chainsOf, type Rulesets } from './ruleset.ts';
 
 export interface World {

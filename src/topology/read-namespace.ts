@@ -1,7 +1,6 @@
 /** Everything the kernel says about one namespace, for the model. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { insideNetns, type NetnsHandle } from '../linux/netns.ts';
-import { field, isObject } from './json.ts';
 import type { FdbEntry, Link, Namespace, Neighbour, PathMtu, PolicyRule, Route } from './model.ts';
 import { parseFdb } from './parse-fdb.ts';
 import { type ParsedLink, parseLinks, parseVlans } from './parse-links.ts';
@@ -9,7 +8,7 @@ import { parseNeighbours } from './parse-neighbours.ts';
 import { hasMtus, lockedAt, parsePathMtus } from './parse-path-mtus.ts';
 import { parseRoutes } from './parse-routes.ts';
 import { parseRules } from './parse-rules.ts';
-import { type Answer, ask, type Outcome, type RunProgram, readJson } from './program.ts';
+import { type Answer, ask, type Outcome, type RunProgram } from './program.ts';
 import { readFilters } from './read-filters.ts';
 import { readSnooping, withSnooping } from './read-snooping.ts';
 import { readSysctls, type Sysctls } from './sysctls.ts';

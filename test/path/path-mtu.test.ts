@@ -141,7 +141,10 @@ describe('a sender', () => {
   it('that was told cuts, or refuses what may not be cut', () => {
     const built = routed({ b: 1400, home: learnt(1400) });
     expect(gates(built)).toEqual([]);
-    expect(gates(built, { dontFragment: 'do' }).map(text)).toEqual(['sender eth0@home 1400 learnt', 'router b@r1 1400']);
+    expect(gates(built, { dontFragment: 'do' }).map(text)).toEqual([
+      'sender eth0@home 1400 learnt',
+      'router b@r1 1400',
+    ]);
   });
 
   it('that probes the path forgets what it was told', () => {

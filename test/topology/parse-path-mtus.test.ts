@@ -22,7 +22,15 @@ describe('what is known of MTUs', () => {
     ]);
     expect(parsePathMtus([REDIRECT, LEARNT], 4, new Set([1]))).toMatchObject([{ locked: true }]);
     expect(parsePathMtus('nonsense', 4)).toEqual([]);
-    expect(parsePathMtus([{ dst: 'x', metrics: [{ mtu: 1 }] }, { dst: '10.0.0.1', metrics: 'y' }], 4)).toEqual([]);
+    expect(
+      parsePathMtus(
+        [
+          { dst: 'x', metrics: [{ mtu: 1 }] },
+          { dst: '10.0.0.1', metrics: 'y' },
+        ],
+        4,
+      ),
+    ).toEqual([]);
   });
 
   it('of routes', () => {
