@@ -1,7 +1,7 @@
 /** What the rules for packet filters say: which rule it is, in which chain, what it did to the packet, and how to let it pass. */
 import type { FilterGate } from '../path/gate.ts';
 import { stopperListing } from '../path/ip-filter.ts';
-import { endsText } from '../path/nat.ts';
+import { endsText } from '../path/nat-facts.ts';
 import { type Stopper, stopperText } from '../path/ruleset.ts';
 import { commandIn, inNetns, placeName } from '../topology/naming.ts';
 import { isAnswered } from '../trace/exchange.ts';

@@ -3,6 +3,7 @@ import { isAsk } from '../path/model.ts';
 import { placeName } from '../topology/naming.ts';
 import { ownersOf } from '../topology/query.ts';
 import type { Drop } from '../trace/drop.ts';
+import { lacksFragments } from '../trace/fragments.ts';
 import type { Place } from '../trace/frame.ts';
 import { sightingAt } from '../trace/journey.ts';
 import { packetName } from './evidence.ts';
@@ -28,7 +29,7 @@ export function lossClaim(context: Context, situation: Lost): Claim {
   const packet = error?.at === 'send' && !last ? 'echo request' : packetName(situation.leg.kind);
   const refused = !last && error?.at === 'send' ? `: the kernel refused to send it (${error.errno})` : '';
   return {
-    title: `the ${packet} ${fate(topology, situation)}${inPart(context, situation) ? ' in one piece: fragments of it are missing' : ''}${refused}`,
+    title: `the ${packet} ${inPart(context, situation) ?? fate(topology, situation)}${refused}`,
     summary:
       situation.undecided.length > 0
         ? `${takes(situation)} that vdiag has no rule for or does not decide: see the evidence.`
@@ -63,11 +64,16 @@ function undecidedFacts({ undecided }: Lost): Evidence[] {
 }
 
 /** Something of it was sighted where it never came as a whole. */
-function inPart({ example, exchanges }: Context, { leg, missing }: Lost): boolean {
-  if (missing?.kind !== 'place' || leg.kind.startsWith('arp')) return false;
-  return journeysOf(leg, example, exchanges).some(
-    (journey) => journey.fragments.length > 0 && sightingAt(journey, missing.place, missing.direction) !== undefined,
-  );
+function inPart({ topology, example, exchanges }: Context, { leg, missing, last }: Lost): string | undefined {
+  if (missing?.kind !== 'place') return undefined;
+  const { place, direction } = missing;
+  const partly = journeysOf(leg, example, exchanges).some((journey) => {
+    const sighting = sightingAt(journey, place, direction);
+    return sighting !== undefined && lacksFragments(journey, sighting);
+  });
+  if (!partly) return undefined;
+  const from = last && last.kind !== 'gate' ? `was whole at ${placeName(topology, last.place)} and ` : '';
+  return `${from}lost fragments before ${placeName(topology, place)}`;
 }
 
 /** What became of it, as far as the sightings tell. */

@@ -49,11 +49,26 @@ export function follow(
     }
     connected = legIndex < lastEcho || (connected && endSeen(legs[legIndex] ?? []));
   }
+  const partly = lostInPart(flat, legs.flat());
+  if (partly) reached = partly.whole;
   const steps = flat.map((walked, index) => ({ ...walked, made: index <= reached }));
-  const missing = steps.findIndex(
-    ({ step, leg }, index) => index > reached && step.kind !== 'gate' && !isAskedAlready(leg, before),
-  );
+  const missing =
+    partly?.part ??
+    steps.findIndex(({ step, leg }, index) => index > reached && step.kind !== 'gate' && !isAskedAlready(leg, before));
   return { steps, reached, ...(missing === -1 ? {} : { missing }) };
+}
+
+/**
+ * Where some fragments of an echo went on and others did not: the last step it was whole at, and the first where it was not.
+ * Addresses that were asked for behind that were asked for by what went on.
+ */
+function lostInPart(
+  flat: readonly Omit<Walked, 'made'>[],
+  seen: readonly Seen[],
+): { readonly whole: number; readonly part: number } | undefined {
+  const whole = flat.findLastIndex(({ leg }, index) => isEcho(leg) && seen[index]?.seen);
+  const part = flat.findIndex(({ leg, sighting }, index) => index > whole && isEcho(leg) && sighting !== undefined);
+  return part === -1 ? undefined : { whole, part };
 }
 
 /** The kernel had asked before the capture began, and asks no more for a while: that no request was sighted says nothing. */

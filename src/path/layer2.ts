@@ -8,7 +8,7 @@ import { enterBridge, leaveBridge, type Onward } from './bridge.ts';
 import { taggedGate } from './bridge-vlan.ts';
 import { type FrameAddresses, isGroup } from './ethernet.ts';
 import type { DeviceGate, Gate } from './gate.ts';
-import { apartFrom, isMacvlan, lowerPort, siblingsInside, stackGateOf, type Taker, takersOf } from './macvlan.ts';
+import { apartFrom, isMacvlan, isSame, lowerPort, siblingsInside, stackGateOf, type Taker, takersOf } from './macvlan.ts';
 import { receiverMtuGate } from './mtu.ts';
 import { egressTrafficGates, ingressGates, xdpGates } from './traffic-control.ts';
 import { stopsOf, type WayStep } from './trail.ts';
@@ -180,7 +180,13 @@ function sendMacvlan(walk: Walk, port: Port, ready: readonly WayStep[]): Arrival
   const untold = (by: (taker: Taker) => boolean) => apart.filter(by).flatMap((taker) => take(walk, taker, sent));
   // Where a switch that does not send back is at hand, it is to blame sooner than the mode that relies on it.
   const relies = ({ gate }: Taker) => gate?.by === 'vepa';
-  return [...siblings, ...untold((taker) => !relies(taker)), ...arrivals, ...untold(relies)];
+  const isThere = (taker: Taker) => arrivals.some((each) => isSame(each.port, taker.port));
+  return [
+    ...siblings,
+    ...untold((taker) => !relies(taker)),
+    ...arrivals,
+    ...untold((taker) => relies(taker) && !isThere(taker)),
+  ];
 }
 
 function arrival(port: Port, steps: readonly WayStep[], accepted: boolean): Arrival {

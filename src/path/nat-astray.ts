@@ -4,7 +4,7 @@ import type { Connection, Ends } from './connection.ts';
 import { isLocal } from './fib.ts';
 import type { Walk } from './forward.ts';
 import type { TranslationGate } from './gate.ts';
-import { endsText } from './nat.ts';
+import { endsText } from './nat-facts.ts';
 import { type Port, placeOf } from './world.ts';
 
 /** @param arrived where the answer was delivered */

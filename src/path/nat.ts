@@ -3,7 +3,6 @@
  * and conntrack does the same to all that follow, and the reverse to what comes back.
  */
 import { familyOf } from '../topology/address.ts';
-import { commandIn, placeName } from '../topology/naming.ts';
 import { addressesOf } from '../topology/query.ts';
 import { connectionOf, type Ends, isSame, openConnection, relatedTo, type Tracked } from './connection.ts';
 import type { Carried } from './ethernet.ts';
@@ -13,9 +12,10 @@ import { fibAnswers } from './fib-answers.ts';
 import type { Fact, TranslationGate } from './gate.ts';
 import { packetMark } from './ip-filter.ts';
 import type { Sized } from './mtu.ts';
-import { type NatRule, type NatRuling, natRuling } from './nat-rules.ts';
+import { becomes, endsText, lacking, undecided } from './nat-facts.ts';
+import { type NatRule, natRuling } from './nat-rules.ts';
 import type { NatHook } from './nat-statement.ts';
-import { type Chain, type Family, type FilterPacket, type Stopper, stopperText } from './ruleset.ts';
+import type { Chain, Family, FilterPacket } from './ruleset.ts';
 import { chainsIn, type Port, placeOf, type World } from './world.ts';
 
 /** A packet behind a hook: with other addresses perhaps, and as what conntrack knows it. */
@@ -147,13 +147,16 @@ function choose(at: At, from: Ends, side: Side): Pick<Translated, 'ends' | 'gate
   if (sighted) return changed(at, from, sighted, perhaps.length === 0 ? taken : undefined);
   if (!taken && certain) return { ends: from, gates: [] };
   const ends = ruled ?? from;
-  const gate = gateOf(at, 'undecided', 'unknown', from, ends, undecided(at, ruling));
+  const gate = gateOf(at, 'undecided', 'unknown', from, ends, undecided(world.topology, port, ruling));
   return { ends, gates: [gate], lost: true };
 }
 
 function changed(at: At, from: Ends, to: Ends, rule: NatRule | undefined): Pick<Translated, 'ends' | 'gates'> {
   if (isSame(from, to)) return { ends: from, gates: [] };
-  return { ends: to, gates: [gateOf(at, 'translated', 'pass', from, to, becomes(at, from, to, rule), rule)] };
+  return {
+    ends: to,
+    gates: [gateOf(at, 'translated', 'pass', from, to, becomes(at.world.topology, at.port, from, to, rule), rule)],
+  };
 }
 
 /** Undefined where it is not known to which; `none` where the device lends no address. */
@@ -191,53 +194,8 @@ function sightedAs({ query, port, packet }: At, from: Ends, side: Side, expected
 
 /** inet_select_addr found nothing: the packet is dropped (nf_nat_masquerade_ipv4). */
 function withoutAddress(at: At, from: Ends, rule: NatRule): Pick<Translated, 'ends' | 'gates'> {
-  const { world, port } = at;
-  const { topology } = world;
-  const name = placeName(topology, placeOf(port));
-  const facts: Fact[] = [
-    { text: `${ruleFact(rule)} puts the address of ${name} in, and there is none`, look: lookAt(at, rule.rule) },
-    {
-      text: `${name} has no address of this family`,
-      look: commandIn(topology, port.namespace.id, ['ip', 'addr', 'show', 'dev', port.link.name]),
-    },
-  ];
+  const facts = lacking(at.world.topology, at.port, rule);
   return { ends: from, gates: [gateOf(at, 'no-address', 'stop', from, from, facts, rule)] };
-}
-
-function becomes(at: At, from: Ends, to: Ends, rule: NatRule | undefined): Fact[] {
-  const by = rule ? `: ${ruleFact(rule)}` : ', as it was sighted leaving';
-  const text = `${endsText(from)} becomes ${endsText(to)} where ${placeName(at.world.topology, placeOf(at.port))} is${by}`;
-  return [{ text, look: lookAt(at, rule?.rule) }];
-}
-
-function undecided(at: At, { taken, perhaps }: NatRuling): Fact[] {
-  const where = placeName(at.world.topology, placeOf(at.port));
-  const rules = [...perhaps, ...(taken ? [taken] : [])];
-  const named = rules.slice(0, 3).map(({ rule }) => stopperText(rule));
-  return [
-    {
-      text: `${named.length > 0 ? named.join(', ') : 'a rule'} may translate the packet where ${where} is`,
-      look: lookAt(at, rules[0]?.rule),
-    },
-  ];
-}
-
-function ruleFact({ statement, rule }: NatRule): string {
-  return `${stopperText(rule)}${rule.text === undefined ? ` (${statement.by})` : ` (${rule.text})`}`;
-}
-
-function lookAt({ world, port, packet }: At, rule: Stopper | undefined): string {
-  const netns = port.namespace.id;
-  if (!rule) return commandIn(world.topology, netns, ['nft', 'list', 'ruleset']);
-  const { family, table, chain, legacy } = rule;
-  const program = familyOf(packet.carries.source) === 6 ? 'ip6tables-legacy' : 'iptables-legacy';
-  return commandIn(
-    world.topology,
-    netns,
-    legacy
-      ? [program, '-t', table, '-v', '-n', '-L', chain, '--line-numbers']
-      : ['nft', '-a', 'list', 'chain', family, table, chain],
-  );
 }
 
 function gateOf(
@@ -260,11 +218,6 @@ function gateOf(
     ...(rule === undefined ? {} : { by: rule.statement.by, rule: rule.rule }),
     facts,
   };
-}
-
-/** "10.9.0.2 > 192.0.2.2" */
-export function endsText({ source, destination }: Ends): string {
-  return `${source} > ${destination}`;
 }
 
 /** Chains that translate sources behind the routing decision, of the packet's family. */

@@ -18,8 +18,8 @@ interface Piece {
  * A packet in a tunnel is left alone: its fragments may be the tunnel's.
  */
 export function lacksFragments({ fragments }: Journey, first: Sighting): boolean {
-  const { ip, inner } = first.packet;
-  if (!ip?.moreFragments || inner !== undefined) return false;
+  const { ip } = first.packet;
+  if (!ip?.moreFragments || first.outer !== undefined) return false;
   const place = placeKey(first.frame.place);
   const { direction } = first.frame;
   const here = fragments.filter(

@@ -12,7 +12,7 @@ import { schemaOf } from '../schema.ts';
 
 const [node = '', main = ''] = vdiagProgram();
 
-describe.skipIf(!mayMakeNamespaces)('vdiag ping-trace --trace-rules', () => {
+describe.skipIf(!mayMakeNamespaces)('vdiag ping-trace --trace-rules', { timeout: 60_000 }, () => {
   let machine: OwnMachine;
   const children: ChildProcess[] = [];
   //   p0 10.77.1.1 ─── post:q0 10.77.1.2, whose rules no listing decides
@@ -45,7 +45,7 @@ N`);
 
   const listed = () => machine.run('nft list ruleset; ip netns exec post nft -s list ruleset');
   const run = (...args: string[]) =>
-    spawnSync(node, [main, 'ping-trace', 'p0', '10.77.1.2', ...args], { encoding: 'utf8', timeout: 20_000 });
+    spawnSync(node, [main, 'ping-trace', 'p0', '10.77.1.2', ...args], { encoding: 'utf8', timeout: 60_000 });
 
   it('names the rule, its chain, handle and words, and calls that proven', () => {
     const before = listed();
@@ -132,7 +132,7 @@ N`);
         '10.77.1.2',
         '--trace-rules',
       ],
-      { encoding: 'utf8', timeout: 20_000 },
+      { encoding: 'utf8', timeout: 60_000 },
     );
     expect(status).toBe(1);
     expect(stdout.replace(/\s+/g, ' ')).toContain('filter rules of post: not traced:');
@@ -148,7 +148,7 @@ N`);
     const ended = new Promise((resolve) => child.once('close', resolve));
     const table = `vdiag_trace_${child.pid}_`;
     for (let tries = 0; !listed().includes(table); tries++) {
-      if (tries > 200) throw new Error('its table never came');
+      if (tries > 1000) throw new Error('its table never came');
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
     await new Promise((resolve) => setTimeout(resolve, 150));

@@ -40,7 +40,7 @@ const doubtful: Edit = (namespace) => ({
       const chain = (entry as { chain?: { family: string; table: string; name: string; hook?: string } }).chain;
       if (!chain?.hook) return [entry];
       const { family, table, name } = chain;
-      const expr = [{ match: { op: '==', left: { meta: { key: 'mark' } }, right: 7 } }, { accept: null }];
+      const expr = [{ limit: { rate: 9, per: 'second' } }, { accept: null }];
       return [entry, { rule: { family, table, chain: name, handle: 99, expr } }];
     }),
   },
@@ -127,7 +127,7 @@ describe('the remedy', () => {
 
   it("goes to DOCKER-USER where Docker's chains are, else to the chain at the hook", () => {
     expect(commands('bridge-netfilter-drop')).toEqual([
-      `ip netns exec dock nft insert rule ip filter DOCKER-USER 'iifname "app-net" oifname "app-net" accept'`,
+      'ip netns exec dock iptables-nft -I DOCKER-USER -i app-net -o app-net -j ACCEPT',
     ]);
     const plain: Edit = (namespace) => ({
       ...namespace,

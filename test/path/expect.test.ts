@@ -205,9 +205,12 @@ describe('over a router', () => {
     expect(ping({}, { ttl: 2 }).end).toBe('delivered');
   });
 
-  it('is not decided where rules filter', () => {
-    const chain = { family: 'ip', table: 'filter', name: 'FORWARD', hook: 'forward', prio: 0, policy: 'drop' };
-    expect(ping({ home: { nftables: [{ chain }] } }).end).toBe('unknown');
+  it('ends where rules drop it, and is not decided where they may', () => {
+    const at = { family: 'ip', table: 'filter' };
+    const chain = { ...at, name: 'FORWARD', hook: 'forward', prio: 0, policy: 'drop' };
+    expect(stops(ping({ home: { nftables: [{ chain }] } }))[0]).toBe('filter at br0');
+    const limited = { ...at, chain: 'FORWARD', handle: 2, expr: [{ limit: { rate: 5, per: 'second' } }, { accept: null }] };
+    expect(ping({ home: { nftables: [{ chain }, { rule: limited }] } }).end).toBe('unknown');
     expect(path(reference({ home: { nftables: [{ chain }] } }), 'eth0@c1', '10.9.0.1').end).toBe('delivered');
   });
 

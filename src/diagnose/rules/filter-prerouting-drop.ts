@@ -11,7 +11,7 @@ export const filterPreroutingDrop: Rule = {
 the packet before the kernel decides whether it is for this machine or to be passed on. Docker 28 does so in raw
 PREROUTING with what comes to a container's address by another way than its bridge (direct routing). Guards against
 spoofed sources (fib, rpfilter) and against floods sit there too.`,
-    wire: `The packet is sighted coming in by the interface, and nothing follows. The counters of INPUT and FORWARD stay as they are.`,
+    wire: `The packet is sighted coming in by the interface, and nothing follows. The counters of INPUT and FORWARD stand still.`,
     confirm: `  iptables-nft -t raw -vnL PREROUTING --line-numbers     counters that grow with each ping; -t mangle too
   nft -a list ruleset                                    chains with "hook prerouting" or "hook ingress"
   vdiag drops --for 10                                   NETFILTER_DROP while it happens`,

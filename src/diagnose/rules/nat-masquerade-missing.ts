@@ -1,4 +1,5 @@
-import { commandIn, netnsName, placeName } from '../../topology/naming.ts';
+import { listing } from '../../path/nat-facts.ts';
+import { netnsName, placeName } from '../../topology/naming.ts';
 import { linkOf } from '../../topology/query.ts';
 import type { Confidence, Evidence } from '../finding.ts';
 import { lossPlaces } from '../loss.ts';
@@ -122,7 +123,7 @@ function stateOf({ topology }: Context, { namespace, out }: Passing, why: Mismat
     text: why
       ? `${mismatchText(why)}${text === undefined ? '' : ` (${text})`}`
       : 'no rule of type nat takes the request at postrouting',
-    look: commandIn(topology, namespace.id, ['nft', '-a', 'list', 'ruleset']),
+    look: listing(topology, namespace.id, why?.asked.rule),
   };
 }
 

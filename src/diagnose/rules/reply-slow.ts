@@ -13,7 +13,8 @@ export const replySlow: Rule = {
   explain: {
     what: `Every probe is answered, but a round trip inside one machine that should take well below a millisecond takes
 ten or more, and most of that goes at one hop. A queueing discipline that limits the rate makes packets wait (tbf, htb,
-netem with delay), a program that forwards them does not keep up (a VPN, a tunnel in user space), or a processor is too busy to.`,
+netem with delay), a program that forwards them does not keep up (a VPN, a tunnel in user space), or a processor is
+too busy to.`,
     wire: `The gap between two neighbouring sightings: before the packet leaves a device it waits in that device's queue; between
 two ends of one pair, or inside a namespace, something else holds it. vdiag takes the middle one of all probes, so that one
 late reply, or the time that the first one waits for ARP, is no slowness.`,

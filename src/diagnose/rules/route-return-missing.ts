@@ -1,6 +1,7 @@
 import { netnsName, placeName } from '../../topology/naming.ts';
 import { noWayBack } from '../no-way-back.ts';
 import type { Rule } from '../rule.ts';
+import { translationInto, translationText } from '../translated.ts';
 import { routeBack } from '../way-back.ts';
 
 export const routeReturnMissing: Rule = {
@@ -21,18 +22,22 @@ or, where the target cannot be changed, masquerade at the router that leads ther
 interface, it is reverse-path-filter.`,
   },
   evaluate(context) {
-    const { topology } = context;
+    const { topology, path } = context;
     const back = noWayBack(context);
     if (!back) return undefined;
     const { place, sender, dropped } = back;
     const who = netnsName(topology, place.netns);
     const at = placeName(topology, place);
     const cure = routeBack(context, place, sender);
+    // Nobody wrote this address into the sender: a rule did, on the way.
+    const translated = translationInto(path, 'source', sender);
     return {
       title: `${who} has no route back to ${sender}`,
       summary: `the request from ${sender} comes to ${at}, and ${who} has no route to that address: ${
         dropped ? 'source validation drops the request' : 'the reply cannot be sent'
-      }. Nothing comes back, not even an error.`,
+      }. Nothing comes back, not even an error.${
+        translated ? ` It is no sender's own address: ${translationText(topology, translated, 'source')}.` : ''
+      }`,
       where: place,
       ...(cure === undefined ? {} : { cure }),
     };

@@ -44,7 +44,8 @@ is taken, it is reverse-path-filter.`,
     const { situation, topology, query, path } = context;
     if (situation.kind === 'overall') return undefined;
     if (situation.kind === 'stopped' && situation.gate.kind === 'ttl') return undefined;
-    if (situation.kind === 'lost' && (situation.undecided.length > 0 || path.end !== 'leaves')) return undefined;
+    // Lost, it must have been sighted at the end of its path: out of the last device.
+    if (situation.kind === 'lost' && (path.end !== 'leaves' || situation.missing)) return undefined;
     const detour = findDetour(topology, query, path, situation.kind === 'stopped' ? situation.gate : undefined);
     if (!detour || isRivalled(context, detour)) return undefined;
     const { gate, taken, instead } = detour;
