@@ -88,9 +88,13 @@ export function passUnderlay(
   const hop = { address: route.gateway ?? remote, gateway: route.gateway !== undefined, assumedOnLink: false, route };
   const query = { start: placeOf(out), destination: remote };
   const end = carry({ world: apart, trail, query }, out, hop, packet);
-  const steps = trail.legs.flatMap((leg): readonly WayStep[] =>
-    leg.kind === packet.kind ? leg.steps.map((step) => tunnelled(step, tunnel)) : [{ kind: 'aside', legs: [leg] }],
-  );
+  const steps: WayStep[] = [];
+  for (const leg of trail.legs) {
+    const last = steps.at(-1);
+    if (leg.kind === packet.kind) steps.push(...leg.steps.map((step) => tunnelled(step, tunnel)));
+    else if (last?.kind === 'aside') steps.splice(-1, 1, { kind: 'aside', legs: [...last.legs, leg] });
+    else steps.push({ kind: 'aside', legs: [leg] });
+  }
   if (end === undefined) return { steps, end };
   const last = steps.findLast((step) => step.kind === 'place');
   if (end === 'leaves') return { steps, end: { leaves: last?.kind === 'place' ? last.place : placeOf(out) } };

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { keepAll, keepInterfaces, probeFilter } from '../../src/capture/filter.ts';
 import { executeFilter } from '../../src/linux/bpf-machine.ts';
-import { droppedFrames, ethernet, icmp, ipv4, keptFrames, otherToken, token } from './frames.ts';
+import { droppedFrames, ethernet, icmp, ipv4, keptFrames, otherToken, token, vxlan } from './frames.ts';
 
 const filter = probeFilter({ token, dataBytes: 56 });
 
@@ -23,6 +23,16 @@ describe('the kernel filter of a run', () => {
       0,
     );
     expect(executeFilter(filter, Uint8Array.from([0x00]), tunnel)).toBe(0);
+  });
+
+  it('looks into VXLAN on further ports, as many as there may be', () => {
+    const frame = (port: number) => ethernet(0x0800, ipv4(17, vxlan(ethernet(0x0800, ipv4(1, icmp(8, token))), port)));
+    const ports = new Set(Array.from({ length: 60 }, (_, index) => 10_000 + index));
+    const wider = probeFilter({ token, dataBytes: 56, vxlanPorts: ports });
+    expect(executeFilter(filter, frame(10_000))).toBe(0);
+    expect(executeFilter(wider, frame(10_000))).toBe(262144);
+    expect(executeFilter(wider, frame(4789))).toBe(262144);
+    expect(executeFilter(wider, frame(9_999))).toBe(0);
   });
 
   it('reads the loopback device as Ethernet', () => {

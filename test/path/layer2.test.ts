@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Gate } from '../../src/path/gate.ts';
 import { BROADCAST, transmit } from '../../src/path/layer2.ts';
 import { createWorld, portAt, type World } from '../../src/path/world.ts';
 import type { FdbEntry } from '../../src/topology/model.ts';
@@ -6,6 +7,10 @@ import { at } from '../trace/frames.ts';
 import { type LinkSketch, macOf, type NamespaceSketch, topology } from './topology.ts';
 
 const UNKNOWN = '02:00:00:00:99:99';
+
+function detailOf(gate: Gate): string {
+  return gate.kind === 'macvlan' ? ` ${gate.by}` : 'flag' in gate ? ` ${gate.flag}` : '';
+}
 
 /** Every stack a frame comes to: `br0 <- vA`, the gates that stop it behind it. */
 function reached(world: World, from: string, destination: string, source = UNKNOWN): string[] {
@@ -15,7 +20,7 @@ function reached(world: World, from: string, destination: string, source = UNKNO
     ({ port: { namespace, link }, steps, accepted, reaches }) => {
       const stops = steps.flatMap((step) =>
         step.kind === 'gate' && step.gate.verdict === 'stop'
-          ? `${step.gate.kind}${'flag' in step.gate ? ` ${step.gate.flag}` : ''} at ${step.gate.place.name}`
+          ? `${step.gate.kind}${detailOf(step.gate)} at ${step.gate.place.name}`
           : [],
       );
       const name = namespace.id === 'home' ? link.name : `${link.name}@${namespace.id}`;
@@ -188,20 +193,28 @@ describe('a frame', () => {
         c2: { links: { m2: { on: 'up0@home' } } },
       }),
     );
-    expect(reached(world, 'm1@c1', BROADCAST)).toEqual(['m2@c2', 'up0 outside']);
+    expect(reached(world, 'm1@c1', BROADCAST)).toEqual(['m2@c2', 'up0: macvlan parent at up0', 'up0 outside']);
     expect(reached(world, 'm1@c1', macOf(2, 2))).toEqual(['m2@c2']);
-    expect(reached(world, 'm1@c1', macOf(0, 2))).toEqual(['up0 outside']);
-    expect(reached(world, 'up0', macOf(1, 2))).toEqual(['up0 outside']);
+    expect(reached(world, 'm1@c1', macOf(0, 2))).toEqual(['up0: macvlan parent at up0', 'up0 outside']);
+    expect(reached(world, 'up0', macOf(1, 2))).toEqual(['m1@c1: macvlan parent at m1', 'up0 outside']);
   });
 
-  it.each(['private', 'vepa'])('between macvlans of mode %s goes by the wire', (mode) => {
+  it.each([
+    ['private', (to: string) => [`${to}: macvlan private at ${to.slice(0, 2)}`, 'up0 outside']],
+    // What a switch beyond the machine does is not known.
+    ['vepa', (to: string) => ['up0 outside', to]],
+  ])('between macvlans of mode %s goes by the wire', (mode, expected) => {
     const world = createWorld(
       topology({
         home: { links: { up0: {}, m1: { on: 'up0@home', mode } } },
         c2: { links: { m2: { on: 'up0@home' } } },
       }),
     );
-    for (const from of ['m1', 'm2@c2']) expect(reached(world, from, BROADCAST)).toEqual(['up0 outside']);
+    for (const [from, to] of [
+      ['m1', 'm2@c2'],
+      ['m2@c2', 'm1'],
+    ] as const)
+      expect(reached(world, from, BROADCAST)).toEqual(['up0: macvlan parent at up0', ...expected(to)]);
   });
 
   //   far: w0 ─── w1 with m1 (c1) on it

@@ -87,6 +87,12 @@ describe('a tunnel', () => {
     expect(isPlainTransport(frame)).toBe(false);
   });
 
+  it('of a port that is known to carry VXLAN is opened too', () => {
+    const frame = udp(9999, concat(VXLAN, ECHO_FRAME));
+    expect(decode(frame).inner).toBeUndefined();
+    expect(decodeFrame(frame, frame.length, 'ethernet', new Set([9999])).inner).toMatchObject(ECHO_INSIDE);
+  });
+
   it('shows an ARP request inside', () => {
     const frame = udp(6081, concat(hex('00000806 00002a00'), ARP));
     expect(decode(frame).inner).toMatchObject({ arp: { operation: 1, targetProtocol: '10.0.0.2' } });

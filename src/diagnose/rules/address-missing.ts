@@ -1,11 +1,11 @@
-import type { OwnerGate, TranslationGate } from '../../path/gate.ts';
+import type { NeighbourGate, OwnerGate, TranslationGate } from '../../path/gate.ts';
 import { familyOf, isLinkLocal } from '../../topology/address.ts';
 import type { Link } from '../../topology/model.ts';
 import { placeName } from '../../topology/naming.ts';
 import { addressesOf, linkOf, namespaceOf } from '../../topology/query.ts';
 import type { Place } from '../../trace/frame.ts';
 import { masqueradeAt, networkOf } from '../masquerade.ts';
-import type { Context, Cure, Rule } from '../rule.ts';
+import type { Claim, Context, Cure, Rule } from '../rule.ts';
 import { coveringPrefix } from '../segment.ts';
 import { translationInto, translationText } from '../translated.ts';
 
@@ -52,6 +52,7 @@ address asked for is a router's, it is gateway-unreachable.`,
         where: gate.place,
       };
     }
+    if (gate.kind === 'neighbour' && !gate.owner) return leftOver(context, gate);
     if (gate.kind !== 'owner' || gate.gateway || gate.assumedOnLink) return undefined;
     const asker = placeName(topology, gate.asker);
     const translated = translationOf(context, gate.target);
@@ -81,6 +82,25 @@ address asked for is a router's, it is gateway-unreachable.`,
     };
   },
 };
+
+/** Nobody asks while the entry is good: what is sent to it is for nobody. */
+function leftOver({ topology, query }: Context, { entry, holder }: NeighbourGate): Claim | undefined {
+  const name = placeName(topology, holder);
+  // A gateway's entry is not what is wrong where the gateway is not what is pinged.
+  if (entry.address !== query.destination && entry.address !== query.source) return undefined;
+  const bearers = topology.namespaces.flatMap(({ id, links }) =>
+    links.filter(({ mac }) => mac === entry.mac).map((link) => placeName(topology, { netns: id, name: link.name })),
+  );
+  const whose =
+    bearers.length > 0
+      ? `that is ${list(bearers)}, which has another address`
+      : 'no interface here has that hardware address any more';
+  return {
+    title: `nobody on the segment of ${name} has ${entry.address}: its neighbour entry is left over`,
+    summary: `${name} sends to ${entry.address} at ${entry.mac ?? 'no address'} without asking, from its neighbour table (${entry.state}): ${whose}. Whoever had the address is gone, or has lost it.`,
+    where: holder,
+  };
+}
 
 /** The rule that made the address: nobody may ever have had it. */
 function translationOf(

@@ -7,8 +7,11 @@ import { addressesOf, linkOf, masterOf, namespaceOf, peerOf } from '../../topolo
 import { type Place, placeKey } from '../../trace/frame.ts';
 import type { Context, Rule } from '../rule.ts';
 
-/** Gates that a packet meets in a stack it should never have come to. */
-const BEHIND: ReadonlySet<string> = new Set(['owner', 'source', 'arp-answer', 'forwarding', 'route']);
+/**
+ * Gates that a packet meets in a stack it should never have come to; also, where nobody had to ask for the bridge's hardware
+ * address, one that is addressed to somebody else.
+ */
+const BEHIND: ReadonlySet<string> = new Set(['owner', 'source', 'arp-answer', 'forwarding', 'route', 'neighbour']);
 
 /** Attachments tried on the model, on a host with very many loose ends. */
 const MAX_ATTEMPTS = 64;
