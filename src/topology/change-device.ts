@@ -53,7 +53,7 @@ export function deviceWords(change: DeviceChange): string[] {
   const { name } = change.at;
   switch (change.kind) {
     case 'macvlan-add':
-      return ['ip', 'link', 'add', name, 'link', change.lower, 'type', 'macvlan', 'mode', 'bridge'];
+      return ['ip', 'link', 'add', 'name', name, 'link', change.lower, 'type', 'macvlan', 'mode', 'bridge'];
     case 'macvlan-mode':
       return ['ip', 'link', 'set', 'dev', name, 'type', 'macvlan', 'mode', change.mode];
     case 'macvlan-allow':
@@ -62,7 +62,7 @@ export function deviceWords(change: DeviceChange): string[] {
       return ['ip', 'link', 'del', 'dev', name];
     case 'vxlan-add':
       return [
-        ...['ip', 'link', 'add', name, 'address', change.mac, 'type', 'vxlan'],
+        ...['ip', 'link', 'add', 'name', name, 'address', change.mac, 'type', 'vxlan'],
         ...['id', String(change.vni), 'dstport', String(change.port)],
         ...vxlanWords(change.data),
       ];

@@ -11,7 +11,7 @@ import { mayMakeNamespaces, type OwnMachine, ownMachine } from '../linux/own-mac
 /*
  *   here: up0 192.0.2.1, plain (VNI 5, port 4789), and the socket of
  *         overlay (VNI 4097, port 9999, answers ARP itself) :inside
- *         group (VNI 6, in 239.1.1.1 on up0) :inside
+ *         mcast (VNI 6, in 239.1.1.1 on up0) :inside
  */
 const script = `
   ip netns add inside
@@ -19,8 +19,8 @@ const script = `
   ip link add plain type vxlan id 5 dstport 4789 local 192.0.2.1 remote 192.0.2.2 dev up0 df inherit
   ip link add overlay type vxlan id 4097 dstport 9999 proxy nolearning
   ip link set overlay netns inside
-  ip link add group type vxlan id 6 group 239.1.1.1 dev up0
-  ip link set group netns inside
+  ip link add mcast type vxlan id 6 group 239.1.1.1 dev up0
+  ip link set mcast netns inside
   bridge -n inside fdb append 02:00:00:00:00:09 dev overlay dst 192.0.2.9 port 4790 vni 77
 `;
 
@@ -51,7 +51,7 @@ describe.skipIf(!mayMakeNamespaces)('the VXLAN devices of a machine', () => {
       external: false,
     });
     expect(settings('inside', 'overlay')).toMatchObject({ vni: 4097, port: 9999, proxy: true, learning: false });
-    expect(settings('inside', 'group')).toMatchObject({ group: '239.1.1.1' });
+    expect(settings('inside', 'mcast')).toMatchObject({ group: '239.1.1.1' });
     expect(settings(topology.start, 'up0')).toBeUndefined();
   });
 
@@ -63,7 +63,7 @@ describe.skipIf(!mayMakeNamespaces)('the VXLAN devices of a machine', () => {
     expect(plain && socketNamespace(topology.start, plain)).toBe(topology.start);
     expect(overlay && socketNamespace('inside', overlay)).toBe(topology.start);
     const here = namespaceOf(topology, topology.start);
-    const device = settings('inside', 'group')?.device;
+    const device = settings('inside', 'mcast')?.device;
     expect(device).toMatch(/^if\d+$/);
     expect(here && device && deviceCalled(here, device)?.name).toBe('up0');
   });
@@ -73,7 +73,7 @@ describe.skipIf(!mayMakeNamespaces)('the VXLAN devices of a machine', () => {
       expect.objectContaining({ device: 'overlay', remote: '192.0.2.9', port: 4790, vni: 77 }),
     );
     expect(namespaceOf(topology, 'inside')?.fdb).toContainEqual(
-      expect.objectContaining({ device: 'group', mac: '00:00:00:00:00:00', remote: '239.1.1.1' }),
+      expect.objectContaining({ device: 'mcast', mac: '00:00:00:00:00:00', remote: '239.1.1.1' }),
     );
   });
 
