@@ -8,7 +8,16 @@ import { enterBridge, leaveBridge, type Onward } from './bridge.ts';
 import { taggedGate } from './bridge-vlan.ts';
 import { type FrameAddresses, isGroup } from './ethernet.ts';
 import type { DeviceGate, Gate } from './gate.ts';
-import { apartFrom, isMacvlan, isSame, lowerPort, siblingsInside, stackGateOf, type Taker, takersOf } from './macvlan.ts';
+import {
+  apartFrom,
+  isMacvlan,
+  isSame,
+  lowerPort,
+  siblingsInside,
+  stackGateOf,
+  type Taker,
+  takersOf,
+} from './macvlan.ts';
 import { receiverMtuGate } from './mtu.ts';
 import { egressTrafficGates, ingressGates, xdpGates } from './traffic-control.ts';
 import { stopsOf, type WayStep } from './trail.ts';

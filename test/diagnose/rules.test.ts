@@ -22,7 +22,13 @@ const WITHOUT_LAB: Readonly<Record<string, string>> = {
 /** Notes and what follows from another fault may be found beside the root cause of a recording. */
 const alsoIn: Readonly<Record<string, readonly string[]>> = {
   // The UDP packets of VXLAN have a checksum that is left to the device.
-  'checksum-offloaded': ['vxlan-blocked', 'vxlan-mtu', 'vxlan-remote-missing', 'vxlan-remote-wrong', 'vxlan-vni-mismatch'],
+  'checksum-offloaded': [
+    'vxlan-blocked',
+    'vxlan-mtu',
+    'vxlan-remote-missing',
+    'vxlan-remote-wrong',
+    'vxlan-vni-mismatch',
+  ],
 };
 
 const recordings = new Map(recordedRules().map((rule) => [rule, diagnosed(rule)]));

@@ -209,7 +209,12 @@ describe('over a router', () => {
     const at = { family: 'ip', table: 'filter' };
     const chain = { ...at, name: 'FORWARD', hook: 'forward', prio: 0, policy: 'drop' };
     expect(stops(ping({ home: { nftables: [{ chain }] } }))[0]).toBe('filter at br0');
-    const limited = { ...at, chain: 'FORWARD', handle: 2, expr: [{ limit: { rate: 5, per: 'second' } }, { accept: null }] };
+    const limited = {
+      ...at,
+      chain: 'FORWARD',
+      handle: 2,
+      expr: [{ limit: { rate: 5, per: 'second' } }, { accept: null }],
+    };
     expect(ping({ home: { nftables: [{ chain }, { rule: limited }] } }).end).toBe('unknown');
     expect(path(reference({ home: { nftables: [{ chain }] } }), 'eth0@c1', '10.9.0.1').end).toBe('delivered');
   });
