@@ -115,6 +115,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   PACKET_SOCK_ERROR: 'a packet socket could not take it',
   VXLAN_INVALID_HDR: 'its VXLAN header is wrong',
   VXLAN_VNI_NOT_FOUND: 'no VXLAN device here has its VNI',
+  VXLAN_NO_REMOTE: 'its VXLAN device knows no remote for it',
   VXLAN_ENTRY_EXISTS: 'a VXLAN forwarding entry for its sender is fixed elsewhere',
   MAC_INVALID_SOURCE: 'its source MAC is no address a device may have',
   NO_TX_TARGET: 'no port or remote end is there to send it to',

@@ -15,9 +15,11 @@ interface Piece {
 
 /**
  * True when the first fragment of a packet was sighted, and the others at the same place do not make it whole.
- * A packet in a tunnel is left alone: its fragments may be the tunnel's.
+ * A packet in a tunnel is left alone: its fragments may be the tunnel's. Whoever cuts a packet up sends no more of it
+ * once the device has refused a piece (ip_do_fragment() in net/ipv4/ip_output.c): where it ends at a device on the way
+ * out, and none of it was sighted behind, nothing was lost before that device.
  */
-export function lacksFragments({ fragments }: Journey, first: Sighting): boolean {
+export function lacksFragments({ fragments, sightings }: Journey, first: Sighting): boolean {
   const { ip } = first.packet;
   if (!ip?.moreFragments || first.outer !== undefined) return false;
   const place = placeKey(first.frame.place);
@@ -35,7 +37,7 @@ export function lacksFragments({ fragments }: Journey, first: Sighting): boolean
     reached = Math.max(reached, piece.to);
     if (piece.last) return false;
   }
-  return true;
+  return direction !== 'out' || sightings.at(-1) !== first;
 }
 
 function pieceOf({ packet: { ip } }: Sighting): Piece[] {

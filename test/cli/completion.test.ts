@@ -15,7 +15,7 @@ describe('candidates', () => {
     [['ping-trace', 'l'], ['lo']],
     [
       ['ping-trace', 'lo', '-M', ''],
-      ['do', 'want', 'dont'],
+      ['do', 'want', 'dont', 'probe'],
     ],
     [['ping-trace', 'lo', '1.2.3.4', ''], []],
     [['ping-trace', '-c', '3', 'l'], ['lo']],

@@ -371,7 +371,7 @@ describe.skipIf(lacks !== undefined)(`docker${lacks === undefined ? '' : `: ${la
         'vdiag: neither an IP address nor a container: dbb\n  did you mean db?\n',
       );
       expect((await docker.vdiag('peer', 'docker:wb')).stderr).toBe(
-        'vdiag: no container docker:wb\n  did you mean web, db?\n',
+        'vdiag: no container docker:wb\n  did you mean db, web?\n',
       );
     });
   });

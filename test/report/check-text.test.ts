@@ -51,7 +51,12 @@ describe('a check', () => {
 
   it('says when it does not know', () => {
     const text = checkText(
-      report({ nftables: [{ chain: { family: 'ip', table: 'f', name: 'i', hook: 'input', policy: 'drop' } }] }),
+      report({
+        nftables: [
+          { chain: { family: 'ip', table: 'f', name: 'i', hook: 'input', policy: 'accept' } },
+          { rule: { family: 'ip', table: 'f', chain: 'i', handle: 3, expr: [{ future: {} }, { drop: null }] } },
+        ],
+      }),
       terminal,
     );
     expect(text).toContain('nothing is known to stop eth0 -> 10.9.0.3, but not every gate is decided');

@@ -34,7 +34,7 @@ describe('docs/rules.md', () => {
     expect(shown.get('link-down')).toBe('live');
     expect(shown.get('neighbor-table-full')).toBe('built');
     expect(shown.get('capture-lossy')).toBe('tests');
-    expect(shown.get('loss-partial')).toBe('captures');
+    expect(shown.get('arp-sender-mismatch')).toBe('captures');
   });
 
   it('escapes what would be markup, and leaves commands as they are', () => {

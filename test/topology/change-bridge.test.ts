@@ -179,10 +179,10 @@ describe('rules of legacy tables', () => {
   const lines = (change: Change) => applyChanges(legacy, [change]).namespaces[0]?.filters.iptablesLegacy?.split('\n');
   it('go by their position, and are put before all others', () => {
     const gone: Change = { kind: 'filter-delete', ...at, rule: 1 };
-    expect(changeCommand(legacy, gone)).toBe('iptables-legacy -t filter -D FORWARD 1');
+    expect(changeCommand(legacy, gone)).toBe('iptables-legacy -D FORWARD 1');
     expect(lines(gone)).toEqual(iptablesLegacy.toSpliced(2, 1));
     const put: Change = { kind: 'filter-accept', ...at, input: ['br0'], output: ['br0'] };
-    expect(changeCommand(legacy, put)).toBe('iptables-legacy -t filter -I FORWARD -i br0 -o br0 -j ACCEPT');
+    expect(changeCommand(legacy, put)).toBe('iptables-legacy -I FORWARD -i br0 -o br0 -j ACCEPT');
     expect(lines(put)).toEqual(iptablesLegacy.toSpliced(2, 0, '-A FORWARD -i br0 -o br0 -j ACCEPT'));
   });
 });

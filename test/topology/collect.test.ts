@@ -112,7 +112,7 @@ describe.skipIf(!mayMakeNamespaces)('the topology of a machine', () => {
     expect(setting('br0', 'accept_local')).toEqual([1, 1]);
     expect(setting('va', 'accept_local')).toEqual([0, 0]);
     expect(Object.keys(at(start.id, 'up.100').link.ipv4)).toHaveLength(15);
-    expect(Object.keys(at(start.id, 'up.100').link.ipv6)).toHaveLength(7);
+    expect(Object.keys(at(start.id, 'up.100').link.ipv6)).toHaveLength(8);
   });
 
   it('has the settings of each namespace, not of the one it runs in', () => {

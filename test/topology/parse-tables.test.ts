@@ -87,11 +87,8 @@ describe('rules', () => {
   });
 
   it.each([
-    [
-      { priority: 1, not: null, src: '10.4.0.0', srclen: 16, table: '101', suppress_prefixlen: 0 },
-      ['not', 'suppress_prefixlen 0'],
-    ],
-    [{ priority: 1, src: 'all', ipproto: 'tcp', dport: 80, table: '1' }, ['ipproto tcp', 'dport 80']],
+    [{ priority: 1, src: '10.4.0.0', srclen: 16, table: '101', suppress_ifgroup: 'eth' }, ['suppress_ifgroup eth']],
+    [{ priority: 1, src: 'all', ipproto: 'tcp', dport: 80, table: '1' }, ['dport 80']],
     [{ priority: 1, src: 'somewhere', table: '1' }, ['src somewhere']],
     [{ priority: 1, src: 'fd00::', srclen: 8, table: '1' }, ['src fd00::']],
     [{ priority: 1, future: { a: 1 }, table: '1' }, ['future {"a":1}']],

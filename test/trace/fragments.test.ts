@@ -50,6 +50,12 @@ describe('a packet in fragments', () => {
     );
   });
 
+  it('whose sender stopped, since the device refused a piece, lost nothing before that device', () => {
+    expect(lacking(journeyOf(4, { 'vA in': [1, 2, 3], 'eth0@c2 out': [1] }))).toEqual([]);
+    expect(lacking(journeyOf(4, { 'vA in': [1, 2, 3], 'eth0@c2 out': [1, 3] }))).toEqual(['eth0']);
+    expect(lacking(journeyOf(4, { 'eth0@c2 out': [1], 'vA in': [] }))).toEqual(['eth0', 'vA']);
+  });
+
   it('that is repeated is no less whole', () => {
     expect(lacking(journeyOf(3, { 'vA in': [1, 1, 2, 2] }))).toEqual([]);
   });

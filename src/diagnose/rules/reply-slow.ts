@@ -16,14 +16,14 @@ ten or more, and most of that goes at one hop. A queueing discipline that limits
 netem with delay), a program that forwards them does not keep up (a VPN, a tunnel in user space), or a processor is
 too busy to.`,
     wire: `The gap between two neighbouring sightings: before the packet leaves a device it waits in that device's queue; between
-two ends of one pair, or inside a namespace, something else holds it. vdiag takes the middle one of all probes, so that one
-late reply, or the time that the first one waits for ARP, is no slowness.`,
+two ends of one pair, or inside a namespace, something else holds it. vdiag takes the median of all probes, so that
+one late reply, or the time that the first one waits for ARP, is no slowness.`,
     confirm: `  vdiag ping-trace DEV ADDRESS -c 20          latency to each hop, in percentiles
   tc -s qdisc show dev DEV                    backlog and overlimits that grow
   top -H; cat /proc/net/softnet_stat          ksoftirqd busy; third column: out of time`,
     cure: `  tc qdisc del dev DEV root
-gives the interface its ordinary queue back. Where the limit is wanted, the waiting is its price: let less come in, or give
-interactive traffic a class of its own.`,
+gives the interface its ordinary queue back. Where the limit is wanted, the waiting is its price: let less come in, or
+give interactive traffic a class of its own.`,
     otherwise: `Behind the uplink the way may be long: what is lost there is a note. If only the first reply is late, it has waited for
 ARP; if some are late now and then, the machine is busy.`,
   },
