@@ -99,7 +99,7 @@ function npm() {
   return path && /\.c?js$/.test(path) ? [process.execPath, path] : ['npm'];
 }
 
-function found(program) {
+export function found(program) {
   return (process.env.PATH ?? '').split(delimiter).some((directory) => existsSync(join(directory, program)));
 }
 

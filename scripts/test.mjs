@@ -6,6 +6,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findDocker } from './docker.mjs';
 import { build, install, programs, root, run, say } from './setup.mjs';
 
 const NEEDED = new Map([
@@ -23,6 +24,7 @@ const NEEDED = new Map([
 const narrowed = process.argv.slice(2);
 install();
 const missing = programs(NEEDED);
+findDocker();
 build(true);
 
 const tally = { passed: 0, failed: 0, skipped: [] };
