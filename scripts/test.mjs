@@ -23,7 +23,7 @@ const NEEDED = new Map([
 const narrowed = process.argv.slice(2);
 install();
 const missing = programs(NEEDED);
-build(true);
+await build(true);
 
 const tally = { passed: 0, failed: 0, skipped: [] };
 if (narrowed.length === 0) {
