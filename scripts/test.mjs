@@ -25,7 +25,7 @@ const narrowed = process.argv.slice(2);
 install();
 const missing = programs(NEEDED);
 findDocker();
-build(true);
+await build(true);
 
 const tally = { passed: 0, failed: 0, skipped: [] };
 if (narrowed.length === 0) {

@@ -15,6 +15,9 @@ const NETLINK_ROUTE = 0;
 export const RTM_GETLINK = 18;
 export const RTM_GETADDR = 22;
 export const RTM_GETROUTE = 26;
+export const RTM_GETNEIGH = 30;
+export const RTM_GETRULE = 34;
+export const RTM_GETQDISC = 38;
 /** include/uapi/linux/netlink.h */
 const NLM_F_REQUEST = 0x1;
 const NLM_F_DUMP = 0x300;
@@ -57,10 +60,11 @@ export interface RouteSocket {
 
 /**
  * A socket for the tables of the namespace this thread is in now.
+ * @param protocol a family of netlink whose tables are asked for in the same way
  * @throws VdiagError `system-call`
  */
-export function openRouteSocket(): RouteSocket {
-  const socket = openSocket('AF_NETLINK', AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+export function openRouteSocket(protocol: number = NETLINK_ROUTE): RouteSocket {
+  const socket = openSocket('AF_NETLINK', AF_NETLINK, SOCK_RAW, protocol);
   const buffer = new Uint8Array(bufferBytes);
   let sequence = 0;
   const send = (type: number, flags: number, request: Uint8Array): number => {

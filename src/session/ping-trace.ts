@@ -172,7 +172,7 @@ export async function recordPingTrace(given: PingTraceOptions): Promise<PingTrac
     };
     const witness = kernel?.opened === true ? kernel : undefined;
     const dropContext = { exchanges, probes, start: place, places: coverage.places };
-    const witnessed = witness && possibleDrops(witness.drops, dropContext).slice(0, MOST_DROPS);
+    const witnessed = witness?.drops((drops) => possibleDrops(drops, dropContext)).slice(0, MOST_DROPS);
     const drops = witnessed && joinDrops(witnessed, dropContext);
     const problems: string[] = [];
     const own = (options.rules ?? []).map((rule) =>
@@ -207,7 +207,7 @@ export async function recordPingTrace(given: PingTraceOptions): Promise<PingTrac
       after,
       probes,
       coverage,
-      ...(witness && witnessed ? { drops: witnessed, dropsLeftOut: witness.drops.length - witnessed.length } : {}),
+      ...(witness && witnessed ? { drops: witnessed, dropsLeftOut: witness.seen - witnessed.length } : {}),
       ...(witness && example ? { lives: livesOf(witness.lives, { example, exchanges, places: coverage.places }) } : {}),
       ...(ruleTrace === undefined ? {} : { ruleTrace }),
     };

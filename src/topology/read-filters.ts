@@ -6,9 +6,15 @@ import type { Filters } from './model.ts';
 import { type RunProgram, readJson } from './program.ts';
 import type { NoteGap } from './read-namespace.ts';
 
-export async function readFilters(run: RunProgram, at: NetnsHandle, gap: NoteGap): Promise<Filters> {
+/** @param hasNftables false: there is no table of nftables, so that nft is not asked */
+export async function readFilters(
+  run: RunProgram,
+  at: NetnsHandle,
+  hasNftables: boolean,
+  gap: NoteGap,
+): Promise<Filters> {
   const [nftables, iptablesLegacy, ip6tablesLegacy] = await Promise.all([
-    readNftables(run, at, gap),
+    hasNftables ? readNftables(run, at, gap) : [],
     readLegacy(run, at, 'iptables', gap),
     readLegacy(run, at, 'ip6tables', gap),
   ]);

@@ -10,22 +10,21 @@ import type { NoteGap } from './read-namespace.ts';
 export async function readSnooping(
   run: RunProgram,
   at: NetnsHandle,
-  links: Promise<readonly Link[]>,
-  likely: readonly Link[],
+  links: readonly Link[],
   gap: NoteGap,
 ): Promise<ReadonlyMap<string, BridgeSnooping>> {
-  if (!likely.some(({ bridge }) => bridge?.mcastSnooping)) return new Map();
+  const bridges = links.filter(({ bridge }) => bridge?.mcastSnooping);
+  if (bridges.length === 0) return new Map();
   const unknown = (reason: string) => gap(`bridge mdb: ${reason}, multicast groups of ${at.id} unknown`);
-  const [[answer], known] = await Promise.all([ask(run, at, 'bridge', ['-j', '-d'], ['mdb show']), links]);
+  const [answer] = await ask(run, at, 'bridge', ['-j', '-d'], ['mdb show']);
   if (!answer || !('json' in answer)) {
     unknown(answer?.failure.reason ?? 'no answer');
     return new Map();
   }
   const heard = parseMdb(answer.json);
-  const bridges = known.filter(({ bridge }) => bridge?.mcastSnooping);
   try {
     const queriers = insideNetns(at, () => otherQueriers(bridges.map(({ index }) => index)));
-    return new Map(bridges.map(({ name, index }) => [name, withQuerier(heard.get(name), queriers.get(index), known)]));
+    return new Map(bridges.map(({ name, index }) => [name, withQuerier(heard.get(name), queriers.get(index), links)]));
   } catch (cause) {
     unknown(cause instanceof Error ? cause.message : String(cause));
     return new Map();
