@@ -65,7 +65,7 @@ function isOnWayBack(path: Path, gate: RouteGate): boolean {
 }
 
 /** Whatever stops it on its way: does the model's packet come to the target's stack, or its reply to the socket? */
-function reaches({ legs }: Path, way: 'there' | 'back'): boolean {
+export function reaches({ legs }: Path, way: 'there' | 'back'): boolean {
   const steps = legs.flatMap((leg) => leg.steps);
   if (way === 'there') return steps.some((step) => step.kind === 'gate' && step.gate.kind === 'echo');
   return (

@@ -61,7 +61,7 @@ function accepting(context: Context, gate: FilterGate, first: Stopper): Cure | u
       if (!change) break;
       changes.push(change);
       helped ||= passes(context, gate, changes);
-      next = stillStopped(context, gate, changes);
+      next = stillStopped(context, gate, first, changes);
     }
     if (helped) return { why: whyOf(changes), changes };
   }
@@ -78,16 +78,18 @@ function whyOf(changes: readonly Change[]): string {
 function stillStopped(
   { topology, query }: Context,
   gate: FilterGate,
+  first: Stopper,
   changes: readonly Change[],
 ): { readonly gate: FilterGate; readonly stopper: Stopper } | undefined {
   const { legs } = expectPath(applyChanges(topology, changes), query);
-  const stops = legs.flatMap(({ steps }) =>
-    steps.flatMap((step) => (step.kind === 'gate' && step.gate.verdict === 'stop' ? [step.gate] : [])),
-  );
-  for (const stop of stops) {
-    if (stop.kind !== 'filter' || !stop.stopper) continue;
-    if (stop.place.netns === gate.place.netns && roleOf(stop) === roleOf(gate))
-      return { gate: stop, stopper: stop.stopper };
+  for (const step of legs.flatMap(({ steps }) => steps)) {
+    if (step.kind !== 'gate' || step.gate.kind !== 'filter') continue;
+    const again = step.gate;
+    if (again.place.netns !== gate.place.netns || roleOf(again) !== roleOf(gate)) continue;
+    if (again.verdict === 'stop' && again.stopper) return { gate: again, stopper: again.stopper };
+    // A rule that takes some packets and lets others pass takes some of the other direction too.
+    if (gate.verdict === 'unknown' && again.verdict === 'unknown' && mayStop(again, first))
+      return { gate: again, stopper: first };
   }
   return undefined;
 }
