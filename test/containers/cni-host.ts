@@ -33,7 +33,11 @@ export interface Plugin {
 }
 
 export interface PodOptions {
-  readonly portMappings?: readonly { readonly hostPort: number; readonly containerPort: number; readonly protocol: string }[];
+  readonly portMappings?: readonly {
+    readonly hostPort: number;
+    readonly containerPort: number;
+    readonly protocol: string;
+  }[];
   /** What its container runs. Default: it sleeps. */
   readonly command?: string;
 }
@@ -64,7 +68,13 @@ export async function cniHost(): Promise<Node> {
     let prevResult: Pod['result'] | undefined;
     for (const { capabilities, ...plugin } of command === 'ADD' ? plugins : plugins.toReversed()) {
       const runtimeConfig = capabilities?.portMappings === true && portMappings ? { portMappings } : undefined;
-      const config = { cniVersion, name, ...plugin, ...(runtimeConfig && { runtimeConfig }), ...(prevResult && { prevResult }) };
+      const config = {
+        cniVersion,
+        name,
+        ...plugin,
+        ...(runtimeConfig && { runtimeConfig }),
+        ...(prevResult && { prevResult }),
+      };
       const answer = await host.sh('printf %s "$CONF" | "$CNI_PATH/$PLUGIN"', {
         CONF: JSON.stringify(config),
         PLUGIN: plugin.type,

@@ -9,7 +9,13 @@ const lacks = cniLacks();
 
 /** host-local keeps what it has given away below /var/lib/cni, which is the machine's. */
 function ipam(subnet: string, more: object = {}) {
-  return { type: 'host-local', dataDir: '/run/cni-networks', ranges: [[{ subnet }]], routes: [{ dst: '0.0.0.0/0' }], ...more };
+  return {
+    type: 'host-local',
+    dataDir: '/run/cni-networks',
+    ranges: [[{ subnet }]],
+    routes: [{ dst: '0.0.0.0/0' }],
+    ...more,
+  };
 }
 
 const bridge = {
@@ -24,7 +30,10 @@ const portmap = { type: 'portmap', capabilities: { portMappings: true } };
 const firewall = { type: 'firewall', backend: 'iptables' };
 const flannel: Conflist = { name: 'cbr0', plugins: [{ type: 'loopback' }, bridge, portmap] };
 /** The same with some of the bridge plugin's words changed. */
-const but = (words: object, name = 'cbr0'): Conflist => ({ name, plugins: [{ type: 'loopback' }, { ...bridge, ...words }, portmap] });
+const but = (words: object, name = 'cbr0'): Conflist => ({
+  name,
+  plugins: [{ type: 'loopback' }, { ...bridge, ...words }, portmap],
+});
 const ptp: Conflist = { name: 'routed', plugins: [{ type: 'ptp', ipMasq: true, ipam: ipam('10.244.2.0/24') }] };
 
 describe.skipIf(lacks !== undefined)(`cni${lacks === undefined ? '' : `: ${lacks}`}`, { timeout: 120_000 }, () => {
@@ -53,7 +62,10 @@ describe.skipIf(lacks !== undefined)(`cni${lacks === undefined ? '' : `: ${lacks
   /** The rules that are found, and that the root cause's commands cure it. */
   async function cured(words: readonly string[]) {
     const found = await node.trace(...words);
-    if (process.env.SHOW) console.log(`${expect.getState().currentTestName}: ${found.title} [${found.rules}]\n${found.commands.join('\n')}`);
+    if (process.env.SHOW)
+      console.log(
+        `${expect.getState().currentTestName}: ${found.title} [${found.rules}]\n${found.commands.join('\n')}`,
+      );
     return found;
   }
   async function cure(commands: readonly string[], words: readonly string[]): Promise<string> {
@@ -144,7 +156,7 @@ describe.skipIf(lacks !== undefined)(`cni${lacks === undefined ? '' : `: ${lacks
     });
     test('old podCIDR', async () => {
       await pod('shop/web-1');
-      await pod('shop/db-1', but({ isGateway: false, ipam: ipam('10.244.7.0/24')}));
+      await pod('shop/db-1', but({ isGateway: false, ipam: ipam('10.244.7.0/24') }));
       await cured(['db-1', 'web-1']);
       await cured(['db-1', '198.51.100.2']);
       await cured(['web-1', 'db-1']);
@@ -157,7 +169,7 @@ describe.skipIf(lacks !== undefined)(`cni${lacks === undefined ? '' : `: ${lacks
       console.log(await cure(commands, words));
     });
     test('DEL while alive', async () => {
-      const {netns} = await pod('shop/web-1');
+      const { netns } = await pod('shop/web-1');
       await node.cni('DEL', flannel, netns);
       const words = ['web-1', '10.244.1.1'];
       await cured(words);
@@ -188,7 +200,18 @@ describe.skipIf(lacks !== undefined)(`cni${lacks === undefined ? '' : `: ${lacks
       console.log(await cure(commands, words));
     });
     test('macvlan', async () => {
-      const lan: Conflist = { name: 'lan', plugins: [{ type: 'macvlan', master: 'up0', ipam: ipam('198.51.100.0/24', { ranges: [[{ subnet: '198.51.100.0/24', rangeStart: '198.51.100.50', gateway: '198.51.100.2' }]] }) }] };
+      const lan: Conflist = {
+        name: 'lan',
+        plugins: [
+          {
+            type: 'macvlan',
+            master: 'up0',
+            ipam: ipam('198.51.100.0/24', {
+              ranges: [[{ subnet: '198.51.100.0/24', rangeStart: '198.51.100.50', gateway: '198.51.100.2' }]],
+            }),
+          },
+        ],
+      };
       await pod('shop/web-1', lan);
       await pod('shop/db-1', lan);
       await cured(['web-1', 'db-1']);
@@ -199,7 +222,10 @@ describe.skipIf(lacks !== undefined)(`cni${lacks === undefined ? '' : `: ${lacks
     });
     test('tuning', async () => {
       await pod('shop/web-1');
-      await pod('shop/db-1', { name: 'cbr0', plugins: [bridge, { type: 'tuning', sysctl: { 'net.ipv4.icmp_echo_ignore_all': '1' } }] });
+      await pod('shop/db-1', {
+        name: 'cbr0',
+        plugins: [bridge, { type: 'tuning', sysctl: { 'net.ipv4.icmp_echo_ignore_all': '1' } }],
+      });
       const words = ['web-1', 'db-1'];
       const { commands } = await cured(words);
       console.log(await cure(commands, words));
@@ -216,9 +242,16 @@ describe.skipIf(lacks !== undefined)(`cni${lacks === undefined ? '' : `: ${lacks
       await node.sh('iptables -F CNI-ADMIN; iptables -P FORWARD ACCEPT');
     });
     test('portmap', async () => {
-      await pod('shop/web-1', flannel, { command: '/bin/httpd -f -p 80 -h /', portMappings: [{ hostPort: 8080, containerPort: 80, protocol: 'tcp' }] });
+      await pod('shop/web-1', flannel, {
+        command: '/bin/httpd -f -p 80 -h /',
+        portMappings: [{ hostPort: 8080, containerPort: 80, protocol: 'tcp' }],
+      });
       await pod('shop/db-1');
-      console.log(await node.sh('ip netns exec outside busybox wget -q -O- http://198.51.100.1:8080/bin/busybox | wc -c; iptables -t nat -S'));
+      console.log(
+        await node.sh(
+          'ip netns exec outside busybox wget -q -O- http://198.51.100.1:8080/bin/busybox | wc -c; iptables -t nat -S',
+        ),
+      );
       await cured(['web-1', '198.51.100.1']);
       await cured(['db-1', '198.51.100.1']);
       await cured(['web-1', 'web-1']).catch((e) => console.log(String(e)));
