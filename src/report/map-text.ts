@@ -252,7 +252,8 @@ function elsewhere({ map, safe, terminal }: Writer): string[] {
 }
 
 function oddLines({ terminal, safe }: Writer, oddities: readonly Oddity[]): string[] {
-  return oddities.flatMap(({ text }) => {
+  // Both places of one address say the same.
+  return [...new Set(oddities.map(({ text }) => text))].flatMap((text) => {
     const [first = '', ...rest] = wrapped(safe(text), terminal.width, '! ', '  ');
     return [painted(terminal, 'bad', first.slice(0, 1)) + first.slice(1), ...rest];
   });
