@@ -130,7 +130,7 @@ describe.skipIf(lacks !== undefined)(`cni${lacks === undefined ? '' : `: ${lacks
       const url = 'http://198.51.100.1:8080/bin/busybox';
       const fetched = (netns: string): Promise<string> =>
         node.sh(`for _ in $(seq 20); do
-            size=$(ip netns exec ${netns} busybox wget -T 5 -q -O- ${url} | wc -c)
+            size=$(timeout 5 ip netns exec ${netns} busybox wget -q -O- ${url} | wc -c)
             [ "$size" = 0 ] || break; sleep 0.2
           done; echo $size`);
       const size = await node.sh('wc -c </bin/busybox');
