@@ -139,7 +139,8 @@ function common({
   image,
   sharesWith,
   networks,
-}: Told): Pick<Container, 'runtime' | 'id' | 'name' | 'pod' | 'image' | 'sharesWith' | 'networks'> {
+  ports,
+}: Told): Pick<Container, 'runtime' | 'id' | 'name' | 'pod' | 'image' | 'sharesWith' | 'networks' | 'ports'> {
   return {
     runtime,
     id,
@@ -148,6 +149,7 @@ function common({
     ...(image !== undefined && { image }),
     ...(sharesWith !== undefined && { sharesWith }),
     networks: networks ?? [],
+    ports: ports ?? [],
   };
 }
 

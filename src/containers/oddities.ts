@@ -155,6 +155,8 @@ function isStack(owners: readonly MapLink[]): boolean {
   return owners.some(({ link }) => link.data.mode === 'passthru');
 }
 
+const mostListed = 4;
+
 function twice(kind: OddityKind, what: string, owners: readonly MapLink[]): Oddity[] {
   return owners.map((owner) => {
     const others = owners.filter((other) => other !== owner).map(nameOf);
@@ -164,9 +166,20 @@ function twice(kind: OddityKind, what: string, owners: readonly MapLink[]): Oddi
       netns: owner.namespace.id,
       interface: owner.link.name,
       mark: `${kind === 'duplicate-mac' ? 'hardware address' : what} also at ${shown}`,
-      text: `${nameOf(owner)} has ${what}, and so has ${shown}`,
+      // One sentence for all of them: it is said once.
+      text: `${what} is given ${times(owners.length)}: to ${listed(owners.map(nameOf))}`,
     };
   });
+}
+
+function times(count: number): string {
+  return count === 2 ? 'twice' : `${count} times`;
+}
+
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, mostListed);
+  const more = names.length - shown.length;
+  return more > 0 ? `${shown.join(', ')} and ${more} more` : `${shown.slice(0, -1).join(', ')} and ${shown.at(-1)}`;
 }
 
 function grouped(links: readonly MapLink[], keys: (link: MapLink) => readonly string[]): Map<string, MapLink[]> {

@@ -107,14 +107,20 @@ function walkExchange(walk: Walk, start: Port): 'done' | 'leaves' {
   if (link.kind === 'loopback' && family === 6 && route?.type !== 'local') {
     // Over IPv6 a bound socket needs a route: nothing gets as far as lo.
     trail.begin('echo-request', source, destination);
-    trail.add(gateStep(loopbackGate(world, start, 'send')), gateStep(foreignGate(world, start, destination)));
+    if (!isBare(walk, start)) trail.add(gateStep(loopbackGate(world, start, 'send')));
+    trail.add(gateStep(foreignGate(world, start, destination)));
     return 'done';
   }
   if (link.kind === 'loopback' || route?.type === 'local') {
-    overLoopback(walk, start, request, 'send');
     // A lo that never was up has no address yet, and gets 127.0.0.1 with the first time (inetdev_event).
-    if (route?.type !== 'local' && !destination.startsWith('127.'))
+    const foreign = route?.type !== 'local' && !destination.startsWith('127.');
+    if (foreign && isBare(walk, start)) {
+      trail.begin('echo-request', source, destination);
       trail.add(gateStep(foreignGate(world, start, destination)));
+      return 'done';
+    }
+    overLoopback(walk, start, request, 'send');
+    if (foreign) trail.add(gateStep(foreignGate(world, start, destination)));
     trail.add(gateStep(echoGate(world, start, family)));
     overLoopback(walk, start, replyTo(request, query), 'reply');
     trail.add({ kind: 'socket', place: placeOf(start) });
@@ -230,6 +236,12 @@ function sendOut(
   if (left.lost) return undefined;
   trail.add(...lateFilterGates(world, { ...leaving, packet: { ...carries, ...left.ends } }).map(gateStep));
   return { out, hop, packet: { ...carries, ...left.ends } };
+}
+
+/** A namespace as it is made, with a lo that is down and nothing else: what it lacks is a network, and lo would be no help. */
+function isBare({ world }: Walk, start: Port): boolean {
+  const { links } = start.namespace;
+  return links.every(({ kind }) => kind === 'loopback') && loopbackGate(world, start, 'send').verdict === 'stop';
 }
 
 function overLoopback({ world, trail }: Walk, port: Port, packet: Packet, purpose: 'send' | 'reply'): void {

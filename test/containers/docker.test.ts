@@ -3,12 +3,13 @@
  * The picture is in docker-host.sh; each test puts back what it changes.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type DockerHost, dockerHost, dockerLacks } from './docker-host.ts';
+import { dockerHost, dockerLacks } from './docker-host.ts';
+import type { RealHost } from './real-host.ts';
 
 const lacks = dockerLacks();
 
 describe.skipIf(lacks !== undefined)(`docker${lacks === undefined ? '' : `: ${lacks}`}`, { timeout: 120_000 }, () => {
-  let docker: DockerHost;
+  let docker: RealHost;
   beforeAll(async () => {
     docker = await dockerHost();
   }, 60_000);

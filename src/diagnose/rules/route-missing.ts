@@ -1,7 +1,10 @@
+import { expectPath } from '../../path/expect.ts';
+import { findRoute, routeText } from '../../path/fib.ts';
 import { familyOf } from '../../topology/address.ts';
 import { netnsName, placeName } from '../../topology/naming.ts';
 import { linkOf, namespaceOf } from '../../topology/query.ts';
-import type { Context, Rule } from '../rule.ts';
+import type { Place } from '../../trace/frame.ts';
+import type { Claim, Context, Rule } from '../rule.ts';
 import { defaultRoute, routeOnwards, segmentAround } from '../way-onwards.ts';
 
 export const routeMissing: Rule = {
@@ -34,6 +37,8 @@ Over IPv6 routers advertise themselves; an interface takes that with accept_ra=1
           summary: `a socket bound to ${gate.asker.name} looks for ${gate.target} on that interface's link, and asks ARP for it there. Unbound, it would answer over lo: ping it without -I.`,
           where: gate.asker,
         };
+      const other = byAnother(context, gate.asker);
+      if (other) return other;
       const who = netnsName(topology, gate.asker.netns);
       const cure = defaultRoute(context, gate.asker, gate.reached);
       return {
@@ -45,6 +50,8 @@ Over IPv6 routers advertise themselves; an interface takes that with accept_ra=1
     }
     if (gate.kind === 'route' && gate.purpose === 'send' && gate.route === undefined) {
       const here = query.start;
+      const other = byAnother(context, here);
+      if (other) return other;
       const who = netnsName(topology, here.netns);
       const cure = defaultRoute(context, here, segmentAround(topology, here));
       return {
@@ -66,6 +73,23 @@ Over IPv6 routers advertise themselves; an interface takes that with accept_ra=1
     return undefined;
   },
 };
+
+/** A socket that is not bound gets there by another interface: nothing is missing but the right -I. */
+function byAnother({ topology, query }: Context, asker: Place): Claim | undefined {
+  const { destination } = query;
+  const namespace = namespaceOf(topology, asker.netns);
+  const route = namespace && findRoute(namespace, { destination });
+  if (route?.type !== 'unicast' || route.device === undefined || route.device === asker.name) return undefined;
+  const { source: _, ...anySource } = query;
+  const start = { netns: asker.netns, name: route.device };
+  if (expectPath(topology, { ...anySource, start }).end !== 'delivered') return undefined;
+  const [bound, right] = [placeName(topology, asker), placeName(topology, start)];
+  return {
+    title: `${bound} does not lead to ${destination}: the way there is by ${right}`,
+    summary: `what is not bound to an interface takes ${routeText(route)} and gets there. A socket bound to ${asker.name} (ping -I) may not use that route, and no other one covers ${destination}: trace it from ${right}. If it has to go by ${asker.name}, a route by that interface is missing.`,
+    where: asker,
+  };
+}
 
 /** Over IPv6 the default route mostly comes from a router's advertisement: may this interface take one? */
 function advertised({ topology, query: { start, destination } }: Context): string {
