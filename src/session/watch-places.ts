@@ -1,17 +1,20 @@
 /** Where a live view listens: what is there, noticed as it comes and goes, also while nothing is sent. */
-import type { LiveRings } from '../capture/live-rings.ts';
+
 import { exchangeFilter } from '../capture/filter.ts';
+import type { LiveRings } from '../capture/live-rings.ts';
 import { VdiagError } from '../linux/error.ts';
 import { listInterfaces } from '../linux/interfaces.ts';
 import { insideNetns, listNetns, type NetnsHandle, type NetnsId } from '../linux/netns.ts';
 import type { Topology } from '../topology/model.ts';
 import { netnsName, placeName } from '../topology/naming.ts';
+import { unusualVxlanPorts } from '../topology/vxlan.ts';
 import { type Place, placeKey } from '../trace/frame.ts';
 import { choosePlaces, type PlacesWanted, type RecordedPlaces } from './record-places.ts';
 
 /** Bytes kept of a frame: an ICMPv6 error quotes up to the least MTU (RFC 4443 section 2.4 c). */
 export const SNAP_LENGTH = 1600;
 const MOST_NAMES = 4096;
+const MOST_GAPS = 64;
 
 export interface PlaceChange {
   readonly event: 'appeared' | 'vanished';
@@ -87,7 +90,7 @@ export class WatchedPlaces {
     }
     if (!this.only)
       for (const { handle, names } of seen)
-        if (!this.#rings.joined.has(handle.id) && names.size > 1) this.#join(handle, names);
+        if (!this.#rings.joined.has(handle.id) && names.size > 1) this.#tryToJoin(handle, names);
     return { changes, changed: true };
   }
 
@@ -148,20 +151,25 @@ export class WatchedPlaces {
     namespaces.forEach((handle, index) => {
       const names = interfacesIn(handle, only);
       if (!names) return;
-      try {
-        this.#join(handle, names);
-      } catch (error) {
-        if ((first && index === 0) || !(error instanceof VdiagError)) throw error;
-        this.#gaps.add(`${handle.id}: ${error.message}`);
-      }
+      if (first && index === 0) this.#join(handle, names);
+      else this.#tryToJoin(handle, names);
     });
+  }
+
+  #tryToJoin(handle: NetnsHandle, names: ReadonlyMap<string, number>): void {
+    try {
+      this.#join(handle, names);
+    } catch (error) {
+      if (!(error instanceof VdiagError)) throw error;
+      if (this.#gaps.size < MOST_GAPS) this.#gaps.add(`${handle.id}: ${error.message}`);
+    }
   }
 
   #join(handle: NetnsHandle, names: ReadonlyMap<string, number>): void {
     const { only } = this.#chosen;
     const filter = exchangeFilter({
       snapLength: SNAP_LENGTH,
-      vxlanPorts: this.#vxlanPorts(),
+      vxlanPorts: unusualVxlanPorts(this.topology),
       ...(only ? { interfaces: [...names.values()] } : {}),
     });
     const before = this.#listened.get(handle.id);
@@ -175,11 +183,6 @@ export class WatchedPlaces {
   #leave(id: NetnsId): void {
     this.#rings.leave(id);
     this.#listened = new Map([...this.#listened].filter(([other]) => other !== id));
-  }
-
-  #vxlanPorts(): Set<number> {
-    const links = this.topology.namespaces.flatMap((namespace) => namespace.links);
-    return new Set(links.flatMap(({ vxlan }) => vxlan?.port ?? []));
   }
 }
 

@@ -66,18 +66,16 @@ export class Quota {
   turn(timeNs: bigint, lost: number, givenUp: number): (BurstEvent | SkippedEvent)[] {
     const sums = [...this.#sums].filter(([, { exchanges }]) => exchanges > 0);
     sums.sort(([, a], [, b]) => b.exchanges - a.exchanges);
-    const events: (BurstEvent | SkippedEvent)[] = sums
-      .slice(0, MOST_BURSTS)
-      .map(([{ kind, source, target }, sum]) => ({
-        event: 'burst',
-        timeNs,
-        kind,
-        source,
-        target,
-        exchanges: sum.exchanges,
-        answered: sum.answered,
-        ...(sum.count > 0 ? { rtt: roundTrips(sum) } : {}),
-      }));
+    const events: (BurstEvent | SkippedEvent)[] = sums.slice(0, MOST_BURSTS).map(([{ kind, source, target }, sum]) => ({
+      event: 'burst',
+      timeNs,
+      kind,
+      source,
+      target,
+      exchanges: sum.exchanges,
+      answered: sum.answered,
+      ...(sum.count > 0 ? { rtt: roundTrips(sum) } : {}),
+    }));
     const beyond = sums.slice(MOST_BURSTS).reduce((total, [, { exchanges }]) => total + exchanges, 0);
     const untold = this.#untold + beyond + givenUp;
     if (untold > 0 || lost > 0) events.push({ event: 'skipped', timeNs, lost, untold });

@@ -153,6 +153,11 @@ export class Tracker {
     return this.pairs.all().some(({ silent, lastNs }) => silent > 0 && lastNs >= sinceNs);
   }
 
+  /** Ways lead by other places from now on: nothing is missed where it used to pass. */
+  forgetWays(): void {
+    for (const pair of this.pairs.all()) Object.assign(pair, { requestWay: [], replyWay: [] });
+  }
+
   /** ARP and solicitations are repeated byte by byte. */
   #isAgain(packet: Packet, place: Place, ns: number): boolean {
     return ns - packet.firstNs > SETTLE_NS && packet.places[0] === place;
@@ -174,9 +179,7 @@ export class Tracker {
     const echo = asks === 'echo' ? (glance.identifier << 16) | glance.sequence : 0;
     const back = isBack(kind);
     const number = asks === undefined ? -1 : KINDS.indexOf(asks);
-    const exchange = back
-      ? questionKey(target, source, number, echo)
-      : questionKey(source, target, number, echo);
+    const exchange = back ? questionKey(target, source, number, echo) : questionKey(source, target, number, echo);
     const asked = back ? this.#waiting.get(exchange) : undefined;
     const quoted = kind === Kind.icmpError ? this.#quoted(view, end) : undefined;
     const root: Root = asked?.request.root ??
@@ -274,7 +277,8 @@ export class Tracker {
     for (; this.#patienceAt < this.#patience.length; this.#patienceAt++) {
       const waiting = this.#patience[this.#patienceAt];
       if (waiting === undefined || waiting.request.firstNs > nowNs - PATIENCE_NS) break;
-      if (!waiting.told && waiting.settlingNs === undefined && this.#waiting.get(waiting.key) === waiting) this.#silent(waiting);
+      if (!waiting.told && waiting.settlingNs === undefined && this.#waiting.get(waiting.key) === waiting)
+        this.#silent(waiting);
     }
     if (this.#patienceAt < 4096 || this.#patienceAt * 2 < this.#patience.length) return;
     this.#patience = this.#patience.slice(this.#patienceAt);

@@ -1,0 +1,373 @@
+/** A passive live view of everything that is asked and answered around: exchanges, losses, and findings when they are certain. */
+import { openLiveRings } from '../capture/live-rings.ts';
+import { realtimeNs } from '../linux/socket.ts';
+import { retakeTopology } from '../topology/collect.ts';
+import { differences } from '../topology/difference.ts';
+import type { Topology } from '../topology/model.ts';
+import type { DropCount } from '../trace/drop-tally.ts';
+import type { Coverage, Frame, Place } from '../trace/frame.ts';
+import type { WatchEvent } from '../watch/event.ts';
+import type { LiveHop } from '../watch/hops.ts';
+import type { Pair } from '../watch/pairs.ts';
+import { Quota } from '../watch/quota.ts';
+import { PATIENCE_NS, Tracker } from '../watch/tracker.ts';
+import { FrameWindow, type HeldFrame, WINDOW_SECONDS } from '../watch/window.ts';
+import { orderedFrames } from './record-order.ts';
+import type { PlacesWanted } from './record-places.ts';
+import { type LiveFinding, LiveFindings } from './watch-findings.ts';
+import { type Judgement, judge } from './watch-judge.ts';
+import { type KernelWatch, openKernelWatch } from './watch-kernel.ts';
+import { WatchedPlaces } from './watch-places.ts';
+
+export interface WatchOptions extends Omit<PlacesWanted, 'way'> {
+  /** Default: until the signal. */
+  readonly durationMs?: number;
+  /** Listen to the kernel's drop events. Default true. */
+  readonly drops?: boolean;
+  /** Told in order; a flood is summed up. */
+  readonly onEvent?: (event: WatchEvent) => void;
+  /** Called about four times a second with the live state. */
+  readonly onTick?: (live: Live) => void;
+}
+
+/** What is known so far. */
+export interface Live {
+  readonly seconds: number;
+  readonly pairs: readonly Pair[];
+  readonly hops: readonly LiveHop[];
+  readonly findings: readonly LiveFinding[];
+  /** Told so far, by rule. */
+  readonly findingCounts: ReadonlyMap<string, number>;
+  /** No ordinary ones. */
+  readonly drops: readonly DropCount[];
+  readonly places: readonly Place[];
+  readonly topology: Topology;
+  /** Frames taken, those the kernel had no room for, exchanges whose end is not known, and exchanges left out of the window. */
+  readonly frames: number;
+  readonly lost: number;
+  readonly givenUp: number;
+  readonly leftOut: number;
+  /** Limits of what was seen, one line each. */
+  readonly gaps: readonly string[];
+  placeName(place: Place): string;
+  netnsName(id: string): string;
+  /** The frames of the last minute that were kept, in order of time. */
+  lastMinute(): readonly Frame[];
+}
+
+const TICK_MS = 100;
+const TOLD_MS = 250;
+const SECOND_MS = 1000;
+const SCAN_MS = 500;
+/** Looking around, or taking the topology, takes no more than this share of the time. */
+const SCAN_SHARE = 20;
+const TOPOLOGY_SHARE = 8;
+const JUDGE_MS = 1000;
+const REFRESH_MS = 1000;
+/** A state of this age is taken anew before it is needed, where there is traffic. */
+const STALE_MS = 30_000;
+/** What a judgement looks back at most. */
+const SPAN_NS = 12e9;
+/** Frames of one judgement: beyond, it looks back less far. */
+const MOST_JUDGED = 18_000;
+const LIMITS = `no more than ${WINDOW_SECONDS} s of frames are kept, and of a flood only a part of the exchanges`;
+
+/**
+ * Watches until the time is over or the signal comes.
+ * @returns what was seen, to the end
+ * @throws VdiagError no-such-interface, no-such-namespace, permission, missing-program
+ */
+export async function watch(options: WatchOptions): Promise<Live> {
+  const session = await Session.open(options);
+  try {
+    await session.run();
+    return session.live();
+  } finally {
+    session.close();
+  }
+}
+
+class Session {
+  readonly #options: WatchOptions;
+  readonly #rings: ReturnType<typeof openLiveRings>;
+  readonly #frames: ReturnType<typeof orderedFrames>;
+  readonly #places: WatchedPlaces;
+  readonly #kernel: KernelWatch | undefined;
+  readonly #window = new FrameWindow();
+  readonly #findings = new LiveFindings();
+  readonly #quota: Quota;
+  readonly #tracker: Tracker;
+  readonly #devices: Set<string>;
+  readonly #gaps: string[] = [];
+  readonly #startedMs = performance.now();
+  #counts = { captured: 0, lost: 0 };
+  #lossyUntilNs = Number.NEGATIVE_INFINITY;
+  #lostTold = 0;
+  #givenUpTold = 0;
+  /** The state before what is judged next, and since when all that is listened to now has been. */
+  #before: Topology;
+  #steadyFromNs: bigint;
+  #beforeMs = performance.now();
+  #scannedMs = performance.now();
+  #scanCostMs = 0;
+  #refreshedMs = 0;
+  #topologyCostMs = 100;
+  #mustRefresh = false;
+  #judgedMs = 0;
+  #judgedUntilNs = 0;
+  #secondMs = performance.now();
+  #toldMs = 0;
+  /** One thing at a time is done beside the capture. */
+  #busy: Promise<void> | undefined;
+  #failure: unknown;
+
+  private constructor(
+    options: WatchOptions,
+    rings: ReturnType<typeof openLiveRings>,
+    frames: ReturnType<typeof orderedFrames>,
+    places: WatchedPlaces,
+  ) {
+    this.#options = options;
+    this.#rings = rings;
+    this.#frames = frames;
+    this.#places = places;
+    this.#before = places.topology;
+    this.#steadyFromNs = realtimeNs();
+    this.#devices = new Set(places.all.map(({ name }) => name));
+    const tell = (event: WatchEvent) => options.onEvent?.(event);
+    this.#quota = new Quota(tell);
+    this.#tracker = new Tracker({
+      onExchange: (event, pair) => this.#quota.exchange(event, pair),
+      onError: (event) => this.#quota.error(event),
+      admit: (ns, owner) => this.#window.admit(ns, owner),
+    });
+    const kernel = options.drops === false ? undefined : openKernelWatch(this.#devices);
+    this.#kernel = typeof kernel === 'string' ? undefined : kernel;
+    if (typeof kernel === 'string') this.#gaps.push(kernel);
+  }
+
+  static async open(options: WatchOptions): Promise<Session> {
+    const frames = orderedFrames();
+    const rings = openLiveRings(frames.add);
+    try {
+      return new Session(options, rings, frames, await WatchedPlaces.start(options, rings));
+    } catch (error) {
+      rings.close();
+      throw error;
+    }
+  }
+
+  async run(): Promise<void> {
+    const { durationMs = Number.POSITIVE_INFINITY, signal } = this.#options;
+    for (let over = false; !over; ) {
+      const leftMs = this.#startedMs + durationMs - performance.now();
+      over = leftMs <= 0 || signal?.aborted === true;
+      if (over) await this.#rings.drain();
+      else await this.#rings.poll(Math.min(TICK_MS, leftMs));
+      this.#take(over);
+      this.#look();
+      if (this.#failure !== undefined) throw this.#failure;
+    }
+    await this.#busy;
+    await this.#judge();
+    this.#second();
+  }
+
+  close(): void {
+    this.#rings.close();
+    this.#kernel?.close();
+  }
+
+  live(): Live {
+    const { topology } = this.#places;
+    return {
+      seconds: (performance.now() - this.#startedMs) / 1000,
+      pairs: this.#tracker.pairs.all(),
+      hops: this.#tracker.hops.all(),
+      findings: this.#findings.all(),
+      findingCounts: this.#findings.counts,
+      drops: this.#kernel?.counts() ?? [],
+      places: this.#places.all,
+      topology,
+      frames: this.#tracker.frames,
+      lost: this.#counts.lost,
+      givenUp: this.#tracker.givenUp,
+      leftOut: this.#window.leftOut,
+      gaps: [...this.#gaps, ...this.#places.gaps, ...topology.gaps, ...(this.#window.leftOut > 0 ? [LIMITS] : [])],
+      placeName: (place) => this.#places.placeName(place),
+      netnsName: (id) => this.#places.netnsName(id),
+      lastMinute: () =>
+        this.#window.between(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY).map(({ frame }) => frame),
+    };
+  }
+
+  #tell(event: WatchEvent): void {
+    this.#options.onEvent?.(event);
+  }
+
+  /** Frames to exchanges. */
+  #take(all: boolean): void {
+    const { untilNs } = this.#rings;
+    this.#frames.take(all ? undefined : untilNs, Number.POSITIVE_INFINITY, (frame) => {
+      const root = this.#tracker.add(frame);
+      if (root?.kept) this.#window.add(frame, root, this.#tracker.relative(frame.timeNs));
+    });
+    if (this.#tracker.frames === 0) return;
+    const nowNs = this.#tracker.relative(untilNs);
+    this.#tracker.advance(nowNs);
+    this.#window.forget(nowNs);
+  }
+
+  /** What is due by the clock. */
+  #look(): void {
+    const nowMs = performance.now();
+    if (nowMs - this.#secondMs >= SECOND_MS) {
+      this.#secondMs = nowMs;
+      this.#second();
+    }
+    if (nowMs - this.#scannedMs >= Math.max(SCAN_MS, this.#scanCostMs * SCAN_SHARE)) this.#scan();
+    if (!this.#busy) this.#begin(nowMs);
+    if (nowMs - this.#toldMs < TOLD_MS) return;
+    this.#toldMs = nowMs;
+    this.#options.onTick?.(this.live());
+  }
+
+  /** Sums up, and says what was lost. */
+  #second(): void {
+    const timeNs = realtimeNs();
+    const before = this.#counts;
+    this.#counts = this.#rings.counts();
+    const nowNs = this.#tracker.relative(timeNs);
+    if (this.#counts.lost > before.lost) {
+      this.#tracker.lossy(nowNs - 1.2e9, nowNs);
+      this.#lossyUntilNs = nowNs;
+    }
+    const lost = this.#counts.lost - this.#lostTold;
+    const givenUp = this.#tracker.givenUp - this.#givenUpTold;
+    this.#lostTold = this.#counts.lost;
+    this.#givenUpTold = this.#tracker.givenUp;
+    for (const event of this.#quota.turn(timeNs, lost, givenUp)) this.#tell(event);
+    for (const { reason, function: where, device, count } of this.#kernel?.turn() ?? [])
+      this.#tell({
+        event: 'drop',
+        timeNs,
+        reason,
+        function: where,
+        ...(device === undefined ? {} : { device }),
+        count,
+      });
+  }
+
+  #scan(): void {
+    const startedMs = performance.now();
+    const { changes, changed } = this.#places.scan();
+    this.#scannedMs = performance.now();
+    this.#scanCostMs = this.#scannedMs - startedMs;
+    for (const change of changes) this.#tell({ ...change, timeNs: realtimeNs() });
+    if (changed) this.#mustRefresh = true;
+  }
+
+  /** Starts what takes time beside the capture. */
+  #begin(nowMs: number): void {
+    const rest = this.#topologyCostMs * TOPOLOGY_SHARE;
+    if (this.#mustRefresh && nowMs - this.#refreshedMs >= Math.max(REFRESH_MS, rest)) this.#do(() => this.#refresh());
+    else if (nowMs - this.#judgedMs >= Math.max(JUDGE_MS, rest)) this.#do(() => this.#judge());
+  }
+
+  #do(work: () => Promise<void>): void {
+    this.#busy = work()
+      .catch((error) => {
+        this.#failure ??= error;
+      })
+      .finally(() => {
+        this.#busy = undefined;
+      });
+  }
+
+  async #refresh(): Promise<void> {
+    this.#mustRefresh = false;
+    const startedMs = performance.now();
+    const changes = await this.#places.refresh();
+    this.#refreshedMs = performance.now();
+    this.#topologyCostMs = this.#refreshedMs - startedMs;
+    const timeNs = realtimeNs();
+    for (const change of changes) this.#tell({ ...change, timeNs });
+    this.#devices.clear();
+    for (const { name } of this.#places.all) this.#devices.add(name);
+    this.#startAnew(this.#places.topology);
+    // Ways may have led by places that are no more.
+    this.#tracker.forgetWays();
+  }
+
+  /** What comes from now on is judged by this state. */
+  #startAnew(topology: Topology): void {
+    this.#before = topology;
+    this.#beforeMs = performance.now();
+    this.#steadyFromNs = realtimeNs();
+  }
+
+  /** What ended since the last judgement is held against the state before it and after it. */
+  async #judge(): Promise<void> {
+    this.#judgedMs = performance.now();
+    const timeNs = realtimeNs();
+    const cutNs = this.#tracker.relative(timeNs) - PATIENCE_NS;
+    const failing = this.#tracker.failing(this.#judgedUntilNs);
+    this.#judgedUntilNs = cutNs - PATIENCE_NS;
+    this.#endFindings();
+    const fromNs = Math.max(this.#tracker.relative(this.#steadyFromNs), cutNs - SPAN_NS);
+    const held = wholeExchanges(this.#window.between(fromNs, cutNs));
+    const stale = performance.now() - this.#beforeMs > STALE_MS;
+    if (held.length === 0 || !(failing || stale)) return;
+    const before = this.#before;
+    const after = await this.#retake();
+    // What is the same now was the same all the while.
+    if (differences(before, after).length === 0) this.#before = after;
+    else this.#startAnew(after);
+    this.#beforeMs = performance.now();
+    // Of another network than the frames: it was taken anew meanwhile.
+    if (!failing || this.#places.topology.takenNs > after.takenNs) return;
+    const coverage = this.#coverage(fromNs, cutNs);
+    this.#tellFindings(await judge({ frames: held, before, after, coverage }), timeNs);
+  }
+
+  async #retake(): Promise<Topology> {
+    const startedMs = performance.now();
+    const topology = await retakeTopology(this.#places.topology, this.#options.signal);
+    this.#topologyCostMs = performance.now() - startedMs;
+    return topology;
+  }
+
+  #tellFindings({ findings }: Judgement, timeNs: bigint): void {
+    for (const finding of this.#findings.found(findings, timeNs)) this.#tell({ event: 'finding', timeNs, finding });
+  }
+
+  #endFindings(): void {
+    const timeNs = realtimeNs();
+    const over = this.#findings.ended(({ source, target }, sinceNs) => {
+      const pairs = this.#tracker.pairs.all().filter((pair) => pair.source === source && pair.target === target);
+      const answered = pairs.some(({ lastNs, silent }) => silent === 0 && this.#tracker.time(lastNs) > sinceNs);
+      return answered && pairs.every(({ silent }) => silent === 0);
+    });
+    for (const finding of over) this.#tell({ event: 'finding-over', timeNs, finding });
+  }
+
+  #coverage(fromNs: number, untilNs: number): Coverage {
+    const { lost, captured } = this.#counts;
+    return {
+      engine: 'packet-ring',
+      places: this.#places.all,
+      fromNs: this.#tracker.time(fromNs),
+      untilNs: this.#tracker.time(untilNs),
+      framesCaptured: captured,
+      lost: this.#lossyUntilNs < fromNs ? [] : [{ netns: this.#places.topology.start, frames: lost }],
+      gaps: this.#places.gaps,
+    };
+  }
+}
+
+/** The newest, as many as are judged at a time: none of an exchange is left out. */
+function wholeExchanges(held: readonly HeldFrame[]): Frame[] {
+  const excess = held.slice(0, Math.max(0, held.length - MOST_JUDGED));
+  const fromNs = excess.reduce((latest, { root }) => Math.max(latest, root.ns), Number.NEGATIVE_INFINITY);
+  return held.flatMap(({ frame, root }) => (root.ns > fromNs ? frame : []));
+}
