@@ -3,7 +3,7 @@ import type { CaptureFinding } from '../diagnose/analysis.ts';
 import { type SurveySummary, summarise } from '../survey/summary.ts';
 import { Survey } from '../survey/survey.ts';
 import type { Topology } from '../topology/model.ts';
-import { type Coverage, type Frame, type Place, placeKey } from '../trace/frame.ts';
+import { type Coverage, type Frame, placeKey } from '../trace/frame.ts';
 import type { Span } from './capture-set.ts';
 import { closeLook, type FrameAt, type Revisited } from './close-look.ts';
 import { modelledFindings } from './modelled.ts';

@@ -324,8 +324,7 @@ class Session {
     if (differences(before, after).length === 0) this.#before = after;
     else this.#startAnew(after);
     this.#beforeMs = performance.now();
-    // Of another network than the frames: it was taken anew meanwhile.
-    if (!failing || this.#places.topology.takenNs > after.takenNs) return;
+    if (!failing) return;
     const coverage = this.#coverage(fromNs, cutNs);
     this.#tellFindings(await judge({ frames: held, before, after, coverage }), timeNs);
   }
