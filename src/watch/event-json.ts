@@ -2,8 +2,8 @@
 import type { CaptureFinding } from '../diagnose/analysis.ts';
 import type { Place } from '../trace/frame.ts';
 import type { RoundTrips, Step, WatchEvent } from './event.ts';
-import { lossOf, type Pair } from './pairs.ts';
 import type { LiveHop } from './hops.ts';
+import { lossOf, type Pair } from './pairs.ts';
 
 export const SCHEMA = 'vdiag.watch/1';
 

@@ -1,7 +1,7 @@
 /** Events as lines for people: what was asked, what became of it, and which way it took. */
-import { painted, type Terminal } from '../report/terminal.ts';
-import { glyphsOf } from '../report/terminal.ts';
+
 import { printable } from '../report/printable.ts';
+import { glyphsOf, painted, type Terminal } from '../report/terminal.ts';
 import { meaningOf } from '../trace/drop-reason.ts';
 import type { ExchangeEvent, RoundTrips, Step, WatchEvent } from './event.ts';
 import type { Names } from './names.ts';
@@ -31,7 +31,10 @@ export function eventText(event: WatchEvent, names: Names, arrow: string): Event
     }
     case 'icmp-error': {
       const { from, words, source, target, places } = event;
-      return plain('doubt', `icmp ${from} says ${words}, of ${source} ${arrow} ${target}  ${way(places, names, arrow)}`);
+      return plain(
+        'doubt',
+        `icmp ${from} says ${words}, of ${source} ${arrow} ${target}  ${way(places, names, arrow)}`,
+      );
     }
     case 'finding': {
       const { title, rule, confidence, remedies, severity, candidates } = event.finding;

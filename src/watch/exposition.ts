@@ -39,9 +39,13 @@ export function exposition(figures: Figures): string {
   page.family('vdiag_requests_total', 'counter', 'Requests that came to their end, answered or not.', pairs, (pair) => [
     [pairLabels(pair), pair.requests],
   ]);
-  page.family('vdiag_answered_total', 'counter', 'Requests whose reply came back to where they began.', pairs, (pair) => [
-    [pairLabels(pair), pair.answered],
-  ]);
+  page.family(
+    'vdiag_answered_total',
+    'counter',
+    'Requests whose reply came back to where they began.',
+    pairs,
+    (pair) => [[pairLabels(pair), pair.answered]],
+  );
   page.family('vdiag_refused_total', 'counter', 'Requests that an ICMP error came for instead.', pairs, (pair) => [
     [pairLabels(pair), pair.refused],
   ]);
@@ -50,7 +54,7 @@ export function exposition(figures: Figures): string {
     pair.rttSumNs / 1e9,
     pair.answered,
   ]);
-  const hops = [...figures.hops].sort((a, b) => b.packets - a.packets).slice(0, MOST_HOP_SERIES);
+  const hops = figures.hops.slice(0, MOST_HOP_SERIES);
   const hopLabels = ({ from, to }: LiveHop) => ({ from: figures.placeName(from), to: figures.placeName(to) });
   page.family('vdiag_hop_lost_total', 'counter', 'Packets not sighted where others went on to.', hops, (hop) => [
     [hopLabels(hop), hop.lost],
@@ -145,5 +149,8 @@ class Page {
 
 /** Backslash, quote and line feed are escaped; what else a terminal or a log must not meet is made visible before. */
 export function labelValue(text: string): string {
-  return printable(text.slice(0, MOST_LABEL), true).replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+  return printable(text.slice(0, MOST_LABEL), true)
+    .replaceAll('\\', '\\\\')
+    .replaceAll('"', '\\"')
+    .replaceAll('\n', '\\n');
 }

@@ -37,9 +37,9 @@ export class HopTable {
     if (hop) hop.lost++;
   }
 
-  /** The busiest first. */
+  /** In the order they were first seen. */
   all(): LiveHop[] {
-    return [...this.#hops.values()].sort((a, b) => b.packets - a.packets);
+    return [...this.#hops.values()];
   }
 
   #find(from: Place, to: Place): LiveHop | undefined {
