@@ -5,6 +5,9 @@ import type { LiveRings } from '../capture/live-rings.ts';
 import { VdiagError } from '../linux/error.ts';
 import { listInterfaces } from '../linux/interfaces.ts';
 import { insideNetns, listNetns, type NetnsHandle, type NetnsId } from '../linux/netns.ts';
+import { openRouteSocket } from '../linux/rtnetlink.ts';
+import { resolvePeers } from '../topology/discover.ts';
+import { dumpLinks } from '../topology/links-by-netlink.ts';
 import type { Topology } from '../topology/model.ts';
 import { netnsName, placeName } from '../topology/naming.ts';
 import { unusualVxlanPorts } from '../topology/vxlan.ts';
@@ -33,7 +36,10 @@ export class WatchedPlaces {
   #chosen: RecordedPlaces;
   /** By id, of the namespaces that are listened to. */
   #listened = new Map<NetnsId, Seen>();
-  #signature = '';
+  /** What was visible at the last look: the interfaces by inode. */
+  #looked = new Map<number, string>();
+  /** Names of interfaces in namespaces that are not listened to. */
+  #foreign = new Set<string>();
   /** How places and namespaces that are gone were called. */
   readonly #names = new Map<string, string>();
   readonly #gaps = new Set<string>();
@@ -47,8 +53,10 @@ export class WatchedPlaces {
   /** @throws VdiagError as `choosePlaces`; where the first namespace cannot be listened to */
   static async start(wanted: PlacesWanted, rings: LiveRings): Promise<WatchedPlaces> {
     const places = new WatchedPlaces(wanted, rings, await choosePlaces(wanted));
-    places.#signature = signatureOf(visible());
+    const seen = visible();
+    places.#looked = looksOf(seen);
     places.#follow(true);
+    places.#noteForeign(seen);
     return places;
   }
 
@@ -66,32 +74,45 @@ export class WatchedPlaces {
     return this.#chosen.only;
   }
 
+  /** Names that interfaces elsewhere have too: what the kernel says of one of that name may be about those. */
+  get foreign(): ReadonlySet<string> {
+    return this.#foreign;
+  }
+
   /** Namespaces that could not be listened to, one line each. */
   get gaps(): string[] {
     return [...this.#gaps];
   }
 
   /**
-   * Looks around. What is gone is let go of at once, and what is new is listened to at once where everything is watched: whether
-   * it is connected, `refresh` will say.
-   * @returns what has gone, and whether anything has changed
+   * Looks around. What is gone is let go of at once; what is new, and connected to what is listened to, is listened to at once
+   * where everything is watched.
+   * @returns what came and went, and whether the topology is to be taken anew because of it
    */
   scan(): { changes: PlaceChange[]; changed: boolean } {
     const seen = visible();
-    const signature = signatureOf(seen);
-    if (signature === this.#signature) return { changes: [], changed: false };
-    this.#signature = signature;
-    const inodes = new Set(seen.map(({ handle }) => handle.inode));
+    const looks = looksOf(seen);
     const changes: PlaceChange[] = [];
+    let changed = false;
     for (const [id, { handle }] of this.#listened) {
-      if (inodes.has(handle.inode)) continue;
-      this.#leave(id);
+      if (looks.has(handle.inode)) {
+        changed ||= looks.get(handle.inode) !== this.#looked.get(handle.inode);
+        continue;
+      }
       changes.push({ event: 'vanished', netns: id });
+      this.#leave(id);
     }
-    if (!this.only)
-      for (const { handle, names } of seen)
-        if (!this.#rings.joined.has(handle.id) && names.size > 1) this.#tryToJoin(handle, names);
-    return { changes, changed: true };
+    const fresh = seen.filter(
+      ({ handle }) => !this.#isListened(handle) && looks.get(handle.inode) !== this.#looked.get(handle.inode),
+    );
+    for (const { handle, names } of this.only ? [] : fresh) {
+      if (!this.#isConnected(handle) || !this.#tryToJoin(handle, names)) continue;
+      changes.push({ event: 'appeared', netns: handle.id });
+    }
+    this.#looked = looks;
+    this.#noteForeign(seen);
+    // What was named may be there again.
+    return { changes, changed: changed || changes.length > 0 || (this.only !== undefined && fresh.length > 0) };
   }
 
   /** Takes the topology anew, and follows it. */
@@ -156,12 +177,14 @@ export class WatchedPlaces {
     });
   }
 
-  #tryToJoin(handle: NetnsHandle, names: ReadonlyMap<string, number>): void {
+  #tryToJoin(handle: NetnsHandle, names: ReadonlyMap<string, number>): boolean {
     try {
       this.#join(handle, names);
+      return true;
     } catch (error) {
       if (!(error instanceof VdiagError)) throw error;
       if (this.#gaps.size < MOST_GAPS) this.#gaps.add(`${handle.id}: ${error.message}`);
+      return false;
     }
   }
 
@@ -178,6 +201,34 @@ export class WatchedPlaces {
     this.#listened.set(handle.id, { handle, names });
     for (const name of names.keys()) this.placeName({ netns: handle.id, name });
     this.netnsName(handle.id);
+  }
+
+  #isListened({ id, inode }: NetnsHandle): boolean {
+    return this.#listened.get(id)?.handle.inode === inode;
+  }
+
+  /** Whether a link of it has its other end in a namespace that is listened to. */
+  #isConnected(handle: NetnsHandle): boolean {
+    try {
+      const socket = insideNetns(handle, openRouteSocket);
+      try {
+        const parsed = dumpLinks(socket) ?? [];
+        const others = [...this.#listened.values()].map((seen) => ({ handle: seen.handle, parsed: [] }));
+        const [own] = resolvePeers([{ handle, parsed }, ...others]);
+        return own?.leads.some(({ to }) => this.#listened.has(to)) ?? false;
+      } finally {
+        socket.close();
+      }
+    } catch (error) {
+      // Gone meanwhile, or not permitted.
+      if (error instanceof VdiagError) return false;
+      throw error;
+    }
+  }
+
+  #noteForeign(seen: readonly Seen[]): void {
+    const others = seen.filter(({ handle }) => !this.#isListened(handle));
+    this.#foreign = new Set(others.flatMap(({ names }) => [...names.keys()]));
   }
 
   #leave(id: NetnsId): void {
@@ -204,8 +255,9 @@ function visible(): Seen[] {
   });
 }
 
-function signatureOf(seen: readonly Seen[]): string {
-  return JSON.stringify(seen.map(({ handle, names }) => [handle.id, handle.inode, [...names]]));
+/** By inode: its id and its interfaces, to be compared. */
+function looksOf(seen: readonly Seen[]): Map<number, string> {
+  return new Map(seen.map(({ handle, names }) => [handle.inode, JSON.stringify([handle.id, ...names])]));
 }
 
 function sameNumbers(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): boolean {

@@ -15,7 +15,7 @@ import { FrameWindow, type HeldFrame, WINDOW_SECONDS } from '../watch/window.ts'
 import { orderedFrames } from './record-order.ts';
 import type { PlacesWanted } from './record-places.ts';
 import { type LiveFinding, LiveFindings } from './watch-findings.ts';
-import { type Judgement, judge } from './watch-judge.ts';
+import { judge } from './watch-judge.ts';
 import { type KernelWatch, openKernelWatch } from './watch-kernel.ts';
 import { WatchedPlaces } from './watch-places.ts';
 
@@ -61,7 +61,7 @@ const SECOND_MS = 1000;
 const SCAN_MS = 500;
 /** Looking around, or taking the topology, takes no more than this share of the time. */
 const SCAN_SHARE = 20;
-const TOPOLOGY_SHARE = 8;
+const TOPOLOGY_SHARE = 3;
 const JUDGE_MS = 1000;
 const REFRESH_MS = 1000;
 /** A state of this age is taken anew before it is needed, where there is traffic. */
@@ -100,6 +100,7 @@ class Session {
   readonly #devices: Set<string>;
   readonly #gaps: string[] = [];
   readonly #startedMs = performance.now();
+  #endedMs: number | undefined;
   #counts = { captured: 0, lost: 0 };
   #lossyUntilNs = Number.NEGATIVE_INFINITY;
   #lostTold = 0;
@@ -133,7 +134,8 @@ class Session {
     this.#places = places;
     this.#before = places.topology;
     this.#steadyFromNs = realtimeNs();
-    this.#devices = new Set(places.all.map(({ name }) => name));
+    this.#devices = new Set();
+    this.#nameDevices();
     const tell = (event: WatchEvent) => options.onEvent?.(event);
     this.#quota = new Quota(tell);
     this.#tracker = new Tracker({
@@ -159,6 +161,7 @@ class Session {
 
   async run(): Promise<void> {
     const { durationMs = Number.POSITIVE_INFINITY, signal } = this.#options;
+    this.#options.onTick?.(this.live());
     for (let over = false; !over; ) {
       const leftMs = this.#startedMs + durationMs - performance.now();
       over = leftMs <= 0 || signal?.aborted === true;
@@ -168,8 +171,9 @@ class Session {
       this.#look();
       if (this.#failure !== undefined) throw this.#failure;
     }
+    this.#endedMs = performance.now();
     await this.#busy;
-    await this.#judge();
+    if (this.#isFailing()) await this.#judge();
     this.#second();
   }
 
@@ -181,7 +185,7 @@ class Session {
   live(): Live {
     const { topology } = this.#places;
     return {
-      seconds: (performance.now() - this.#startedMs) / 1000,
+      seconds: ((this.#endedMs ?? performance.now()) - this.#startedMs) / 1000,
       pairs: this.#tracker.pairs.all(),
       hops: this.#tracker.hops.all(),
       findings: this.#findings.all(),
@@ -246,6 +250,7 @@ class Session {
     const givenUp = this.#tracker.givenUp - this.#givenUpTold;
     this.#lostTold = this.#counts.lost;
     this.#givenUpTold = this.#tracker.givenUp;
+    this.#endFindings();
     for (const event of this.#quota.turn(timeNs, lost, givenUp)) this.#tell(event);
     for (const { reason, function: where, device, count } of this.#kernel?.turn() ?? [])
       this.#tell({
@@ -270,8 +275,13 @@ class Session {
   /** Starts what takes time beside the capture. */
   #begin(nowMs: number): void {
     const rest = this.#topologyCostMs * TOPOLOGY_SHARE;
-    if (this.#mustRefresh && nowMs - this.#refreshedMs >= Math.max(REFRESH_MS, rest)) this.#do(() => this.#refresh());
-    else if (nowMs - this.#judgedMs >= Math.max(JUDGE_MS, rest)) this.#do(() => this.#judge());
+    if (this.#mustRefresh && nowMs - this.#refreshedMs >= Math.max(REFRESH_MS, rest)) {
+      this.#do(() => this.#refresh());
+      return;
+    }
+    if (nowMs - this.#judgedMs < Math.max(JUDGE_MS, rest)) return;
+    const stale = this.#tracker.frames > 0 && nowMs - this.#beforeMs > STALE_MS;
+    if (stale || this.#isFailing()) this.#do(() => this.#judge());
   }
 
   #do(work: () => Promise<void>): void {
@@ -280,23 +290,42 @@ class Session {
         this.#failure ??= error;
       })
       .finally(() => {
+        this.#judgedMs = performance.now();
         this.#busy = undefined;
       });
   }
 
   async #refresh(): Promise<void> {
     this.#mustRefresh = false;
+    const before = this.#before;
+    const coverage = this.#coverage();
     const startedMs = performance.now();
     const changes = await this.#places.refresh();
     this.#refreshedMs = performance.now();
     this.#topologyCostMs = this.#refreshedMs - startedMs;
     const timeNs = realtimeNs();
     for (const change of changes) this.#tell({ ...change, timeNs });
-    this.#devices.clear();
-    for (const { name } of this.#places.all) this.#devices.add(name);
+    this.#nameDevices();
+    // What failed until now is judged by what was listened to until now.
+    if (this.#isFailing()) await this.#judgeBy(before, this.#places.topology, coverage);
     this.#startAnew(this.#places.topology);
     // Ways may have led by places that are no more.
     this.#tracker.forgetWays();
+  }
+
+  /** The kernel tells drops by the names of interfaces alone. */
+  #nameDevices(): void {
+    const { all, foreign } = this.#places;
+    this.#devices.clear();
+    for (const { name } of all) if (!foreign.has(name)) this.#devices.add(name);
+  }
+
+  /** Interfaces of ours whose names are not theirs alone. */
+  #ambiguous(): string[] {
+    const { all, foreign } = this.#places;
+    const names = [...new Set(all.flatMap(({ name }) => (foreign.has(name) ? name : [])))];
+    if (names.length === 0 || !this.#kernel) return [];
+    return [`kernel drops at ${names.slice(0, 8).join(', ')}: namespaces that are not watched have interfaces of these names`];
   }
 
   /** What comes from now on is judged by this state. */
@@ -306,27 +335,35 @@ class Session {
     this.#steadyFromNs = realtimeNs();
   }
 
-  /** What ended since the last judgement is held against the state before it and after it. */
+  #isFailing(): boolean {
+    return this.#tracker.frames > 0 && this.#tracker.failing(this.#judgedUntilNs);
+  }
+
+  /** What failed since the last judgement is held against the state before it and after it. */
   async #judge(): Promise<void> {
-    this.#judgedMs = performance.now();
-    const timeNs = realtimeNs();
-    const cutNs = this.#tracker.relative(timeNs) - PATIENCE_NS;
-    const failing = this.#tracker.failing(this.#judgedUntilNs);
-    this.#judgedUntilNs = cutNs - PATIENCE_NS;
-    this.#endFindings();
-    const fromNs = Math.max(this.#tracker.relative(this.#steadyFromNs), cutNs - SPAN_NS);
-    const held = wholeExchanges(this.#window.between(fromNs, cutNs));
-    const stale = performance.now() - this.#beforeMs > STALE_MS;
-    if (held.length === 0 || !(failing || stale)) return;
     const before = this.#before;
     const after = await this.#retake();
+    const failing = this.#isFailing();
+    if (failing) await this.#judgeBy(before, after, this.#coverage());
     // What is the same now was the same all the while.
-    if (differences(before, after).length === 0) this.#before = after;
-    else this.#startAnew(after);
+    if (differences(before, after).length > 0) this.#startAnew(after);
+    this.#before = after;
     this.#beforeMs = performance.now();
-    if (!failing) return;
-    const coverage = this.#coverage(fromNs, cutNs);
-    this.#tellFindings(await judge({ frames: held, before, after, coverage }), timeNs);
+  }
+
+  /** Exchanges that had their time, from when on all places have been listened to. */
+  async #judgeBy(before: Topology, after: Topology, coverage: Coverage): Promise<void> {
+    const { fromNs, untilNs } = coverage;
+    const cutNs = this.#tracker.relative(untilNs);
+    const held = wholeExchanges(
+      this.#window.between(Math.max(this.#tracker.relative(fromNs), cutNs - SPAN_NS), cutNs),
+    );
+    this.#judgedUntilNs = cutNs - PATIENCE_NS;
+    if (held.length === 0) return;
+    if (process.env.WD) console.error("judge", held.length, this.#topologyCostMs);
+    const { findings } = await judge({ frames: held, before, after, coverage });
+    const timeNs = realtimeNs();
+    for (const finding of this.#findings.found(findings, timeNs)) this.#tell({ event: 'finding', timeNs, finding });
   }
 
   async #retake(): Promise<Topology> {
@@ -334,10 +371,6 @@ class Session {
     const topology = await retakeTopology(this.#places.topology, this.#options.signal);
     this.#topologyCostMs = performance.now() - startedMs;
     return topology;
-  }
-
-  #tellFindings({ findings }: Judgement, timeNs: bigint): void {
-    for (const finding of this.#findings.found(findings, timeNs)) this.#tell({ event: 'finding', timeNs, finding });
   }
 
   #endFindings(): void {
@@ -350,15 +383,17 @@ class Session {
     for (const finding of over) this.#tell({ event: 'finding-over', timeNs, finding });
   }
 
-  #coverage(fromNs: number, untilNs: number): Coverage {
+  /** What was listened to, until requests of then had their time. */
+  #coverage(): Coverage {
     const { lost, captured } = this.#counts;
+    const recent = this.#lossyUntilNs >= this.#tracker.relative(this.#steadyFromNs);
     return {
       engine: 'packet-ring',
       places: this.#places.all,
-      fromNs: this.#tracker.time(fromNs),
-      untilNs: this.#tracker.time(untilNs),
+      fromNs: this.#steadyFromNs,
+      untilNs: realtimeNs() - BigInt(PATIENCE_NS),
       framesCaptured: captured,
-      lost: this.#lossyUntilNs < fromNs ? [] : [{ netns: this.#places.topology.start, frames: lost }],
+      lost: lost > 0 && recent ? [{ netns: this.#places.topology.start, frames: lost }] : [],
       gaps: this.#places.gaps,
     };
   }
