@@ -63,7 +63,7 @@ export class LiveFindings {
       held.judgements = 0;
       if (!held.told) this.#held.delete(key);
     }
-    return news;
+    return news.sort((a, b) => Number(a.severity !== 'fault') - Number(b.severity !== 'fault'));
   }
 
   /**
@@ -85,7 +85,10 @@ export class LiveFindings {
   all(): LiveFinding[] {
     return [...this.#held.values()]
       .filter(({ told }) => told)
-      .sort((a, b) => Number(a.over) - Number(b.over) || (a.sinceNs < b.sinceNs ? 1 : -1));
+      .sort((a, b) =>
+          Number(a.over) - Number(b.over) ||
+          Number(a.finding.severity !== 'fault') - Number(b.finding.severity !== 'fault') ||
+          (a.sinceNs < b.sinceNs ? 1 : -1));
   }
 
   #forgetOne(): boolean {

@@ -62,10 +62,11 @@ const SCAN_MS = 500;
 /** Looking around, or taking the topology, takes no more than this share of the time. */
 const SCAN_SHARE = 20;
 const TOPOLOGY_SHARE = 3;
+const QUIET_SHARE = 30;
 const JUDGE_MS = 1000;
 const REFRESH_MS = 1000;
-/** A state of this age is taken anew before it is needed, where there is traffic. */
-const STALE_MS = 30_000;
+/** Traffic in which nothing fails is judged so often, all the same: addresses claimed twice, loops. */
+const STALE_MS = 10_000;
 /** What a judgement looks back at most. */
 const SPAN_NS = 12e9;
 /** Frames of one judgement: beyond, it looks back less far. */
@@ -116,6 +117,7 @@ class Session {
   #mustRefresh = false;
   #judgedMs = 0;
   #judgedUntilNs = 0;
+  #framesJudged = 0;
   #secondMs = performance.now();
   #toldMs = 0;
   /** One thing at a time is done beside the capture. */
@@ -280,7 +282,8 @@ class Session {
       return;
     }
     if (nowMs - this.#judgedMs < Math.max(JUDGE_MS, rest)) return;
-    const stale = this.#tracker.frames > 0 && nowMs - this.#beforeMs > STALE_MS;
+    const quiet = Math.max(STALE_MS, this.#topologyCostMs * QUIET_SHARE);
+    const stale = this.#tracker.frames > this.#framesJudged && nowMs - this.#beforeMs > quiet;
     if (stale || this.#isFailing()) this.#do(() => this.#judge());
   }
 
@@ -343,8 +346,7 @@ class Session {
   async #judge(): Promise<void> {
     const before = this.#before;
     const after = await this.#retake();
-    const failing = this.#isFailing();
-    if (failing) await this.#judgeBy(before, after, this.#coverage());
+    await this.#judgeBy(before, after, this.#coverage());
     // What is the same now was the same all the while.
     if (differences(before, after).length > 0) this.#startAnew(after);
     this.#before = after;
@@ -359,10 +361,12 @@ class Session {
       this.#window.between(Math.max(this.#tracker.relative(fromNs), cutNs - SPAN_NS), cutNs),
     );
     this.#judgedUntilNs = cutNs - PATIENCE_NS;
+    this.#framesJudged = this.#tracker.frames;
     if (held.length === 0) return;
     if (process.env.WD) console.error("judge", held.length, this.#topologyCostMs);
     const { findings } = await judge({ frames: held, before, after, coverage });
     const timeNs = realtimeNs();
+    if (process.env.WD) console.error(JSON.stringify(findings.map((f) => [f.rule, f.confidence, f.severity, f.blocks, f.title])));
     for (const finding of this.#findings.found(findings, timeNs)) this.#tell({ event: 'finding', timeNs, finding });
   }
 

@@ -86,8 +86,8 @@ function bodyOf(event: WatchEvent): object {
       return { kind, source, target, exchanges, answered, ...(rtt ? { rttMs: rttOf(rtt) } : {}) };
     }
     case 'icmp-error': {
-      const { from, words, source, target, places } = event;
-      return { from, words, source, target, places: places.map(stepJson) };
+      const { from, words, source, target, count, places } = event;
+      return { from, words, source, target, count, places: places.map(stepJson) };
     }
     case 'finding':
     case 'finding-over':

@@ -56,7 +56,7 @@ export interface BurstEvent {
   readonly rtt?: RoundTrips;
 }
 
-/** An ICMP error about a packet that was no echo sighted before. */
+/** ICMP errors alike, about packets that were no echo that is waited for. */
 export interface ErrorEvent {
   readonly event: 'icmp-error';
   readonly timeNs: bigint;
@@ -65,6 +65,9 @@ export interface ErrorEvent {
   /** Of the packet it is about. */
   readonly source: string;
   readonly target: string;
+  /** Alike, in one second. */
+  readonly count: number;
+  /** Of the first of them. */
   readonly places: readonly Step[];
 }
 

@@ -23,7 +23,7 @@ export interface Pair {
   replyWay: readonly Place[];
   /** When the last one came to its end, nanoseconds of the tracker. */
   lastNs: number;
-  /** Unanswered in a row, now. */
+  /** Requests in a row, now, that had no reply, or one that was not heeded. */
   silent: number;
 }
 

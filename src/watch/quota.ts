@@ -8,6 +8,7 @@ const MOST_TOLD = 50;
 /** Pairs summed up in one second. */
 const MOST_BURSTS = 20;
 const MOST_SUMS = 1024;
+const MOST_ERRORS = 20;
 
 interface Sum {
   told: number;
@@ -23,9 +24,10 @@ export class Quota {
   #told = 0;
   #untold = 0;
   readonly #sums = new Map<Pair, Sum>();
-  readonly #tell: (event: ExchangeEvent | ErrorEvent) => void;
+  readonly #errors = new Map<string, ErrorEvent>();
+  readonly #tell: (event: ExchangeEvent) => void;
 
-  constructor(tell: (event: ExchangeEvent | ErrorEvent) => void) {
+  constructor(tell: (event: ExchangeEvent) => void) {
     this.#tell = tell;
   }
 
@@ -55,18 +57,18 @@ export class Quota {
   }
 
   error(event: ErrorEvent): void {
-    if (this.#told >= MOST_TOLD) this.#untold++;
-    else {
-      this.#told++;
-      this.#tell(event);
-    }
+    const key = JSON.stringify([event.from, event.words, event.source, event.target]);
+    const known = this.#errors.get(key);
+    if (known) this.#errors.set(key, { ...known, count: known.count + event.count });
+    else if (this.#errors.size < MOST_ERRORS) this.#errors.set(key, event);
+    else this.#untold++;
   }
 
   /** Ends a second: what was summed up in it. */
-  turn(timeNs: bigint, lost: number, givenUp: number): (BurstEvent | SkippedEvent)[] {
+  turn(timeNs: bigint, lost: number, givenUp: number): (BurstEvent | ErrorEvent | SkippedEvent)[] {
     const sums = [...this.#sums].filter(([, { exchanges }]) => exchanges > 0);
     sums.sort(([, a], [, b]) => b.exchanges - a.exchanges);
-    const events: (BurstEvent | SkippedEvent)[] = sums.slice(0, MOST_BURSTS).map(([{ kind, source, target }, sum]) => ({
+    const bursts: BurstEvent[] = sums.slice(0, MOST_BURSTS).map(([{ kind, source, target }, sum]) => ({
       event: 'burst',
       timeNs,
       kind,
@@ -76,11 +78,13 @@ export class Quota {
       answered: sum.answered,
       ...(sum.count > 0 ? { rtt: roundTrips(sum) } : {}),
     }));
+    const events: (BurstEvent | ErrorEvent | SkippedEvent)[] = [...this.#errors.values(), ...bursts];
     const beyond = sums.slice(MOST_BURSTS).reduce((total, [, { exchanges }]) => total + exchanges, 0);
     const untold = this.#untold + beyond + givenUp;
     if (untold > 0 || lost > 0) events.push({ event: 'skipped', timeNs, lost, untold });
     this.#told = 0;
     this.#untold = 0;
+    this.#errors.clear();
     this.#sums.clear();
     return events;
   }

@@ -67,7 +67,7 @@ export function summaryText(figures: WatchFigures, terminal: Terminal): string {
         )
       : []),
     ...gaps.flatMap((gap) => wrapped(`not seen: ${safe(gap)}`, terminal.width, '', '  ')),
-    ...(open.length === 0 && requests > 0 && requests === answered
+    ...(open.length === 0 && requests > 0 && pairs.every((pair) => pair.requests === pair.answered && pair.silent === 0)
       ? [painted(terminal, 'good', 'everything was answered')]
       : []),
   ];

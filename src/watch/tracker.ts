@@ -24,6 +24,9 @@ const PACKET_NS = 5e8;
 const MOST_WAITING = 1 << 15;
 const MOST_PACKETS = 1 << 15;
 const MOST_STEPS = 64;
+/** Who asks again a retry's time after the answer came did not hear it (RETRANS_TIMER, one second). */
+const RETRY_FROM_NS = 9e8;
+const RETRY_UNTIL_NS = 1.15e9;
 const LINKTYPE_ETHERNET = 1;
 const LINKTYPE_RAW = 101;
 
@@ -76,6 +79,7 @@ export class Tracker {
   #settling: Waiting[] = [];
   #errors: Refusal[] = [];
   #baseNs: bigint | undefined;
+  #errorNs = Number.NEGATIVE_INFINITY;
   #lossyFromNs = Number.POSITIVE_INFINITY;
   #lossyUntilNs = Number.NEGATIVE_INFINITY;
 
@@ -148,9 +152,9 @@ export class Tracker {
     }
   }
 
-  /** Requests that had their time and no reply since then; asked to know whether anything needs a judgement. */
+  /** Whether anything since then needs a judgement: requests without a reply, or with one that was not heeded, and errors. */
   failing(sinceNs: number): boolean {
-    return this.pairs.all().some(({ silent, lastNs }) => silent > 0 && lastNs >= sinceNs);
+    return this.#errorNs >= sinceNs || this.pairs.all().some(({ silent, lastNs }) => silent > 0 && lastNs >= sinceNs);
   }
 
   /** Ways lead by other places from now on: nothing is missed where it used to pass. */
@@ -260,6 +264,7 @@ export class Tracker {
   #refuse(view: DataView, packet: Packet, quoted: { waiting: Waiting | undefined; source: string; target: string }) {
     const { messageAt, sourceAt, addressLength } = this.#glance;
     const [type, code] = [view.getUint8(messageAt), view.getUint8(messageAt + 1)];
+    this.#errorNs = packet.firstNs;
     const words = icmpName(addressLength === 4 ? 4 : 6, type, code);
     const from = addressText(view, sourceAt, addressLength);
     const { waiting, source, target } = quoted;
@@ -269,7 +274,7 @@ export class Tracker {
       this.#settle(waiting, packet.firstNs);
     } else if (this.#errors.length < MOST_PACKETS) {
       const timeNs = this.time(packet.firstNs);
-      this.#errors.push({ event: 'icmp-error', timeNs, from, words, source, target, places: [], packet });
+      this.#errors.push({ event: 'icmp-error', timeNs, from, words, source, target, count: 1, places: [], packet });
     }
   }
 
@@ -315,12 +320,15 @@ export class Tracker {
 
   #end(waiting: Waiting, outcome: ExchangeOutcome, rttNs?: number): void {
     const { pair, request, reply, refusal, echo } = waiting;
+    const again = request.firstNs - pair.lastNs;
+    const unheeded = pair.kind !== 'echo' && again > RETRY_FROM_NS && again < RETRY_UNTIL_NS;
     pair.lastNs = request.firstNs;
     if (outcome !== 'late') pair.requests++;
     const missing = rttNs === undefined && refusal === undefined ? this.#missing(waiting) : undefined;
     if (rttNs !== undefined) count(pair, Math.max(0, rttNs), request, reply);
     else if (outcome === 'refused') pair.refused++;
-    if (outcome === 'unanswered' || outcome === 'astray') pair.silent++;
+    if (outcome === 'unanswered' || outcome === 'astray' || (unheeded && outcome === 'answered')) pair.silent++;
+    else if (rttNs !== undefined) pair.silent = 0;
     this.#options.onExchange(
       {
         event: 'exchange',
@@ -405,7 +413,6 @@ function stepsOf({ places, times }: Packet, fromNs: number): Step[] {
 
 function count(pair: Pair, rttNs: number, request: Packet, reply: Packet | undefined): void {
   pair.answered++;
-  pair.silent = 0;
   pair.lastRttNs = rttNs;
   pair.rttSumNs += rttNs;
   if (rttNs < pair.rttMinNs) pair.rttMinNs = rttNs;
