@@ -73,6 +73,7 @@ async function run(on: readonly string[], flags: Flags, command: Command): Promi
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
   process.once('SIGHUP', stop);
+  process.once('SIGQUIT', stop);
   // Nobody reads any more.
   process.stdout.once('close', stop);
   const listen = flags.prometheus === undefined ? undefined : parseListen(flags.prometheus);
@@ -105,6 +106,7 @@ async function run(on: readonly string[], flags: Flags, command: Command): Promi
     process.off('SIGINT', stop);
     process.off('SIGTERM', stop);
     process.off('SIGHUP', stop);
+    process.off('SIGQUIT', stop);
     process.stdout.off('close', stop);
   }
   if (live) await summarise(live, flags, terminal);
@@ -132,9 +134,11 @@ async function audienceOf(
   flags: Flags,
   terminal: Terminal,
   live: () => Live | undefined,
-  _stop: () => void,
+  stop: () => void,
 ): Promise<Audience> {
-  return lineAudience(flags, terminal, live);
+  const screen = process.stdout.isTTY === true && !flags.json && flags.screen !== false && process.env.TERM !== 'dumb';
+  if (!screen) return lineAudience(flags, terminal, live);
+  return (await import('./watch-screen.ts')).openScreen({ color: terminal.color, stop });
 }
 
 /** One line an event; a reader that does not keep up misses some, and is told how many. */

@@ -85,10 +85,12 @@ export class LiveFindings {
   all(): LiveFinding[] {
     return [...this.#held.values()]
       .filter(({ told }) => told)
-      .sort((a, b) =>
+      .sort(
+        (a, b) =>
           Number(a.over) - Number(b.over) ||
           Number(a.finding.severity !== 'fault') - Number(b.finding.severity !== 'fault') ||
-          (a.sinceNs < b.sinceNs ? 1 : -1));
+          (a.sinceNs < b.sinceNs ? 1 : -1),
+      );
   }
 
   #forgetOne(): boolean {

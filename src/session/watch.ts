@@ -328,7 +328,9 @@ class Session {
     const { all, foreign } = this.#places;
     const names = [...new Set(all.flatMap(({ name }) => (foreign.has(name) ? name : [])))];
     if (names.length === 0 || !this.#kernel) return [];
-    return [`kernel drops at ${names.slice(0, 8).join(', ')}: namespaces that are not watched have interfaces of these names`];
+    return [
+      `kernel drops at ${names.slice(0, 8).join(', ')}: namespaces that are not watched have interfaces of these names`,
+    ];
   }
 
   /** What comes from now on is judged by this state. */
@@ -357,16 +359,15 @@ class Session {
   async #judgeBy(before: Topology, after: Topology, coverage: Coverage): Promise<void> {
     const { fromNs, untilNs } = coverage;
     const cutNs = this.#tracker.relative(untilNs);
-    const held = wholeExchanges(
-      this.#window.between(Math.max(this.#tracker.relative(fromNs), cutNs - SPAN_NS), cutNs),
-    );
+    const held = wholeExchanges(this.#window.between(Math.max(this.#tracker.relative(fromNs), cutNs - SPAN_NS), cutNs));
     this.#judgedUntilNs = cutNs - PATIENCE_NS;
     this.#framesJudged = this.#tracker.frames;
     if (held.length === 0) return;
-    if (process.env.WD) console.error("judge", held.length, this.#topologyCostMs);
+    if (process.env.WD) console.error('judge', held.length, this.#topologyCostMs);
     const { findings } = await judge({ frames: held, before, after, coverage });
     const timeNs = realtimeNs();
-    if (process.env.WD) console.error(JSON.stringify(findings.map((f) => [f.rule, f.confidence, f.severity, f.blocks, f.title])));
+    if (process.env.WD)
+      console.error(JSON.stringify(findings.map((f) => [f.rule, f.confidence, f.severity, f.blocks, f.title])));
     for (const finding of this.#findings.found(findings, timeNs)) this.#tell({ event: 'finding', timeNs, finding });
   }
 
