@@ -56,7 +56,7 @@ export function openScreen({ color, stop }: ScreenOptions): Audience {
     const events = frozen?.view.events ?? view.events;
     const lines = screenLines({ ...view, events }, shown, width, size);
     // Only lines that are otherwise than before: calm, and little to send.
-    const changed = lines.flatMap((line, row) => (drawn[row] === line ? [] : `\x1b[${row + 1};1H${line}\x1b[K`));
+    const changed = lines.flatMap((line, row) => (drawn[row] === line ? [] : `\x1b[${row + 1};1H\x1b[2K${line}`));
     drawn = lines;
     if (changed.length > 0) stdout.write(changed.join(''));
   };
@@ -92,6 +92,8 @@ export function openScreen({ color, stop }: ScreenOptions): Audience {
     redraw();
   };
   process.on('exit', leave);
+  // Before Node says what went wrong: on the other screen nobody would read it.
+  process.on('uncaughtExceptionMonitor', leave);
   process.on('SIGCONT', onContinue);
   stdout.on('resize', redraw);
   stdin.on('data', onData);
@@ -107,6 +109,7 @@ export function openScreen({ color, stop }: ScreenOptions): Audience {
     end() {
       leave();
       process.off('exit', leave);
+      process.off('uncaughtExceptionMonitor', leave);
       process.off('SIGCONT', onContinue);
       stdout.off('resize', redraw);
       stdin.off('data', onData);

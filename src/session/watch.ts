@@ -164,6 +164,7 @@ class Session {
   async run(): Promise<void> {
     const { durationMs = Number.POSITIVE_INFINITY, signal } = this.#options;
     this.#options.onTick?.(this.live());
+    this.#introduce();
     for (let over = false; !over; ) {
       const leftMs = this.#startedMs + durationMs - performance.now();
       over = leftMs <= 0 || signal?.aborted === true;
@@ -177,6 +178,16 @@ class Session {
     await this.#busy;
     if (this.#isFailing()) await this.#judge();
     this.#second();
+  }
+
+  /** What is listened to; alone in a namespace, where else to look. */
+  #introduce(): void {
+    const { all, topology } = this.#places;
+    const namespaces = new Set(all.map(({ netns }) => netns)).size;
+    const alone = all.every(({ name }) => name === 'lo');
+    const text = `watching ${all.length} interface${all.length === 1 ? '' : 's'} in ${namespaces} namespace${namespaces === 1 ? '' : 's'}`;
+    const hint = `: nothing is connected to ${this.#places.netnsName(topology.start)}; all there is: vdiag map --all; start elsewhere: --netns NAME`;
+    this.#tell({ event: 'note', timeNs: realtimeNs(), text: alone ? `${text}${hint}` : text });
   }
 
   close(): void {
@@ -199,7 +210,13 @@ class Session {
       lost: this.#counts.lost,
       givenUp: this.#tracker.givenUp,
       leftOut: this.#window.leftOut,
-      gaps: [...this.#gaps, ...this.#places.gaps, ...topology.gaps, ...(this.#window.leftOut > 0 ? [LIMITS] : [])],
+      gaps: [
+        ...this.#gaps,
+        ...this.#places.gaps,
+        ...this.#ambiguous(),
+        ...topology.gaps,
+        ...(this.#window.leftOut > 0 ? [LIMITS] : []),
+      ],
       placeName: (place) => this.#places.placeName(place),
       netnsName: (id) => this.#places.netnsName(id),
       lastMinute: () =>
@@ -290,7 +307,8 @@ class Session {
   #do(work: () => Promise<void>): void {
     this.#busy = work()
       .catch((error) => {
-        this.#failure ??= error;
+        // What was under way when it ended is done once more, at the end.
+        if (this.#options.signal?.aborted !== true) this.#failure ??= error;
       })
       .finally(() => {
         this.#judgedMs = performance.now();
@@ -363,17 +381,18 @@ class Session {
     this.#judgedUntilNs = cutNs - PATIENCE_NS;
     this.#framesJudged = this.#tracker.frames;
     if (held.length === 0) return;
-    if (process.env.WD) console.error('judge', held.length, this.#topologyCostMs);
     const { findings } = await judge({ frames: held, before, after, coverage });
     const timeNs = realtimeNs();
-    if (process.env.WD)
-      console.error(JSON.stringify(findings.map((f) => [f.rule, f.confidence, f.severity, f.blocks, f.title])));
+    console.error(JSON.stringify(findings.map((f) => [f.rule, f.confidence, f.severity, f.blocks, f.title])));
     for (const finding of this.#findings.found(findings, timeNs)) this.#tell({ event: 'finding', timeNs, finding });
   }
 
   async #retake(): Promise<Topology> {
     const startedMs = performance.now();
-    const topology = await retakeTopology(this.#places.topology, this.#options.signal);
+    const topology = await retakeTopology(
+      this.#places.topology,
+      this.#endedMs === undefined ? this.#options.signal : undefined,
+    );
     this.#topologyCostMs = performance.now() - startedMs;
     return topology;
   }

@@ -39,6 +39,7 @@ const HELP: readonly string[] = [
   '  w             write the last minute to a pcapng, for vdiag analyze and Wireshark',
   '  q, Ctrl-C     end, with the summary',
   '',
+  '!    the last request had no reply that was heeded; at a hop: packets were lost',
   'loss is of requests that had no reply where they began; ms is the average.',
   'lost at a hop: sighted before it, and not where others of the pair went on to.',
   '',
@@ -124,7 +125,13 @@ function pairLines(
       widths,
     ),
     ...shown.map(({ pair, index }) =>
-      frame.row(pairRow(pair, frame.terminal), widths, pair.silent > 0 ? 'bad' : undefined, index === selected),
+      frame.row(
+        pairRow(pair, frame.terminal),
+        widths,
+        pair.silent > 0 ? 'bad' : undefined,
+        index === selected,
+        pair.silent > 0,
+      ),
     ),
   ];
 }
@@ -139,7 +146,7 @@ function hopLines(view: View, figures: WatchFigures, frame: Frame, most: number)
     ...frame.head([`hops (${matching.length})`, ...HOP_HEAD.slice(1)], widths),
     ...matching
       .slice(0, most - 1)
-      .map(({ hop, row }) => frame.row(row, widths, hop.lost > 0 ? 'doubt' : undefined, false)),
+      .map(({ hop, row }) => frame.row(row, widths, hop.lost > 0 ? 'doubt' : undefined, false, hop.lost > 0)),
   ];
 }
 
@@ -214,13 +221,20 @@ class Frame {
   }
 
   /** The first cell takes what the others leave; figures stand at the right. */
-  row(cells: readonly string[], widths: readonly number[], tone: Tone | undefined, selected: boolean): string {
+  row(
+    cells: readonly string[],
+    widths: readonly number[],
+    tone: Tone | undefined,
+    selected = false,
+    alarming = false,
+  ): string {
     const [first = '', ...rest] = cells;
     const right = rest.map((cell, index) => ` ${cell.padStart(widths[index] ?? 8)}`).join('');
     const room = Math.max(8, this.#width - right.length - 2);
     const { unicode } = this.terminal;
     const left = padded(shortened(printable(first, unicode), room, unicode), room);
-    return this.line(`${selected ? '>' : ' '} ${left}${right}`, tone);
+    // A sign beside the colour, for who cannot see it.
+    return this.line(`${selected ? '>' : ' '}${alarming ? '!' : ' '}${left}${right}`, tone);
   }
 
   head(cells: readonly string[], widths: readonly number[]): string[] {
