@@ -39,10 +39,12 @@ export interface RingCounts {
 }
 
 const BLOCK_BYTES = 1 << 17;
-/** Of 128 KiB each: 4 MiB for a ring, and where there are many, 1 MiB. */
-const BLOCKS = 32;
-const FEW_BLOCKS = 8;
-const MANY_RINGS = 16;
+/** Blocks of each ring, by how many rings there are: 8 MiB, then 2 MiB, and 1 MiB where there are very many. */
+const BLOCKS = [
+  { below: 6, blocks: 64 },
+  { below: 24, blocks: 16 },
+];
+const FEWEST_BLOCKS = 8;
 const RETIRE_MS = 8;
 /** A block is handed over at the second expiry of its timer at the latest. */
 const HOLD_MS = 2 * RETIRE_MS;
@@ -73,7 +75,7 @@ export function openLiveRings(onFrame: (frame: Frame) => void): LiveRings {
     },
     join(netns, filter) {
       if (closed || rings.has(netns.id)) return;
-      const blockCount = rings.size < MANY_RINGS ? BLOCKS : FEW_BLOCKS;
+      const blockCount = BLOCKS.find(({ below }) => rings.size < below)?.blocks ?? FEWEST_BLOCKS;
       rings.set(netns.id, openRing(netns, { filter, blockSizeBytes: BLOCK_BYTES, blockCount, retireMs: RETIRE_MS }));
       joined.add(netns.id);
     },

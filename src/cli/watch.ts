@@ -34,7 +34,7 @@ Passive: it sends nothing. It follows what is asked and answered (ARP, neighbour
 traffic is not looked at. Namespaces, containers and interfaces that come are watched as soon as they are there.
 
 On a terminal: p pauses, / filters, up and down choose, Enter shows details, w writes the last minute to a pcapng, q quits, ? helps.
-In a pipe a line is an event. Of a flood, five exchanges of a pair are told one by one in a second and the others are summed up.
+In a pipe a line is an event. Of a flood, ten exchanges of a pair are told one by one in a second and the others are summed up.
 
 Exit status: 0 watched and no fault is left, 1 a fault was found and is not over, 2 vdiag could not do it.`;
 

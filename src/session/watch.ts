@@ -109,6 +109,7 @@ class Session {
   /** The state before what is judged next, and since when all that is listened to now has been. */
   #before: Topology;
   #steadyFromNs: bigint;
+  readonly #openedNs: bigint;
   #beforeMs = performance.now();
   #scannedMs = performance.now();
   #scanCostMs = 0;
@@ -135,7 +136,8 @@ class Session {
     this.#frames = frames;
     this.#places = places;
     this.#before = places.topology;
-    this.#steadyFromNs = realtimeNs();
+    this.#openedNs = realtimeNs();
+    this.#steadyFromNs = this.#openedNs;
     this.#devices = new Set();
     this.#nameDevices();
     const tell = (event: WatchEvent) => options.onEvent?.(event);
@@ -232,6 +234,8 @@ class Session {
   #take(all: boolean): void {
     const { untilNs } = this.#rings;
     this.#frames.take(all ? undefined : untilNs, Number.POSITIVE_INFINITY, (frame) => {
+      // Before all rings were open, only a part of the way was seen.
+      if (frame.timeNs < this.#openedNs) return;
       const root = this.#tracker.add(frame);
       if (root?.kept) this.#window.add(frame, root, this.#tracker.relative(frame.timeNs));
     });

@@ -3,7 +3,7 @@ import type { BurstEvent, ErrorEvent, ExchangeEvent, RoundTrips, SkippedEvent } 
 import type { Pair } from './pairs.ts';
 
 /** In one second, of one pair and of all. */
-const MOST_OF_PAIR = 5;
+const MOST_OF_PAIR = 10;
 const MOST_TOLD = 50;
 /** Pairs summed up in one second. */
 const MOST_BURSTS = 20;
