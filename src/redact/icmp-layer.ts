@@ -25,50 +25,66 @@ function replaceIcmpv4(packet: PacketBytes, { start, end, depth }: Transport): v
   switch (packet.u8(start)) {
     case 0:
     case 8:
-      return replaceEchoData(packet, body, end);
+      replaceEchoData(packet, body, end);
+      return;
     case 5:
       packet.ipv4(start + 4, end);
-      return replaceQuote(packet, body, end, end, depth);
+      replaceQuote(packet, body, end, end, depth);
+      return;
     case 3:
     case 11:
     case 12:
-      return replaceQuote(packet, body, quoteEnd(body, packet.u8(start + 5) * 4, end), end, depth);
+      replaceQuote(packet, body, quoteEnd(body, packet.u8(start + 5) * 4, end), end, depth);
+      return;
     case 4:
-      return replaceQuote(packet, body, end, end, depth);
+      replaceQuote(packet, body, end, end, depth);
+      return;
     default:
-      return packet.zero(body, end);
+      packet.zero(body, end);
+      return;
   }
 }
 
 function replaceIcmpv6(packet: PacketBytes, { start, end, depth }: Transport): void {
   const body = start + HEADER;
   const type = packet.u8(start);
-  if (type < 128) return replaceQuote(packet, body, quoteEnd(body, packet.u8(start + 4) * 8, end), end, depth);
+  if (type < 128) {
+    replaceQuote(packet, body, quoteEnd(body, packet.u8(start + 4) * 8, end), end, depth);
+    return;
+  }
   switch (type) {
     case 128:
     case 129:
-      return replaceEchoData(packet, body, end);
+      replaceEchoData(packet, body, end);
+      return;
     case 130:
     case 131:
     case 132:
       packet.ipv6(body, end);
-      return replaceSources(packet, body + 20, packet.u16(body + 18), end);
+      replaceSources(packet, body + 20, packet.u16(body + 18), end);
+      return;
     case 133:
-      return replaceOptions(packet, body, end, depth);
+      replaceOptions(packet, body, end, depth);
+      return;
     case 134:
-      return replaceOptions(packet, body + 8, end, depth);
+      replaceOptions(packet, body + 8, end, depth);
+      return;
     case 135:
     case 136:
       packet.ipv6(body, end);
-      return replaceOptions(packet, body + 16, end, depth);
+      replaceOptions(packet, body + 16, end, depth);
+      return;
     case 137:
       packet.ipv6(body, end);
       packet.ipv6(body + 16, end);
-      return replaceOptions(packet, body + 32, end, depth);
+      replaceOptions(packet, body + 32, end, depth);
+      return;
     case 143:
-      return replaceGroupRecords(packet, body, packet.u16(start + 6), end);
+      replaceGroupRecords(packet, body, packet.u16(start + 6), end);
+      return;
     default:
-      return packet.zero(body, end);
+      packet.zero(body, end);
+      return;
   }
 }
 
@@ -95,7 +111,10 @@ function replaceOptions(packet: PacketBytes, from: number, end: number, depth: n
   const until = Math.min(end, packet.bytes.length);
   for (let at = from; at < until; ) {
     const length = 8 * packet.u8(at + 1);
-    if (length === 0 || at + length > until) return packet.zero(at, until);
+    if (length === 0 || at + length > until) {
+      packet.zero(at, until);
+      return;
+    }
     const next = at + length;
     switch (packet.u8(at)) {
       case 1:

@@ -27,7 +27,10 @@ export interface Transport {
 
 export function replaceIpv4(packet: PacketBytes, at: number, limit: number, depth: number): void {
   const header = (packet.u8(at) & 0xf) * 4;
-  if (header < 20 || depth > MOST_DEPTH) return packet.zero(at, limit);
+  if (header < 20 || depth > MOST_DEPTH) {
+    packet.zero(at, limit);
+    return;
+  }
   const total = packet.u16(at + 2);
   // 0: more than the field holds (BIG TCP, or not yet segmented).
   const end = total >= header ? Math.min(limit, at + total) : limit;
@@ -44,13 +47,19 @@ export function replaceIpv4(packet: PacketBytes, at: number, limit: number, dept
   packet.correct(at + 10, headerBefore, covered());
   packet.zero(end, limit);
   const start = at + header;
-  if ((packet.u16(at + 6) & 0x1fff) > 0) return packet.zeroKeepingSum(start, end);
+  if ((packet.u16(at + 6) & 0x1fff) > 0) {
+    packet.zeroKeepingSum(start, end);
+    return;
+  }
   const carried: Transport = { start, end, version: 4, before, after: addresses(), depth };
   replaceTransport(packet, packet.u8(at + 9), carried);
 }
 
 export function replaceIpv6(packet: PacketBytes, at: number, limit: number, depth: number): void {
-  if (depth > MOST_DEPTH) return packet.zero(at, limit);
+  if (depth > MOST_DEPTH) {
+    packet.zero(at, limit);
+    return;
+  }
   const payload = packet.u16(at + 4);
   const end = payload > 0 ? Math.min(limit, at + IPV6_HEADER + payload) : limit;
   const addresses = (): number => packet.sum(at + 8, Math.min(at + IPV6_HEADER, end));
@@ -71,7 +80,10 @@ export function replaceIpv6(packet: PacketBytes, at: number, limit: number, dept
       next = packet.u8(start);
       const later = (packet.u16(start + 2) & 0xfff8) > 0;
       start += 8;
-      if (later) return packet.zeroKeepingSum(start, end);
+      if (later) {
+        packet.zeroKeepingSum(start, end);
+        return;
+      }
     } else break;
   }
   replaceTransport(packet, next, { start, end, version: 6, before, after: addresses(), depth });
@@ -83,21 +95,29 @@ function replaceTransport(packet: PacketBytes, protocol: number, transport: Tran
   switch (protocol) {
     case 1:
     case 58:
-      return replaceIcmp(packet, transport);
+      replaceIcmp(packet, transport);
+      return;
     case 2:
-      return replaceIgmp(packet, start, end);
+      replaceIgmp(packet, start, end);
+      return;
     case 4:
-      return replaceIpv4(packet, start, end, depth + 1);
+      replaceIpv4(packet, start, end, depth + 1);
+      return;
     case 6:
-      return replaceTcp(packet, transport);
+      replaceTcp(packet, transport);
+      return;
     case 17:
-      return replaceUdp(packet, transport);
+      replaceUdp(packet, transport);
+      return;
     case 41:
-      return replaceIpv6(packet, start, end, depth + 1);
+      replaceIpv6(packet, start, end, depth + 1);
+      return;
     case 47:
-      return replaceGre(packet, start, end, depth + 1);
+      replaceGre(packet, start, end, depth + 1);
+      return;
     default:
-      return packet.zero(start, end);
+      packet.zero(start, end);
+      return;
   }
 }
 
@@ -111,11 +131,23 @@ function replaceIgmp(packet: PacketBytes, start: number, end: number): void {
 /** RFC 2784, RFC 2890: with a checksum of its own, which nobody sends, it is left out. */
 function replaceGre(packet: PacketBytes, start: number, end: number, depth: number): void {
   const flags = packet.u16(start);
-  if ((flags & 0xc007) !== 0) return packet.zero(start + 4, end);
+  if ((flags & 0xc007) !== 0) {
+    packet.zero(start + 4, end);
+    return;
+  }
   const body = start + 4 + ((flags & 0x2000) === 0 ? 0 : 4) + ((flags & 0x1000) === 0 ? 0 : 4);
   const type = packet.u16(start + 2);
-  if (type === 0x0800) return replaceIpv4(packet, body, end, depth);
-  if (type === 0x86dd) return replaceIpv6(packet, body, end, depth);
-  if (type === 0x6558) return replaceEthernet(packet, body, end, depth);
+  if (type === 0x0800) {
+    replaceIpv4(packet, body, end, depth);
+    return;
+  }
+  if (type === 0x86dd) {
+    replaceIpv6(packet, body, end, depth);
+    return;
+  }
+  if (type === 0x6558) {
+    replaceEthernet(packet, body, end, depth);
+    return;
+  }
   packet.zero(body, end);
 }

@@ -17,21 +17,27 @@ export function replaceFrame(packet: PacketBytes, linkType: LinkType): void {
   const end = packet.bytes.length;
   switch (linkType) {
     case 'ethernet':
-      return replaceEthernet(packet, 0, end, 0);
+      replaceEthernet(packet, 0, end, 0);
+      return;
     case 'raw-ip':
-      return replaceIp(packet, 0, end, 0);
+      replaceIp(packet, 0, end, 0);
+      return;
     case 'null':
-      return replaceIp(packet, 4, end, 0);
+      replaceIp(packet, 4, end, 0);
+      return;
     case 'linux-sll':
       packet.mac(6, 12);
       packet.zero(12, 14);
-      return replaceCarried(packet, packet.u16(14), 16, end, 0);
+      replaceCarried(packet, packet.u16(14), 16, end, 0);
+      return;
     case 'linux-sll2':
       packet.mac(12, 18);
       packet.zero(18, 20);
-      return replaceCarried(packet, packet.u16(0), 20, end, 0);
+      replaceCarried(packet, packet.u16(0), 20, end, 0);
+      return;
     default:
-      return linkType satisfies never;
+      linkType satisfies never;
+      return;
   }
 }
 
@@ -46,23 +52,41 @@ export function replaceEthernet(packet: PacketBytes, start: number, end: number,
 
 /** By its EtherType. */
 export function replaceCarried(packet: PacketBytes, type: number, at: number, end: number, depth: number): void {
-  if (type === IPV4) return replaceIpv4(packet, at, end, depth);
-  if (type === IPV6) return replaceIpv6(packet, at, end, depth);
-  if (type === ARP) return replaceArp(packet, at, end);
+  if (type === IPV4) {
+    replaceIpv4(packet, at, end, depth);
+    return;
+  }
+  if (type === IPV6) {
+    replaceIpv6(packet, at, end, depth);
+    return;
+  }
+  if (type === ARP) {
+    replaceArp(packet, at, end);
+    return;
+  }
   packet.zero(at, end);
 }
 
 /** By its own first bits. */
 export function replaceIp(packet: PacketBytes, at: number, end: number, depth: number): void {
   const version = packet.u8(at) >> 4;
-  if (version === 4) return replaceIpv4(packet, at, end, depth);
-  if (version === 6) return replaceIpv6(packet, at, end, depth);
+  if (version === 4) {
+    replaceIpv4(packet, at, end, depth);
+    return;
+  }
+  if (version === 6) {
+    replaceIpv6(packet, at, end, depth);
+    return;
+  }
   packet.zero(at, end);
 }
 
 /** RFC 826. */
 function replaceArp(packet: PacketBytes, at: number, end: number): void {
-  if (ARP_ETHERNET_IPV4.some((byte, offset) => packet.u8(at + offset) !== byte)) return packet.zero(at + 8, end);
+  if (ARP_ETHERNET_IPV4.some((byte, offset) => packet.u8(at + offset) !== byte)) {
+    packet.zero(at + 8, end);
+    return;
+  }
   packet.mac(at + 8, end);
   packet.ipv4(at + 14, end);
   packet.mac(at + 18, end);

@@ -40,6 +40,11 @@ const GENERIC_FILTER =
 /** Behind which a service's hash stands: `KUBE-SVC-ERIFXISQEP7F7OF4`. */
 const HASHED = /^((?:KUBE|CNI)-(?:[A-Z]+-)?)([A-Z0-9]{16}|[0-9a-f]{24})$/;
 
+/** Everybody has one: it stays. */
+export function isGenericInterface(name: string): boolean {
+  return GENERIC.test(name);
+}
+
 export function createNames(secret: Secret): Names {
   const known = new Map<string, string>();
   const taken = new Set<string>();

@@ -81,7 +81,10 @@ export class PacketBytes {
   #put(at: number, length: number, end: number, replace: (bytes: Uint8Array) => Uint8Array): void {
     const until = Math.min(end, this.bytes.length);
     // Half an address cannot be replaced by half another.
-    if (at + length > until) return this.zero(at, until);
+    if (at + length > until) {
+      this.zero(at, until);
+      return;
+    }
     this.bytes.set(replace(this.bytes.slice(at, at + length)), at);
   }
 }

@@ -34,7 +34,10 @@ export function replaceTcp(packet: PacketBytes, transport: Transport): void {
 function replaceOptions(packet: PacketBytes, from: number, end: number): void {
   for (let at = from; at < end; ) {
     const kind = packet.u8(at);
-    if (kind === OPTION_END) return packet.zero(at, end);
+    if (kind === OPTION_END) {
+      packet.zero(at, end);
+      return;
+    }
     if (kind === OPTION_NONE) {
       at++;
       continue;
