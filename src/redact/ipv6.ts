@@ -1,6 +1,6 @@
 /** IPv6 addresses replaced: prefixes stay prefixes, each kind of address stays of its kind. */
 import { byteAt } from '../wire/bytes.ts';
-import type { Ipv4Replacer } from './ipv4.ts';
+import { type Ipv4Replacer, isMeaningfulIpv4 } from './ipv4.ts';
 import { createPrefixTree, isZero, masked } from './prefix-tree.ts';
 import type { Secret } from './secret.ts';
 
@@ -17,10 +17,11 @@ export interface Ipv6Replacer {
   lastBytes(bytes: Uint8Array): Uint8Array;
 }
 
-/** Unspecified and loopback, and well-known groups: they say nothing about anybody. */
+/** Unspecified, loopback, the link-local prefix and well-known groups: they say nothing about anybody. */
 export function isMeaningfulIpv6(bytes: Uint8Array): boolean {
   if (byteAt(bytes, 0) === 0xff) return !isSolicited(bytes) && !isTransient(bytes);
-  return bytes.subarray(0, 15).every((byte) => byte === 0);
+  if (embedsIpv4(bytes)) return isMeaningfulIpv4(bytes.slice(12));
+  return isZero(bytes, 0, 120) || (byteAt(bytes, 0) === 0xfe && isZero(bytes, 10, 128));
 }
 
 export function createIpv6Replacer(secret: Secret, ipv4: Ipv4Replacer): Ipv6Replacer {

@@ -103,7 +103,7 @@ function settled(
     if ([...own].every((address) => !own.has(addresses.text(address) ?? address))) return { secret, addresses };
   }
   throw new VdiagError(
-    'redaction',
+    'usage',
     'the addresses of this machine leave no room to replace them all',
     'leave --redact out, or replace them by hand',
   );
@@ -149,7 +149,8 @@ function distinct(prefixes: readonly BitPrefix[]): BitPrefix[] {
 
 /** Those that stay first: no name may be given to two. */
 function learnNames({ namespaces }: Topology, names: Names): void {
-  const links = namespaces.flatMap((namespace) => namespace.links);
+  // By name: where one of several is told of, it is the first of them then too.
+  const links = namespaces.flatMap((namespace) => namespace.links).sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const { name } of links.filter((link) => isGenericInterface(link.name))) names.interface(name);
   for (const { name, kind } of links) names.interface(name, kind);
   for (const namespace of namespaces) {

@@ -3,7 +3,7 @@ import type { AddressReplacer } from './addresses.ts';
 
 /** Hardware addresses, IPv4 and IPv6 with or without a prefix length: what looks like one and is none stays. */
 const ADDRESSES = [
-  String.raw`(?<![0-9a-fA-F:.])(?:[0-9a-fA-F]{1,2}:){5}[0-9a-fA-F]{1,2}(?![0-9a-fA-F:])`,
+  '(?<![0-9a-fA-F:.])(?:[0-9a-fA-F]{1,2}:){5}[0-9a-fA-F]{1,2}(?![0-9a-fA-F:])',
   String.raw`(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?:\/\d{1,2})?(?![\w]|\.\d)`,
   String.raw`(?<![\w:.])(?:[0-9a-fA-F]{0,4}:){2,7}(?:[0-9a-fA-F]{0,4}|\d{1,3}(?:\.\d{1,3}){3})(?:\/\d{1,3})?(?![\w:]|\.\d)`,
 ];
