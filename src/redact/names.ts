@@ -1,7 +1,17 @@
 /** Names replaced by their kind and a number: container1, ns2, veth3. What everybody has (eth0, docker0, FORWARD) stays. */
 import type { Secret } from './secret.ts';
 
-export type NameKind = 'netns' | 'container' | 'pod' | 'chain' | 'table' | 'set' | 'comment' | 'network' | 'name';
+export type NameKind =
+  | 'netns'
+  | 'container'
+  | 'pod'
+  | 'chain'
+  | 'table'
+  | 'set'
+  | 'comment'
+  | 'network'
+  | 'image'
+  | 'name';
 
 export interface Names {
   /** Of an interface. @param kind as in `Link.kind`, for a name that tells nothing by itself */

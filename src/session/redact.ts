@@ -1,7 +1,9 @@
 /** Runs, checks and maps that can be shown: redacted first, and diagnosed again from what is left. */
 import type { Recording } from '../capfile/recording.ts';
 import { runOf } from '../capfile/recording.ts';
+import { guarded } from '../diagnose/own-rules.ts';
 import { predict } from '../diagnose/predict.ts';
+import { RULES } from '../diagnose/registry.ts';
 import type { Rule } from '../diagnose/rule.ts';
 import type { EchoQuery } from '../path/expect.ts';
 import { replaceRecording } from '../redact/recording.ts';
@@ -31,19 +33,23 @@ export function redactorFor(recording: Recording, secret?: Uint8Array): Redactor
   });
 }
 
-/** A run with its report, its recording and its frames. */
+/**
+ * A run with its report, its recording and its frames.
+ * @param rules those of one's own that it was diagnosed with
+ */
 export function redactRun(
   run: PingTraceRun,
-  rules?: readonly Rule[],
+  rules: readonly Rule[] = [],
   redactor: Redactor = redactorFor(run.recording),
 ): Redacted<PingTraceRun> {
   const recording = replaceRecording(run.recording, redactor);
   const frames = run.frames.map((frame) => redactor.frame(frame));
   const { query, before } = recording;
+  const own = rules.map((rule) => guarded(rule, () => {}));
   const report: Report = {
     ...run.report,
     target: targetOf(before, { interface: query.start.name, address: query.destination, netns: query.start.netns }),
-    diagnosis: diagnoseRecorded(recording, frames, rules),
+    diagnosis: diagnoseRecorded(recording, frames, own.length === 0 ? undefined : [...own, ...RULES]),
     ...(run.report.pathMtu === undefined ? {} : { pathMtu: replacePathMtu(run.report.pathMtu, redactor) }),
   };
   return { redacted: { report, recording, frames }, redactor, losses: lossesOf(run.report, report) };

@@ -27,7 +27,7 @@ function redacted(rule: string) {
     diagnosis: diagnoseRecorded(recording, frames),
   };
   const redactor = redactorFor(recording, SECRET);
-  return { ...redactRun({ report, recording, frames }, undefined, redactor), report, recording, frames };
+  return { ...redactRun({ report, recording, frames }, [], redactor), report, recording, frames };
 }
 
 /** What decides that two diagnoses say the same. */
