@@ -45,8 +45,7 @@ export function mapCommand(): Command {
 }
 
 async function run(flags: Flags, command: Command): Promise<void> {
-  const taken = await takeMap();
-  const map = flags.redact ? (await import('../redact/map.ts')).redactMap(taken) : taken;
+  const map = await takeMap({ redact: flags.redact === true });
   // Each printer is loaded when it is asked for.
   if (flags.json)
     return write(`${JSON.stringify((await import('../report/map-json.ts')).mapJson(map), undefined, 2)}\n`);
