@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Recording } from '../capfile/recording.ts';
 import { openCapCapture } from '../capture/cap-engine.ts';
-import { type Capture, openCapture } from '../capture/capture.ts';
+import { type Capture, openCapture, type RingCapture } from '../capture/capture.ts';
 import { probeExpression, probeFilter } from '../capture/filter.ts';
 import { attachContainers } from '../containers/attach.ts';
 import { diagnose } from '../diagnose/engine.ts';
@@ -16,6 +16,7 @@ import type { Report } from '../report/report.ts';
 import { familyOf } from '../topology/address.ts';
 import { retakeTopology, takeTopology } from '../topology/collect.ts';
 import type { Topology } from '../topology/model.ts';
+import { netnsName } from '../topology/naming.ts';
 import { namespaceOf } from '../topology/query.ts';
 import { unusualVxlanPorts } from '../topology/vxlan.ts';
 import { joinDrops, possibleDrops } from '../trace/drop.ts';
@@ -26,6 +27,7 @@ import { version } from '../version.ts';
 import { type KernelDrops, openKernelDrops } from './kernel-drops.ts';
 import { openLedger } from './ledger.ts';
 import { locate } from './locate.ts';
+import { type WatchingCapture, watchingNamespaces } from './namespace-watch.ts';
 import { runProbes } from './probing.ts';
 import { openRuleTracing, type RuleTracing } from './rule-trace.ts';
 import { checkAddress, refuseBroadcast, refuseOwnAddress, startLink, targetOf } from './start.ts';
@@ -118,7 +120,7 @@ export async function recordPingTrace(given: PingTraceOptions): Promise<PingTrac
   });
   const vxlanPorts = unusualVxlanPorts(before);
   const ledger = openLedger({ token, identifier: probe.identifier, vxlanPorts });
-  let capture: Capture | undefined;
+  let capture: (Capture & Partial<WatchingCapture>) | undefined;
   const kernel =
     options.drops === false
       ? undefined
@@ -136,7 +138,8 @@ export async function recordPingTrace(given: PingTraceOptions): Promise<PingTrac
         version: familyOf(options.address),
         dataBytes: sizeBytes,
       });
-    capture = await listen(options, listened(before, known.handles, asked), {
+    const { signal, watching } = untilGone(options.signal);
+    capture = await listen(options, listened(before, known.handles, asked), watching, {
       filter: probeFilter({ token, dataBytes: sizeBytes, vxlanPorts }),
       onFrame: ledger.add,
     });
@@ -149,16 +152,20 @@ export async function recordPingTrace(given: PingTraceOptions): Promise<PingTrac
       waitMs: options.waitMs ?? (patient ? PROXY_WAIT_MS : 1000),
       patient,
       asking: before.namespaces.some(({ neighbours }) => neighbours.some(({ state }) => state === 'INCOMPLETE')),
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      signal,
     });
     await capture.drain();
+    if (capture.left?.has(start.id))
+      given.onNote?.(
+        `the trace has ended early: namespace ${netnsName(before, start.id)}, where it began, has vanished`,
+      );
     kernel?.finish();
     // Before the state is taken again: the tables are no part of it.
     const ruleTrace = rules?.finish();
     const covered = withChecksums(capture.coverage(), ledger.unfinishedChecksums());
     const gaps = [...covered.gaps, ...(kernel?.gaps() ?? []), ...(rules?.gaps() ?? [])];
     const coverage = { ...covered, gaps };
-    const after = await retakeTopology(before);
+    const after = await retakeTopology(before, { vanished: capture.left });
     const exchanges = ledger.exchanges(source, options.address, probes);
     const place = { netns: start.id, name: options.interface };
     const query = {
@@ -247,12 +254,23 @@ function listened(topology: Topology, handles: readonly NetnsHandle[], asked: re
 async function listen(
   options: PingTraceOptions,
   namespaces: readonly NetnsHandle[],
+  watching: (namespaces: readonly NetnsHandle[], capture: RingCapture) => WatchingCapture,
   capture: Parameters<typeof openCapture>[1],
-): Promise<Capture> {
+): Promise<Capture & Partial<WatchingCapture>> {
   const [start] = namespaces;
   return options.engine === 'cap' && start
     ? openCapCapture(start, { ...capture, expression: probeExpression })
-    : openCapture(namespaces, capture);
+    : watching(namespaces, openCapture(namespaces, capture));
+}
+
+/** Ends the run when its start is gone: the probing socket would go on in a namespace that nobody else is in any more. */
+function untilGone(asked: AbortSignal | undefined) {
+  const gone = new AbortController();
+  return {
+    signal: asked ? AbortSignal.any([asked, gone.signal]) : gone.signal,
+    watching: (namespaces: readonly NetnsHandle[], capture: RingCapture): WatchingCapture =>
+      watchingNamespaces(namespaces, capture, () => gone.abort()),
+  };
 }
 
 /** Under a flood the kernel's events are read for moments alone: one of them is when a probe is sent. */
