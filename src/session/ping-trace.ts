@@ -4,6 +4,7 @@ import type { Recording } from '../capfile/recording.ts';
 import { openCapCapture } from '../capture/cap-engine.ts';
 import { type Capture, openCapture, type RingCapture } from '../capture/capture.ts';
 import { probeExpression, probeFilter } from '../capture/filter.ts';
+import type { RingOptions } from '../capture/ring.ts';
 import { attachContainers } from '../containers/attach.ts';
 import { diagnose } from '../diagnose/engine.ts';
 import { guarded } from '../diagnose/own-rules.ts';
@@ -54,6 +55,8 @@ export interface PingTraceOptions {
   /** Further interfaces to listen on, `IFACE`, `IFACE@NETNS` or a container. */
   readonly probes?: readonly string[];
   readonly engine?: 'packet-ring' | 'cap';
+  /** Of each namespace's packet ring. Default: as `openRing` has it, 8 MiB. */
+  readonly ring?: Pick<RingOptions, 'blockSizeBytes' | 'blockCount'>;
   /** Read the kernel's drop events too. Default: where that is possible. */
   readonly drops?: boolean;
   /**
@@ -140,6 +143,7 @@ export async function recordPingTrace(given: PingTraceOptions): Promise<PingTrac
       });
     const { signal, watching } = untilGone(options.signal);
     capture = await listen(options, listened(before, known.handles, asked), watching, {
+      ...options.ring,
       filter: probeFilter({ token, dataBytes: sizeBytes, vxlanPorts }),
       onFrame: ledger.add,
     });
