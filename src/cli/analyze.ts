@@ -16,6 +16,7 @@ import { canonicalAddress } from '../topology/address.ts';
 import { version } from '../version.ts';
 import { untilAborted } from './input.ts';
 import { wantsColor, write } from './output.ts';
+import { giveUpRights } from './rights.ts';
 
 interface Flags {
   readonly topology?: string;
@@ -81,6 +82,7 @@ class AnalyzeCommand extends Command {
 }
 
 async function run(captures: string[], flags: Flags, command: Command): Promise<void> {
+  giveUpRights();
   const interrupted = new AbortController();
   const stop = () => interrupted.abort();
   process.once('SIGINT', stop);

@@ -6,6 +6,7 @@ import { detectTerminal } from '../report/terminal.ts';
 import { check } from '../session/check.ts';
 import { note, wantsColor, write } from './output.ts';
 import { integer } from './ping-trace.ts';
+import { giveUpRights } from './rights.ts';
 
 interface Flags {
   readonly size?: number;
@@ -57,6 +58,7 @@ async function run(name: string, address: string, flags: Flags, command: Command
     ...(flags.ttl === undefined ? {} : { ttl: flags.ttl }),
     ...(flags.netns === undefined ? {} : { netns: flags.netns }),
   });
+  giveUpRights();
   const terminal = detectTerminal(process.stdout, process.env, { color: wantsColor(command) });
   await write(
     flags.json

@@ -10,6 +10,7 @@ import { recordMtuTrace } from '../session/mtu-trace.ts';
 import { type PingTraceOptions, recordPingTrace } from '../session/ping-trace.ts';
 import { checkRunPath, writeRun } from '../session/write-run.ts';
 import { note, wantsColor, write } from './output.ts';
+import { giveUpRights } from './rights.ts';
 
 interface Flags {
   readonly count?: number;
@@ -110,7 +111,14 @@ async function run(name: string, address: string, flags: Flags, command: Command
     if (flags.write !== undefined) checkRunPath(flags.write);
     const trace = flags.mtu ? recordMtuTrace : recordPingTrace;
     const rules = flags.rules === undefined ? [] : await loadRules(flags.rules);
-    const traced = await trace({ ...optionsOf(name, address, flags, interrupted.signal), rules });
+    const writes = [flags.write, flags.jsonFile, flags.report].some((file) => file !== undefined);
+    const traced = await trace({
+      ...optionsOf(name, address, flags, interrupted.signal),
+      rules,
+      // A search for the largest packet traces again.
+      ...(flags.mtu ? {} : { onCollected: () => giveUpRights(writes) }),
+    });
+    giveUpRights(writes);
     const { report } = traced;
     const terminal = detectTerminal(process.stdout, process.env, { color: wantsColor(command) });
     const as = (format: Format) =>

@@ -68,6 +68,8 @@ export interface PingTraceOptions {
   readonly rules?: readonly Rule[];
   /** Ends the run early; the report says what there is. */
   readonly signal?: AbortSignal;
+  /** Called when all that needs rights is done, and nothing of it is open any more; what follows only computes. */
+  readonly onCollected?: () => void;
   /** Told what was chosen where a container was named: one line each, before the first probe. */
   readonly onNote?: (line: string) => void;
 }
@@ -132,6 +134,9 @@ export async function recordPingTrace(given: PingTraceOptions): Promise<PingTrac
           devices: () => new Set(capture?.places().map(({ name }) => name)),
         });
   let rules: RuleTracing | undefined;
+  const release = () => {
+    for (const held of [probe, rules, kernel, capture]) held?.close();
+  };
   try {
     if (options.traceRules)
       rules = openRuleTracing({
@@ -170,6 +175,8 @@ export async function recordPingTrace(given: PingTraceOptions): Promise<PingTrac
     const gaps = [...covered.gaps, ...(kernel?.gaps() ?? []), ...(rules?.gaps() ?? [])];
     const coverage = { ...covered, gaps };
     const after = await retakeTopology(before, { vanished: capture.left });
+    release();
+    options.onCollected?.();
     const exchanges = ledger.exchanges(source, options.address, probes);
     const place = { netns: start.id, name: options.interface };
     const query = {
@@ -224,10 +231,7 @@ export async function recordPingTrace(given: PingTraceOptions): Promise<PingTrac
     };
     return { report, recording, frames: ledger.frames() };
   } finally {
-    probe.close();
-    rules?.close();
-    kernel?.close();
-    capture?.close();
+    release();
   }
 }
 
