@@ -23,6 +23,7 @@ import {
   withReportOptions,
   writeText,
 } from './report-options.ts';
+import { giveUpRights } from './rights.ts';
 
 interface Flags extends ReportFlags {
   readonly topology?: string;
@@ -87,6 +88,7 @@ class AnalyzeCommand extends Command {
 }
 
 async function run(captures: string[], flags: Flags, command: Command): Promise<void> {
+  giveUpRights(flags.report !== undefined);
   const interrupted = new AbortController();
   const stop = () => interrupted.abort();
   process.once('SIGINT', stop);

@@ -13,6 +13,7 @@ import {
   withReportOptions,
   writeText,
 } from './report-options.ts';
+import { giveUpRights } from './rights.ts';
 
 interface Flags extends ReportFlags {
   readonly size?: number;
@@ -64,6 +65,7 @@ async function run(name: string, address: string, flags: Flags, command: Command
     ...(flags.netns === undefined ? {} : { netns: flags.netns }),
     ...(flags.redact === undefined ? {} : { redact: flags.redact }),
   });
+  giveUpRights(flags.report !== undefined);
   const terminal = detectTerminal(process.stdout, process.env, { color: wantsColor(command) });
   const as = (format: Format) =>
     formatted(report, format, terminal, { verbose: flags.verbose === true, quiet: flags.quiet === true });

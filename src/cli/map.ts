@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { detectTerminal } from '../report/terminal.ts';
 import { takeMap } from '../session/map.ts';
 import { wantsColor, write } from './output.ts';
+import { giveUpRights } from './rights.ts';
 
 interface Flags {
   readonly json?: boolean;
@@ -46,6 +47,7 @@ export function mapCommand(): Command {
 
 async function run(flags: Flags, command: Command): Promise<void> {
   const map = await takeMap({ redact: flags.redact === true });
+  giveUpRights();
   // Each printer is loaded when it is asked for.
   if (flags.json)
     return write(`${JSON.stringify((await import('../report/map-json.ts')).mapJson(map), undefined, 2)}\n`);

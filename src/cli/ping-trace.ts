@@ -17,6 +17,7 @@ import {
   withReportOptions,
   writeText,
 } from './report-options.ts';
+import { giveUpRights } from './rights.ts';
 
 interface Flags extends ReportFlags {
   readonly count?: number;
@@ -114,7 +115,15 @@ async function run(name: string, address: string, flags: Flags, command: Command
     const rules = flags.rules === undefined ? [] : await loadRules(flags.rules);
     const notes: string[] = [];
     const hold = (line: string): unknown => (flags.redact ? notes.push(line) : note(line));
-    const recorded = await trace({ ...optionsOf(name, address, flags, interrupted.signal), rules, onNote: hold });
+    const writes = [flags.write, flags.jsonFile, flags.report].some((file) => file !== undefined);
+    const recorded = await trace({
+      ...optionsOf(name, address, flags, interrupted.signal),
+      rules,
+      onNote: hold,
+      // A search for the largest packet traces again.
+      ...(flags.mtu ? {} : { onCollected: () => giveUpRights(writes) }),
+    });
+    giveUpRights(writes);
     const traced = flags.redact ? await redacted(recorded, rules, notes) : recorded;
     const { report } = traced;
     const terminal = detectTerminal(process.stdout, process.env, { color: wantsColor(command) });

@@ -24,7 +24,7 @@ export function lossPlaces({ last, missing }: Lost): { last?: Place; missing?: P
 export function lossClaim(context: Context, situation: Lost): Claim {
   const { topology, query, example, drop } = context;
   const { last } = lossPlaces(situation);
-  if (drop) return droppedClaim(topology, drop, situation);
+  if (drop) return droppedClaim(context, drop, situation);
   const error = example?.probe?.error;
   const packet = error?.at === 'send' && !last ? 'echo request' : packetName(situation.leg.kind);
   const refused = !last && error?.at === 'send' ? `: the kernel refused to send it (${error.errno})` : '';
@@ -33,19 +33,31 @@ export function lossClaim(context: Context, situation: Lost): Claim {
     summary:
       situation.undecided.length > 0
         ? `${takes(situation)} that vdiag has no rule for or does not decide: see the evidence.`
-        : `no state that vdiag reads explains it: ${takes(situation)}.`,
+        : `no state that vdiag reads explains it${unlessChanged(context)}: ${takes(situation)}.`,
     where: last ?? query.start,
     confidence: situation.undecided.length > 0 ? 'possible' : 'likely',
     evidence: undecidedFacts(situation),
   };
 }
 
+/** Of changes, the first so many are told in a sentence. */
+const MOST_TOLD = 3;
+
+/** "; during the trace vB is gone" where something changed on the way, which may be why: nobody saw which came first. */
+export function unlessChanged({ changes = [] }: Pick<Context, 'changes'>): string {
+  if (changes.length === 0) return '';
+  const told = changes.slice(0, MOST_TOLD).map(({ text }) => text);
+  const more = changes.length > MOST_TOLD ? `, and ${changes.length - MOST_TOLD} more` : '';
+  return `, unless it is what changed during the trace (${told.join('; ')}${more})`;
+}
+
 /** The kernel said that it dropped it, and why: that is known, whatever the model makes of it. */
-function droppedClaim(topology: Context['topology'], drop: Drop, situation: Lost): Claim {
+function droppedClaim(context: Context, drop: Drop, situation: Lost): Claim {
+  const { topology } = context;
   const at = placeName(topology, drop.place);
   return {
     title: `the kernel dropped the ${droppedPacket(drop)} at ${at} (${drop.reason})`,
-    summary: `${droppedHow(drop)}. No state that vdiag reads explains it further.`,
+    summary: `${droppedHow(drop)}. No state that vdiag reads explains it further${unlessChanged(context)}.`,
     where: drop.place,
     confidence: 'proven',
     evidence: undecidedFacts(situation),

@@ -56,6 +56,8 @@ export interface NeighbourGate extends Decided {
   readonly holder: Place;
   /** The address's real owner and its hardware address, where it is on the segment. */
   readonly owner?: { readonly place: Place; readonly mac: string };
+  /** Interfaces that have the address and the entry's hardware address where the frame does not come: the entry is right. */
+  readonly elsewhere?: readonly Place[];
 }
 
 /** The table of neighbours, one for all namespaces, may have no room for the entry that a question needs. */

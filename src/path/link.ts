@@ -1,7 +1,8 @@
 /** An IP packet over one link: to the hardware address of its next hop, and to the stack that takes it there. */
 import { familyOf } from '../topology/address.ts';
 import { commandIn, placeName } from '../topology/naming.ts';
-import { ipv4Setting } from '../topology/query.ts';
+import { ipv4Setting, ownersOf } from '../topology/query.ts';
+import type { Place } from '../trace/frame.ts';
 import type { NextHop, Resolved } from './arp.ts';
 import { type Carried, type FrameAddresses, groupMac, solicitedNode } from './ethernet.ts';
 import { isLocal } from './fib.ts';
@@ -116,6 +117,7 @@ function neighbourGate(
 ): NeighbourGate {
   const { topology } = world;
   const holder = placeOf(from);
+  const elsewhere = owner ? [] : bearersOf(world, entry);
   const look = commandIn(topology, holder.netns, ['ip', 'neigh', 'show', entry.address, 'dev', entry.device]);
   return {
     kind: 'neighbour',
@@ -124,6 +126,7 @@ function neighbourGate(
     entry,
     holder,
     ...(owner === undefined ? {} : { owner: { place: placeOf(owner), mac: owner.link.mac } }),
+    ...(elsewhere.length > 0 ? { elsewhere } : {}),
     facts: [
       {
         text: `the neighbour entry for ${entry.address} on ${placeName(topology, holder)} is ${entry.mac} ${entry.state}`,
@@ -137,6 +140,17 @@ function neighbourGate(
             },
           ]
         : []),
+      ...elsewhere.map((place) => ({
+        text: `${placeName(topology, place)} has ${entry.address} and ${entry.mac}, and the packet does not come there`,
+        look: commandIn(topology, place.netns, ['ip', 'addr', 'show', place.name]),
+      })),
     ],
   };
+}
+
+/** Who has the entry's address and hardware address, wherever that is. */
+function bearersOf({ topology }: World, { address, mac }: NeighbourGate['entry']): Place[] {
+  return ownersOf(topology, address).flatMap(({ namespace, link }) =>
+    link.mac === mac ? placeOf({ namespace, link }) : [],
+  );
 }

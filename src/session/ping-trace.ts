@@ -2,8 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Recording } from '../capfile/recording.ts';
 import { openCapCapture } from '../capture/cap-engine.ts';
-import { type Capture, openCapture } from '../capture/capture.ts';
+import { type Capture, openCapture, type RingCapture } from '../capture/capture.ts';
 import { probeExpression, probeFilter } from '../capture/filter.ts';
+import type { RingOptions } from '../capture/ring.ts';
 import { attachContainers } from '../containers/attach.ts';
 import { diagnose } from '../diagnose/engine.ts';
 import { guarded } from '../diagnose/own-rules.ts';
@@ -16,6 +17,7 @@ import type { Report } from '../report/report.ts';
 import { familyOf } from '../topology/address.ts';
 import { retakeTopology, takeTopology } from '../topology/collect.ts';
 import type { Topology } from '../topology/model.ts';
+import { netnsName } from '../topology/naming.ts';
 import { namespaceOf } from '../topology/query.ts';
 import { unusualVxlanPorts } from '../topology/vxlan.ts';
 import { joinDrops, possibleDrops } from '../trace/drop.ts';
@@ -26,6 +28,7 @@ import { version } from '../version.ts';
 import { type KernelDrops, openKernelDrops } from './kernel-drops.ts';
 import { openLedger } from './ledger.ts';
 import { locate } from './locate.ts';
+import { type WatchingCapture, watchingNamespaces } from './namespace-watch.ts';
 import { runProbes } from './probing.ts';
 import { openRuleTracing, type RuleTracing } from './rule-trace.ts';
 import { checkAddress, refuseBroadcast, refuseOwnAddress, startLink, targetOf } from './start.ts';
@@ -52,6 +55,8 @@ export interface PingTraceOptions {
   /** Further interfaces to listen on, `IFACE`, `IFACE@NETNS` or a container. */
   readonly probes?: readonly string[];
   readonly engine?: 'packet-ring' | 'cap';
+  /** Of each namespace's packet ring. Default: as `openRing` has it, 8 MiB. */
+  readonly ring?: Pick<RingOptions, 'blockSizeBytes' | 'blockCount'>;
   /** Read the kernel's drop events too. Default: where that is possible. */
   readonly drops?: boolean;
   /**
@@ -63,6 +68,8 @@ export interface PingTraceOptions {
   readonly rules?: readonly Rule[];
   /** Ends the run early; the report says what there is. */
   readonly signal?: AbortSignal;
+  /** Called when all that needs rights is done, and nothing of it is open any more; what follows only computes. */
+  readonly onCollected?: () => void;
   /** Told what was chosen where a container was named: one line each, before the first probe. */
   readonly onNote?: (line: string) => void;
 }
@@ -118,7 +125,7 @@ export async function recordPingTrace(given: PingTraceOptions): Promise<PingTrac
   });
   const vxlanPorts = unusualVxlanPorts(before);
   const ledger = openLedger({ token, identifier: probe.identifier, vxlanPorts });
-  let capture: Capture | undefined;
+  let capture: (Capture & Partial<WatchingCapture>) | undefined;
   const kernel =
     options.drops === false
       ? undefined
@@ -127,6 +134,9 @@ export async function recordPingTrace(given: PingTraceOptions): Promise<PingTrac
           devices: () => new Set(capture?.places().map(({ name }) => name)),
         });
   let rules: RuleTracing | undefined;
+  const release = () => {
+    for (const held of [probe, rules, kernel, capture]) held?.close();
+  };
   try {
     if (options.traceRules)
       rules = openRuleTracing({
@@ -136,7 +146,9 @@ export async function recordPingTrace(given: PingTraceOptions): Promise<PingTrac
         version: familyOf(options.address),
         dataBytes: sizeBytes,
       });
-    capture = await listen(options, listened(before, known.handles, asked), {
+    const { signal, watching } = untilGone(options.signal);
+    capture = await listen(options, listened(before, known.handles, asked), watching, {
+      ...options.ring,
       filter: probeFilter({ token, dataBytes: sizeBytes, vxlanPorts }),
       onFrame: ledger.add,
     });
@@ -149,16 +161,22 @@ export async function recordPingTrace(given: PingTraceOptions): Promise<PingTrac
       waitMs: options.waitMs ?? (patient ? PROXY_WAIT_MS : 1000),
       patient,
       asking: before.namespaces.some(({ neighbours }) => neighbours.some(({ state }) => state === 'INCOMPLETE')),
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      signal,
     });
     await capture.drain();
+    if (capture.left?.has(start.id))
+      given.onNote?.(
+        `the trace has ended early: namespace ${netnsName(before, start.id)}, where it began, has vanished`,
+      );
     kernel?.finish();
     // Before the state is taken again: the tables are no part of it.
     const ruleTrace = rules?.finish();
     const covered = withChecksums(capture.coverage(), ledger.unfinishedChecksums());
     const gaps = [...covered.gaps, ...(kernel?.gaps() ?? []), ...(rules?.gaps() ?? [])];
     const coverage = { ...covered, gaps };
-    const after = await retakeTopology(before);
+    const after = await retakeTopology(before, { vanished: capture.left });
+    release();
+    options.onCollected?.();
     const exchanges = ledger.exchanges(source, options.address, probes);
     const place = { netns: start.id, name: options.interface };
     const query = {
@@ -213,10 +231,7 @@ export async function recordPingTrace(given: PingTraceOptions): Promise<PingTrac
     };
     return { report, recording, frames: ledger.frames() };
   } finally {
-    probe.close();
-    rules?.close();
-    kernel?.close();
-    capture?.close();
+    release();
   }
 }
 
@@ -247,12 +262,23 @@ function listened(topology: Topology, handles: readonly NetnsHandle[], asked: re
 async function listen(
   options: PingTraceOptions,
   namespaces: readonly NetnsHandle[],
+  watching: (namespaces: readonly NetnsHandle[], capture: RingCapture) => WatchingCapture,
   capture: Parameters<typeof openCapture>[1],
-): Promise<Capture> {
+): Promise<Capture & Partial<WatchingCapture>> {
   const [start] = namespaces;
   return options.engine === 'cap' && start
     ? openCapCapture(start, { ...capture, expression: probeExpression })
-    : openCapture(namespaces, capture);
+    : watching(namespaces, openCapture(namespaces, capture));
+}
+
+/** Ends the run when its start is gone: the probing socket would go on in a namespace that nobody else is in any more. */
+function untilGone(asked: AbortSignal | undefined) {
+  const gone = new AbortController();
+  return {
+    signal: asked ? AbortSignal.any([asked, gone.signal]) : gone.signal,
+    watching: (namespaces: readonly NetnsHandle[], capture: RingCapture): WatchingCapture =>
+      watchingNamespaces(namespaces, capture, () => gone.abort()),
+  };
 }
 
 /** Under a flood the kernel's events are read for moments alone: one of them is when a probe is sent. */

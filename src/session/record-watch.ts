@@ -2,12 +2,12 @@
  * What becomes of the interfaces and namespaces while they are recorded. One that goes away leaves a line in the coverage; one
  * that comes back under its name, as those of a container that is started again, is recorded again.
  */
-import { statSync } from 'node:fs';
 import type { RingCapture } from '../capture/capture.ts';
 import { keepInterfaces } from '../capture/filter.ts';
 import type { Instruction } from '../linux/bpf.ts';
 import { listInterfaces } from '../linux/interfaces.ts';
-import { insideNetns, listNetns, type NetnsHandle } from '../linux/netns.ts';
+import { insideNetns, type NetnsHandle } from '../linux/netns.ts';
+import { stillThere } from '../linux/still-there.ts';
 import type { Topology } from '../topology/model.ts';
 import { netnsName, placeName } from '../topology/naming.ts';
 import type { Place } from '../trace/frame.ts';
@@ -100,15 +100,4 @@ function presentIn(handle: NetnsHandle, only: readonly Place[] | undefined): Map
   } catch {
     return undefined;
   }
-}
-
-/** The namespace, by the way it was found or another one; undefined when only this program's own files lead to it. */
-function stillThere(handle: NetnsHandle): NetnsHandle | undefined {
-  try {
-    if (statSync(handle.path).ino === handle.inode) return handle;
-  } catch {
-    // The process or the name is gone; the namespace may be reached by another.
-  }
-  const found = listNetns().find(({ inode }) => inode === handle.inode);
-  return found && { ...found, id: handle.id };
 }

@@ -393,9 +393,10 @@ class Session {
 
   async #retake(): Promise<Topology> {
     const startedMs = performance.now();
+    const { signal } = this.#options;
     const topology = await retakeTopology(
       this.#places.topology,
-      this.#endedMs === undefined ? this.#options.signal : undefined,
+      signal !== undefined && this.#endedMs === undefined ? { signal } : {},
     );
     this.#topologyCostMs = performance.now() - startedMs;
     return topology;

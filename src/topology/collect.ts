@@ -5,7 +5,7 @@ import { listNetns, type NetnsHandle, netnsOfThread } from '../linux/netns.ts';
 import { pinNetns } from '../linux/pin.ts';
 import { realtimeNs } from '../linux/socket.ts';
 import { readInFull as chooseFull, connectedTo, type LinkedScan, resolvePeers, type Scan } from './discover.ts';
-import type { Namespace, Topology } from './model.ts';
+import type { Namespace, NetnsId, Topology } from './model.ts';
 import { type Outcome, programRunner, type RunProgram, refuseUnfitIp } from './program.ts';
 import { linksOnly, readInFull, readLinks } from './read-namespace.ts';
 
@@ -93,17 +93,30 @@ function withContainers(namespaces: readonly Namespace[], before: Topology): Nam
   });
 }
 
+export interface RetakeOptions {
+  readonly signal?: AbortSignal;
+  /** Known to have gone: what has their inodes now are others. */
+  readonly vanished?: ReadonlySet<NetnsId> | undefined;
+}
+
 /**
  * The same namespaces once more, to see what changed: those read in full are read in full again, the others are kept as they
  * were. A namespace that has vanished is kept as it was too, with a line in `gaps`.
  */
-export async function retakeTopology(before: Topology, signal?: AbortSignal): Promise<Topology> {
+export async function retakeTopology(
+  before: Topology,
+  { signal, vanished = new Set() }: RetakeOptions = {},
+): Promise<Topology> {
   const takenNs = String(realtimeNs());
   const now = new Map(listNetns().map((handle) => [handle.inode, handle]));
-  const found = before.namespaces.flatMap((namespace) => handleFor(namespace, now) ?? []);
+  const found = before.namespaces.flatMap((namespace) =>
+    vanished.has(namespace.id) ? [] : (handleFor(namespace, now) ?? []),
+  );
+  const replaced = new Set([...now.values()].flatMap(({ names }) => names));
   const pinned = pinNetns(found);
   try {
-    const state = await readAgain(before, new Map(pinned.handles.map((handle) => [handle.id, handle])), signal);
+    const handlesById = new Map(pinned.handles.map((handle) => [handle.id, handle]));
+    const state = await readAgain(before, handlesById, replaced, signal);
     const namespaces = withContainers(withPaths(state.namespaces, found), before);
     return { ...before, takenNs, namespaces, gaps: state.gaps };
   } finally {
@@ -114,6 +127,7 @@ export async function retakeTopology(before: Topology, signal?: AbortSignal): Pr
 async function readAgain(
   before: Topology,
   handles: ReadonlyMap<string, NetnsHandle>,
+  names: ReadonlySet<string>,
   signal: AbortSignal | undefined,
 ): Promise<{ namespaces: Namespace[]; gaps: string[] }> {
   const gaps = new Set<string>();
@@ -132,7 +146,10 @@ async function readAgain(
     before.namespaces.map(async (namespace) => {
       const handle = handles.get(namespace.id);
       const scanned = scans.get(namespace.id);
-      if (!handle) gaps.add(`namespace ${namespace.id} has vanished: its state is the one before the probe`);
+      if (!handle) {
+        const again = names.has(namespace.id) ? ', and another one has its name now' : '';
+        gaps.add(`namespace ${namespace.id} has vanished${again}: its state is the one before the probe`);
+      }
       if (!handle || !scanned) return namespace;
       if ('parsed' in scanned)
         return readInFull(run, handle, linked.get(namespace.id) ?? namespace.links, (gap) => gaps.add(gap));

@@ -53,9 +53,15 @@ type Draft = Omit<StateChange, 'netns' | 'text'> & { readonly said: string };
 export function differences(before: Topology, after: Topology): StateChange[] {
   return before.namespaces.flatMap((was) => {
     const is = namespaceOf(after, was.id);
-    const gone = !is || after.gaps.some((gap) => gap.startsWith(`namespace ${was.id} has vanished`));
-    if (gone)
-      return [{ kind: 'namespace-gone', netns: was.id, text: `namespace ${netnsName(before, was.id)} has vanished` }];
+    const gone = vanished(was.id, after);
+    if (!is || gone !== undefined)
+      return [
+        {
+          kind: 'namespace-gone',
+          netns: was.id,
+          text: `namespace ${netnsName(before, was.id)} has vanished${gone ?? ''}`,
+        },
+      ];
     if (was.detail === 'links' || is.detail === 'links') return [];
     const where = inNetns(before, was.id);
     return [
@@ -64,6 +70,15 @@ export function differences(before: Topology, after: Topology): StateChange[] {
       ...namespaceChanges(was, is).map((draft) => ({ ...draft, said: `${draft.said}${where}` })),
     ].map(({ said, ...change }) => ({ ...change, netns: was.id, text: said }));
   });
+}
+
+/** As retakeTopology says it: empty, or that there is another one of the name; undefined while it is there. */
+function vanished(id: NetnsId, { gaps }: Topology): string | undefined {
+  const words = `namespace ${id} has vanished`;
+  return gaps
+    .find((gap) => gap.startsWith(words))
+    ?.slice(words.length)
+    .replace(/:.*$/s, '');
 }
 
 function linkChanges(topology: Topology, before: Namespace, after: Namespace): Draft[] {

@@ -84,8 +84,10 @@ address asked for is a router's, it is gateway-unreachable.`,
 };
 
 /** Nobody asks while the entry is good: what is sent to it is for nobody. */
-function leftOver({ topology, query }: Context, { entry, holder }: NeighbourGate): Claim | undefined {
+function leftOver({ topology, query }: Context, { entry, holder, elsewhere = [] }: NeighbourGate): Claim | undefined {
   const name = placeName(topology, holder);
+  // The entry is right: what is wrong is the way there.
+  if (elsewhere.length > 0) return undefined;
   // A gateway's entry is not what is wrong where the gateway is not what is pinged.
   if (entry.address !== query.destination && entry.address !== query.source) return undefined;
   const bearers = topology.namespaces.flatMap(({ id, links }) =>

@@ -5,7 +5,7 @@ import { inNetns, placeName } from '../../topology/naming.ts';
 import { prefixContains } from '../../topology/prefix.ts';
 import { addressesOf, linkOf, masterOf, namespaceOf, peerOf } from '../../topology/query.ts';
 import { type Place, placeKey } from '../../trace/frame.ts';
-import type { Context, Rule } from '../rule.ts';
+import type { Claim, Context, Rule } from '../rule.ts';
 
 /**
  * Gates that a packet meets in a stack it should never have come to; also, where nobody had to ask for the bridge's hardware
@@ -50,7 +50,7 @@ restarting a bridge (deleting and making it anew) detaches all its ports.`,
     );
     const best = context.best(attempts.slice(0, MAX_ATTEMPTS).map(({ changes }) => changes));
     const found = attempts.find(({ changes }) => changes === best);
-    if (!found) return undefined;
+    if (!found) return bothLoose(context);
     const { namespace, link, bridge, changes } = found;
     const at: Place = { netns: namespace.id, name: link.name };
     const name = placeName(topology, at);
@@ -68,6 +68,62 @@ restarting a bridge (deleting and making it anew) detaches all its ports.`,
   },
 };
 
+/** The end that the packet came out of, and the one that leads to the target: a bridge that was deleted leaves all its ports so. */
+function bothLoose(context: Context): Claim | undefined {
+  const { situation, topology, path, query } = context;
+  if (situation.kind !== 'stopped') return undefined;
+  const { gate } = situation;
+  if (gate.kind !== 'owner' && gate.kind !== 'neighbour') return undefined;
+  const target = gate.kind === 'owner' ? gate.target : gate.entry.address;
+  const asker = gate.kind === 'owner' ? gate.asker : gate.holder;
+  const own = linkOf(topology, asker);
+  const here = own && peerOf(topology, asker.netns, own);
+  if (!here || !isLooseEnd(here) || gate.elsewhere === undefined) return undefined;
+  if (!path.legs.some(({ steps }) => steps.some((step) => step.kind === 'place' && isAt(step.place, here))))
+    return undefined;
+  for (const place of gate.elsewhere) {
+    const link = linkOf(topology, place);
+    const there = link && peerOf(topology, place.netns, link);
+    if (!there || !isLooseEnd(there) || there.namespace.id !== here.namespace.id || there.link === here.link) continue;
+    const names = [here, there].map(({ namespace, link: end }) =>
+      placeName(topology, { netns: namespace.id, name: end.name }),
+    );
+    const ends = [here, there].map(({ namespace, link: end }) => ({ netns: namespace.id, name: end.name }));
+    const cures = here.namespace.links
+      .filter((bridge) => bridge.kind === 'bridge' && hasNetwork(bridge, target))
+      .map((bridge) => ({
+        bridge,
+        changes: ends.map((at) => ({ kind: 'enslave', at, bridge: bridge.name }) satisfies Change),
+      }));
+    const best = context.best(cures.map(({ changes }) => changes));
+    const cure = cures.find(({ changes }) => changes === best);
+    return {
+      title: `neither ${names.join(' nor ')} is in a bridge: nothing joins them`,
+      summary: `${names.join(' and ')} are the ends of the veth pairs of ${placeName(topology, asker)} and of ${placeName(topology, place)}, which has ${target}${inNetns(topology, here.namespace.id)}. They have no master, no address and no route${
+        cure
+          ? `, so they are cut off from ${cure.bridge.name}`
+          : ': the bridge that joined them is gone, if there was one'
+      }.`,
+      where: ends[0] ?? query.start,
+      ...(cure && { cure: { why: `make both ports of ${cure.bridge.name}`, changes: cure.changes } }),
+    };
+  }
+  return undefined;
+}
+
+interface End {
+  readonly namespace: Namespace;
+  readonly link: Link;
+}
+
+function isAt(place: Place, { namespace, link }: End): boolean {
+  return place.netns === namespace.id && place.name === link.name;
+}
+
+function isLooseEnd({ namespace, link }: End): boolean {
+  return isLoose(link) && !hasAddress(link) && !isRouted(namespace, link);
+}
+
 /** Veth ends without master, address and route, where the packet came to or where the target's own veth ends; then ports of other bridges. */
 function suspects({ situation, topology, path, query }: Context): { namespace: Namespace; link: Link }[] {
   if (situation.kind !== 'stopped') return [];
@@ -77,6 +133,7 @@ function suspects({ situation, topology, path, query }: Context): { namespace: N
   );
   places.push(gate.place, query.start);
   if (gate.kind === 'owner') places.push(...gate.reached, ...gate.elsewhere);
+  if (gate.kind === 'neighbour') places.push(...(gate.elsewhere ?? []));
   const around = new Map<string, { namespace: Namespace; link: Link }>();
   // A trunk between two bridges may hang loose where no packet comes: any loose end beside a bridge on the path.
   const bridged = places.filter((place) => linkOf(topology, place)?.kind === 'bridge').map(({ netns }) => netns);
@@ -122,9 +179,11 @@ function bridgesFor({ situation }: Context, namespace: Namespace, current: Link 
   // Only an address that is asked for on the link can be missing from it for that reason.
   if (situation.kind !== 'stopped' || situation.gate.kind !== 'owner' || situation.gate.assumedOnLink) return [];
   const { target } = situation.gate;
-  const hasNetwork = (bridge: Link) =>
-    addressesOf(bridge, familyOf(target)).some(({ address, prefixLength }) =>
-      prefixContains(`${address}/${prefixLength}`, target),
-    );
-  return hasNetwork(current) ? [] : bridges.filter(hasNetwork);
+  return hasNetwork(current, target) ? [] : bridges.filter((bridge) => hasNetwork(bridge, target));
+}
+
+function hasNetwork(bridge: Link, target: string): boolean {
+  return addressesOf(bridge, familyOf(target)).some(({ address, prefixLength }) =>
+    prefixContains(`${address}/${prefixLength}`, target),
+  );
 }

@@ -4,7 +4,7 @@ import { type Place, placeKey } from '../../trace/frame.ts';
 import type { Evidence } from '../finding.ts';
 import type { Milestone } from '../hops.ts';
 import { droppedHow, droppedPacket } from '../kernel-word.ts';
-import { lossClaim } from '../loss.ts';
+import { lossClaim, unlessChanged } from '../loss.ts';
 import { type PartialLoss, patternText, waitsFor } from '../partial-loss.ts';
 import type { Claim, Context, Rule, Situation } from '../rule.ts';
 import { isCovered } from '../walk.ts';
@@ -43,12 +43,14 @@ function claim(context: Context, situation: Extract<Situation, { kind: 'lost' }>
   const name = ({ place, direction }: Milestone) =>
     direction === 'socket' ? 'the probing socket' : placeName(topology, place);
   const stray = strayOf(situation, context);
+  // What comes next there is the reply: of what lies behind, nothing was listened to, or it is the target itself.
+  const turns = last !== undefined && next !== undefined && placeKey(last.place) === placeKey(next.place);
   const between = stray
     ? `at ${placeName(topology, stray)}, on another way`
     : last
-      ? next
+      ? next && !turns
         ? `between ${name(last)} and ${name(next)}`
-        : `behind ${name(last)}`
+        : `${last.direction === 'in' ? 'at' : 'behind'} ${name(last)}`
       : next
         ? `before they came out of ${name(next)}`
         : 'before they were sighted anywhere';
@@ -63,8 +65,12 @@ function claim(context: Context, situation: Extract<Situation, { kind: 'lost' }>
   return {
     title: `${lost.length} of ${sent} probes lost: ${here.length < lost.length ? `${here.length} ${what}` : what} end ${between}`,
     summary: `${patternText(partial)} ${some} were last sighted ${others ?? (last ? `at ${name(last)}` : 'nowhere')}${
-      next && last && !stray ? ` and never came to ${name(next)}, while the others did` : ''
-    }.${word || (situation.undecided.length > 0 ? ' Something there that vdiag does not decide takes some and lets others pass: see the evidence.' : ' No state that vdiag reads explains it.')}`,
+      next && last && !stray
+        ? turns
+          ? ', and no reply came by there, while the others were answered'
+          : ` and never came to ${name(next)}, while the others did`
+        : ''
+    }.${word || (situation.undecided.length > 0 ? ' Something there that vdiag does not decide takes some and lets others pass: see the evidence.' : ` No state that vdiag reads explains it${unlessChanged(context)}.`)}`,
     where: drop?.place ?? stray ?? (last ?? next)?.place ?? query.start,
     confidence: watched || drop ? 'proven' : 'likely',
     evidence: [...counts(context, partial), ...evidence],

@@ -1,0 +1,81 @@
+/**
+ * Giving up the rights of this thread (capabilities(7)): for what reads bytes from the network and prints names that others
+ * chose, once everything that needs rights is done.
+ *
+ * The kernel keeps capabilities for each thread. JavaScript, and every child process, runs on this one; the helper threads of
+ * V8 and of libuv keep theirs, since no system call changes another thread's.
+ */
+import { readFileSync } from 'node:fs';
+import { type CFunction, libc } from './libc.ts';
+
+/** Numbers of include/uapi/linux/capability.h, for what may have to be kept. */
+const numbers = { CAP_DAC_OVERRIDE: 1, CAP_DAC_READ_SEARCH: 2, CAP_FOWNER: 3 } as const;
+export type Capability = keyof typeof numbers;
+
+export interface DropOptions {
+  /** Kept where this thread has them. Default: none. */
+  readonly keep?: readonly Capability[];
+}
+
+/** include/uapi/linux/prctl.h */
+const prctlOption = { capbsetDrop: 24, setNoNewPrivs: 38, ambient: 47 };
+const PR_CAP_AMBIENT_CLEAR_ALL = 4;
+/** _LINUX_CAPABILITY_VERSION_3: two sets of 32 bits. */
+const version3 = 0x20080522;
+
+/** The capabilities of this thread that count, as a set of bits; undefined where /proc does not tell. */
+export function effectiveCapabilities(): bigint | undefined {
+  return ownStatus('CapEff');
+}
+
+/**
+ * Takes all capabilities but those to keep from this thread and from what it starts, for good: also no program with the
+ * setuid bit or file capabilities gives them back (PR_SET_NO_NEW_PRIVS). A thread that has none is left as it is.
+ *
+ * @returns false where the kernel refused, or does not tell what there is
+ */
+export function dropCapabilities({ keep = [] }: DropOptions = {}): boolean {
+  const permitted = ownStatus('CapPrm');
+  if (permitted === undefined) return false;
+  if (permitted === 0n) return true;
+  const kept = keep.reduce((bits, name) => bits | (1n << BigInt(numbers[name])), 0n) & permitted;
+  const { library } = libc();
+  const prctl: CFunction = library.func('int prctl(int option, ulong a, ulong b, ulong c, ulong d)');
+  const capset: CFunction = library.func('int capset(void *header, void *data)');
+  // While CAP_SETPCAP is still there. What is kept may not be added again either: nothing is started that needs it.
+  const bounding = ownStatus('CapBnd') ?? 0n;
+  for (let number = 0; number < 64; number++)
+    if ((bounding >> BigInt(number)) & 1n) prctl(prctlOption.capbsetDrop, number, 0, 0, 0);
+  prctl(prctlOption.ambient, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  const withoutGain = prctl(prctlOption.setNoNewPrivs, 1, 0, 0, 0) === 0;
+  return capset(header(), sets(kept)) === 0 && withoutGain;
+}
+
+/** struct __user_cap_header_struct: the version, and 0 for this thread. */
+function header(): Uint8Array {
+  const view = new DataView(new ArrayBuffer(8));
+  view.setUint32(0, version3, true);
+  return new Uint8Array(view.buffer);
+}
+
+/** Two of struct __user_cap_data_struct: effective, permitted and inheritable; low half first. */
+function sets(kept: bigint): Uint8Array {
+  const view = new DataView(new ArrayBuffer(24));
+  for (const half of [0, 1]) {
+    const bits = Number((kept >> BigInt(32 * half)) & 0xffffffffn);
+    view.setUint32(12 * half, bits, true);
+    view.setUint32(12 * half + 4, bits, true);
+  }
+  return new Uint8Array(view.buffer);
+}
+
+/** A set of bits, in hexadecimal. */
+function ownStatus(field: 'CapEff' | 'CapPrm' | 'CapBnd'): bigint | undefined {
+  try {
+    const text = readFileSync('/proc/thread-self/status', 'latin1');
+    const value = new RegExp(`^${field}:\\s*([0-9a-f]+)$`, 'm').exec(text)?.[1];
+    return value === undefined ? undefined : BigInt(`0x${value}`);
+  } catch {
+    return undefined;
+  }
+}
