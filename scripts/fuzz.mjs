@@ -1,0 +1,10 @@
+/** npm run fuzz -- [options]: builds the fuzzer (test/fuzz) into build/ and runs it; its options are in test/fuzz/main.ts. */
+import { join } from 'node:path';
+import { root, run } from './setup.mjs';
+
+const compiler = join(root, 'node_modules/typescript/bin/tsc');
+const status = run(process.execPath, [compiler, '-p', join(root, 'tsconfig.fuzz.json')]);
+process.exitCode =
+  status === 0
+    ? run(process.execPath, ['--enable-source-maps', join(root, 'build/test/fuzz/main.js'), ...process.argv.slice(2)])
+    : status;
