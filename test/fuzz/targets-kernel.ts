@@ -88,7 +88,7 @@ function page(random: Random): Uint8Array {
   const bytes = new Uint8Array(random.once(8) ? random.below(300) : 4096);
   const view = new DataView(bytes.buffer);
   let at = 16;
-  while (at + 80 < Math.min(bytes.length, 1500)) {
+  while (at + 120 < Math.min(bytes.length, 1500)) {
     const kind = random.below(32);
     const length = kind >= 1 && kind <= 28 ? kind * 4 : kind === 0 ? random.below(80) : 4;
     view.setUint32(at, (random.below(1 << 20) << 5) | kind, true);
