@@ -106,13 +106,13 @@ const PROBES = probeFilter({ token: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8), dataB
 export const CAPTURE_TARGETS: readonly Target[] = [
   {
     name: 'capture',
-    share: 18,
+    share: 16,
     make: (random, seeds) => [anyCapture(random, seeds)],
     run: ([bytes]) => readFrames(bytesOf(bytes)),
   },
   {
     name: 'analyze',
-    share: 8,
+    share: 4,
     make: (random, seeds) => [anyCapture(random, seeds)],
     run: ([bytes]) => analyzeBytes(bytesOf(bytes)),
   },
@@ -138,7 +138,7 @@ export const CAPTURE_TARGETS: readonly Target[] = [
   },
   {
     name: 'frame',
-    share: 26,
+    share: 32,
     make: (random) => {
       const frame = builtFrame(random);
       return [random.once(3) ? frame : mutatedBytes(random, frame, frame), `${random.of([0, 0, 1, 64, 65535, -1])}`];

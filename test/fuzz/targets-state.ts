@@ -141,7 +141,7 @@ export const STATE_TARGETS: readonly Target[] = [
   },
   {
     name: 'topology',
-    share: 3,
+    share: 2,
     make: (random, { recordings }): Input => {
       const { text } = random.of(recordings);
       const value: unknown = JSON.parse(text);
@@ -166,7 +166,7 @@ export const STATE_TARGETS: readonly Target[] = [
   },
   {
     name: 'recording',
-    share: 2,
+    share: 1,
     make: (random, { recordings }) => {
       const { text, capture } = random.of(recordings);
       return [wrong(random, JSON.parse(text)), new Uint8Array(readFileSync(capture)).subarray(0, 1 << 16)];
