@@ -7,6 +7,9 @@ import { fileURLToPath } from 'node:url';
 export const root = fileURLToPath(new URL('..', import.meta.url));
 export const vdiag = join(process.env.VDIAG_DIST ?? join(root, 'dist'), 'cli/main.js');
 
+/** No program measured here takes longer. */
+const LONGEST_MS = 120_000;
+
 /** Where Debian has them, for users whose PATH leaves them out. */
 const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
 
@@ -35,6 +38,8 @@ export function measured(command, { keep = false, statuses = [0, 1] } = {}) {
     stdio: ['ignore', keep ? 'pipe' : 'ignore', 'pipe'],
     encoding: 'utf8',
     maxBuffer: 2 ** 29,
+    timeout: LONGEST_MS,
+    killSignal: 'SIGKILL',
   });
   if (!statuses.includes(status ?? -1)) fail(`${command.join(' ')}: exit ${status}\n${stderr}`);
   const [wall = 0, user = 0, system = 0, memory = 0] = stderr.trim().split('\n').at(-1).split(' ').map(Number);
