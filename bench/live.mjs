@@ -56,7 +56,7 @@ function rowsAt(rate, turns) {
       (turn) => cost(turn[peer]),
     );
     const held = bar ? `${own < other ? 'holds' : 'FAILS'}: less than 1` : '';
-    return [what, peer, cpu(own), cpu(other), spread, held];
+    return [what, peer, cpu(own), cpu(other), '', spread, held];
   };
   const lost = (name) => {
     const all = turns.flatMap((turn) => turn[name] ?? []);
@@ -72,6 +72,7 @@ function rowsAt(rate, turns) {
       peer,
       `${own.toFixed(2)} %`,
       other === undefined ? 'not here' : `${other.toFixed(2)} %`,
+      '',
       '',
       held,
     ];

@@ -71,15 +71,15 @@ export function mapRows({ runs, namespaces }) {
     times[kind]?.push({ wall, cpu: user + system });
   }
   const rounds = times.vdiag.map((ours, index) => ({ ours, theirs: times.shell[index] }));
-  return ['wall', 'cpu'].map((key) => {
-    const [ours, theirs] = ['ours', 'theirs'].map((whose) => median(rounds.map((round) => round[whose][key])));
-    const spread = ratio(
+  const [ours = 0, theirs = 0] = ['ours', 'theirs'].map((whose) => median(rounds.map((round) => round[whose].wall)));
+  const [spread, cpu] = ['wall', 'cpu'].map((key) =>
+    ratio(
       rounds,
       (round) => round.ours[key],
       (round) => round.theirs[key],
       3,
-    );
-    const what = `map, ${namespaces} namespaces${key === 'cpu' ? ', CPU' : ''}`;
-    return [what, `ip, nsenter (pairs found: ${pairs})`, `${ours.toFixed(2)} s`, `${theirs.toFixed(2)} s`, spread];
-  });
+    ),
+  );
+  const beside = `ip, nsenter (pairs found: ${pairs})`;
+  return [[`map, ${namespaces} namespaces`, beside, `${ours.toFixed(2)} s`, `${theirs.toFixed(2)} s`, spread, cpu]];
 }

@@ -80,7 +80,20 @@ function rowsOf({ profile, format, ours, peers }, path, runs, mib) {
       (times) => times[0].wall,
       (times) => Math.max(times[index].wall, 0.01),
     );
+    const cpu = ratio(
+      rounds,
+      (times) => times[0].cpu,
+      (times) => Math.max(times[index].cpu, 0.01),
+    );
     const bar = peer === peers[0] ? `${memory <= 200 ? 'holds' : 'FAILS'}: 200 MiB (${Math.round(memory)})` : '';
-    return [what, name, `${seconds(0, 'wall').toFixed(2)} s`, `${seconds(index, 'wall').toFixed(2)} s`, spread, bar];
+    return [
+      what,
+      name,
+      `${seconds(0, 'wall').toFixed(2)} s`,
+      `${seconds(index, 'wall').toFixed(2)} s`,
+      spread,
+      cpu,
+      bar,
+    ];
   });
 }

@@ -48,7 +48,17 @@ function row(what, peer, rounds, key, unit, bar) {
     ({ theirs }) => theirs[key],
   );
   const held = bar === undefined ? '' : `${ours / theirs <= bar ? 'holds' : 'FAILS'}: at most ${bar}`;
-  return [what, peer, `${Math.round(ours)} ${unit}`, `${Math.round(theirs)} ${unit}`, spread, held];
+  const cpu = key === 'wall' && rounds[0]?.ours.cpu !== undefined ? cpuRatio(rounds) : '';
+  return [what, peer, `${Math.round(ours)} ${unit}`, `${Math.round(theirs)} ${unit}`, spread, cpu, held];
+}
+
+function cpuRatio(rounds) {
+  const cost = (one) => Math.max(one.cpu, 10);
+  return ratio(
+    rounds,
+    ({ ours }) => cost(ours),
+    ({ theirs }) => cost(theirs),
+  );
 }
 
 function turns(runs, one) {
@@ -59,9 +69,8 @@ function turns(runs, one) {
 
 function timed(command) {
   const begun = performance.now();
-  const { status, stderr } = spawnSync(command[0], command.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] });
-  if (status !== 0) fail(`${command.join(' ')}: ${stderr}`);
-  return { wall: performance.now() - begun };
+  const { cpu } = measured(command);
+  return { wall: performance.now() - begun, cpu: cpu * 1000 };
 }
 
 /** This file once more, inside namespaces of its own, with the lab built. */
@@ -95,9 +104,12 @@ function inside({ file, places, runs, status }) {
   };
   const byHand = (count) => {
     const begunMs = performance.timeOrigin + performance.now();
-    const { out } = measured(['bash', script, `${count}`, netns ?? '-', device, address, ...places], { keep: true });
+    const { out, cpu } = measured(['bash', script, `${count}`, netns ?? '-', device, address, ...places], {
+      keep: true,
+    });
     return {
       wall: performance.timeOrigin + performance.now() - begunMs,
+      cpu: cpu * 1000,
       first: Number(out.split('\n')[0]) * 1000 - begunMs,
     };
   };
