@@ -135,10 +135,11 @@ function numberIn(bytes: Uint8Array | undefined): number | undefined {
   }
 }
 
-/** struct ifla_bridge_id: two bytes of priority, six of a hardware address. */
+/** struct ifla_bridge_id: two bytes of priority, six of a hardware address, which ether_ntoa(3) writes without zeros. */
 function identifierIn(bytes: Uint8Array | undefined): string | undefined {
   if (bytes?.length !== 8) return undefined;
-  return `${Buffer.from(bytes.subarray(0, 2)).toString('hex')}.${macText(bytes.subarray(2))}`;
+  const address = [...bytes.subarray(2)].map((byte) => byte.toString(16)).join(':');
+  return `${Buffer.from(bytes.subarray(0, 2)).toString('hex')}.${address}`;
 }
 
 function booleanIn(options: Uint8Array | undefined, bit: number): number | undefined {

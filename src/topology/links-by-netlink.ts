@@ -6,6 +6,7 @@ import {
   type Attributes,
   attribute,
   attributesIn,
+  attributesOf,
   type RouteSocket,
   RTM_GETLINK,
   s32,
@@ -174,24 +175,12 @@ function linkFlags(bits: number): string[] {
 }
 
 function otherData(attributes: Attributes): Record<string, unknown> {
-  // IFLA_ALT_IFNAME comes once for each name: a map would keep the last alone, so they are counted out by hand.
-  const list = attributes.get(IFLA.propList);
-  const altnames = list ? allTexts(list, IFLA.altIfname) : [];
+  const altnames = attributesOf(attributes.get(IFLA.propList)).flatMap(([type, value]) =>
+    type === IFLA.altIfname ? (textIn(value) ?? []) : [],
+  );
   return defined({
     qdisc: textIn(attributes.get(IFLA.qdisc)),
     promiscuity: u32(attributes.get(IFLA.promiscuity)),
     altnames: altnames.length > 0 ? altnames : undefined,
   });
-}
-
-function allTexts(list: Uint8Array, wanted: number): string[] {
-  const found: string[] = [];
-  for (let rest = list; rest.length >= 4; ) {
-    const length = u16(rest) ?? 0;
-    if (length < 4 || length > rest.length) break;
-    const text = ((u16(rest, 2) ?? 0) & 0x3fff) === wanted ? textIn(rest.subarray(4, length)) : undefined;
-    if (text !== undefined) found.push(text);
-    rest = rest.subarray((length + 3) & ~3);
-  }
-  return found;
 }

@@ -68,7 +68,7 @@ export async function readInFull(
     withIpv6 ? (tables.ipv6 ?? askFamily(run, at, 6, gap)) : nothing,
     switches ? (tables.fdb ?? readFdb(run, at, gap)) : [],
     filtersVlans ? readVlans(run, at, gap) : new Map(),
-    readSnooping(run, at, links, gap),
+    readSnooping(run, at, links, tables.mdb, gap),
     readFilters(run, at, tables.hasNftables, gap),
     tables.hasTrafficControl ? readTrafficControl(run, at, gap) : new Map(),
   ]);

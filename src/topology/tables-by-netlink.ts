@@ -7,8 +7,10 @@ import { insideNetns, type NetnsHandle } from '../linux/netns.ts';
 import { attributesIn, openRouteSocket, type RouteSocket, RTM_GETQDISC, textIn, u32 } from '../linux/rtnetlink.ts';
 import type { Family } from './address.ts';
 import { dumpPathMtus, dumpRoutesInFull, type NameOf } from './full-routes-by-netlink.ts';
+import { dumpMdb } from './mdb-by-netlink.ts';
 import type { FdbEntry, Neighbour, PathMtu, PolicyRule, Route } from './model.ts';
 import { dumpFdb, dumpNeighbours } from './neighbours-by-netlink.ts';
+import type { ParsedMdb } from './parse-mdb.ts';
 import { dumpSimpleRules } from './rules-by-netlink.ts';
 import { matters } from './traffic-control.ts';
 
@@ -26,6 +28,8 @@ export interface NamespaceTables {
   readonly ipv4: FamilyTables | undefined;
   readonly ipv6: FamilyTables | undefined;
   readonly fdb: readonly FdbEntry[] | undefined;
+  /** By the bridge's name. */
+  readonly mdb: ReadonlyMap<string, ParsedMdb> | undefined;
   /** There is a queue or a filter that tc has to describe; also where the kernel does not tell. */
   readonly hasTrafficControl: boolean;
   /** There is a table of nftables, which nft has to list; also where the kernel does not tell. */
@@ -57,6 +61,8 @@ export function withTables<T>(at: NetnsHandle, read: (socket: RouteSocket) => T,
   }
 }
 
+const untold = { ipv4: undefined, ipv6: undefined, fdb: undefined, mdb: undefined, hasTrafficControl: true };
+
 /** @param names of the interfaces, by number */
 export function readTables(at: NetnsHandle, names: ReadonlyMap<number, string>): NamespaceTables {
   const nameOf: NameOf = (index) => names.get(index);
@@ -64,10 +70,11 @@ export function readTables(at: NetnsHandle, names: ReadonlyMap<number, string>):
     ipv4: readFamily(socket, 4, nameOf),
     ipv6: readFamily(socket, 6, nameOf),
     fdb: dumpFdb(socket, nameOf),
+    mdb: dumpMdb(socket, nameOf),
     hasTrafficControl: hasTrafficControl(socket),
   }));
   const hasNftables = withTables(at, hasTables, NETLINK_NETFILTER) ?? true;
-  return { ...(tables ?? { ipv4: undefined, ipv6: undefined, fdb: undefined, hasTrafficControl: true }), hasNftables };
+  return { ...(tables ?? untold), hasNftables };
 }
 
 function readFamily(socket: RouteSocket, family: Family, nameOf: NameOf): FamilyTables | undefined {
