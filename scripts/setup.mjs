@@ -47,15 +47,16 @@ export function build(always = false) {
 /**
  * Sees to it that programs are there: installs their Debian packages when this is root and says so.
  * @param {ReadonlyMap<string, string>} packages the package of each program
+ * @param {{ install?: boolean }} options `install` false: only says what is missing
  * @returns {string[]} the programs that are still missing; what to do about them has been said
  */
-export function programs(packages) {
+export function programs(packages, { install: may = true } = {}) {
   const missing = () => [...packages.keys()].filter((program) => !found(program));
   const lacking = missing();
   if (lacking.length === 0) return [];
   const names = [...new Set(lacking.map((program) => packages.get(program)))];
   const line = `apt-get install -y --no-install-recommends ${names.join(' ')}`;
-  if (process.getuid?.() !== 0 || !found('apt-get')) {
+  if (!may || process.getuid?.() !== 0 || !found('apt-get')) {
     say(`missing: ${lacking.join(', ')}. Install with, as root: ${line}`);
     return lacking;
   }
@@ -70,6 +71,11 @@ export function programs(packages) {
   const left = missing();
   if (left.length > 0) say(`still missing: ${left.join(', ')}. Install with, as root: apt-get update && ${line}`);
   return left;
+}
+
+/** Where systemd runs, a package's services start as it is installed: a daemon on somebody's machine is for them to decide. */
+export function startsServices() {
+  return existsSync('/run/systemd/system');
 }
 
 /** Runs a program with this terminal; gives its exit status as a shell would. */
@@ -100,6 +106,7 @@ function npm() {
 }
 
 function found(program) {
+  if (program.startsWith('/')) return existsSync(program);
   return (process.env.PATH ?? '').split(delimiter).some((directory) => existsSync(join(directory, program)));
 }
 

@@ -6,7 +6,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { build, install, programs, root, run, say } from './setup.mjs';
+import { build, install, programs, root, run, say, startsServices } from './setup.mjs';
 
 const NEEDED = new Map([
   ['ip', 'iproute2'],
@@ -20,9 +20,19 @@ const NEEDED = new Map([
   ['ebtables', 'ebtables'],
 ]);
 
+/** Container runtimes that the tests run in namespaces of their own; their packages bring services that start with them. */
+const RUNTIMES = new Map([
+  ['dockerd', 'docker.io'],
+  ['docker', 'docker.io'],
+  ['ctr', 'containerd'],
+  ['busybox', 'busybox-static'],
+  ['ethtool', 'ethtool'],
+  ['/usr/lib/cni/bridge', 'containernetworking-plugins'],
+]);
+
 const narrowed = process.argv.slice(2);
 install();
-const missing = programs(NEEDED);
+const missing = [...programs(NEEDED), ...programs(RUNTIMES, { install: !startsServices() })];
 build(true);
 
 const tally = { passed: 0, failed: 0, skipped: [] };
