@@ -5,11 +5,11 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { found, programs, root, say } from './setup.mjs';
+import { found, root, say } from './setup.mjs';
 
 const PACKAGES = ['docker.io', 'containerd', 'runc'];
-/** What they are linked with, and what the tests make their image of: these are installed, they start nothing. */
-const LIBRARIES = ['libdevmapper1.02.1', 'libseccomp2', 'busybox-static'];
+/** What they are linked with: these are installed, they start nothing. */
+const LIBRARIES = ['libdevmapper1.02.1', 'libseccomp2'];
 const folder = join(root, 'node_modules/.cache/docker');
 
 /** Puts a dockerd into PATH, if this is a Debian of root's; says what it does. Without one the tests say what they lack. */
@@ -23,7 +23,6 @@ export function findDocker() {
 }
 
 function unpack() {
-  programs(new Map([['busybox', 'busybox-static']]));
   say(`unpacking ${PACKAGES.join(', ')} into node_modules/.cache`);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });

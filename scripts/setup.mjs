@@ -104,6 +104,7 @@ function npm() {
 }
 
 export function found(program) {
+  if (program.startsWith('/')) return existsSync(program);
   return (process.env.PATH ?? '').split(delimiter).some((directory) => existsSync(join(directory, program)));
 }
 

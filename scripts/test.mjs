@@ -19,6 +19,9 @@ const NEEDED = new Map([
   ['tshark', 'tshark'],
   ['iptables', 'iptables'],
   ['ebtables', 'ebtables'],
+  ['ethtool', 'ethtool'],
+  ['busybox', 'busybox-static'],
+  ['/usr/lib/cni/bridge', 'containernetworking-plugins'],
 ]);
 
 const narrowed = process.argv.slice(2);

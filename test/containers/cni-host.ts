@@ -1,6 +1,7 @@
 /** A Kubernetes node for tests: real CNI plugins, called as a container runtime calls them, and pods that really run. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
+import { labEnvironment } from '../../src/lab/isolation.ts';
 import { hostLacks, type RealHost, realHost } from './real-host.ts';
 
 /** Debian's, and where the plugins' own archives are unpacked to. */
@@ -61,7 +62,10 @@ export interface Node extends RealHost {
 const cniVersion = '0.4.0';
 
 export async function cniHost(): Promise<Node> {
-  const host = await realHost('cni-host', readFileSync(new URL('cni-host.sh', import.meta.url), 'utf8'));
+  const host = await realHost('cni-host', readFileSync(new URL('cni-host.sh', import.meta.url), 'utf8'), {
+    // Where a test may put a client of its own.
+    PATH: `/run/bin:${labEnvironment().PATH ?? ''}`,
+  });
   const parent = await host.sh('cat /run/cgroup-parent');
 
   const cni: Node['cni'] = async (command, { name, plugins }, netns, { portMappings } = {}) => {

@@ -97,6 +97,34 @@ describe.skipIf(lacks !== undefined)(`cni${lacks === undefined ? '' : `: ${lacks
       );
     });
 
+    test('names by crictl, where it is installed, before those of the bundles', async () => {
+      await two();
+      const sandbox =
+        'ctr -n k8s.io c ls -q | while read -r id; do grep -q sandbox-name.*web-1 /run/containerd/io.containerd.runtime.v2.task/k8s.io/$id/config.json && echo $id; done';
+      const [first, second] = (await node.sh(sandbox)).split('\n');
+      const pods = {
+        items: [{ id: first, metadata: { name: 'api-7', namespace: 'prod', uid: 'u' }, state: 'SANDBOX_READY' }],
+      };
+      const containers = {
+        containers: [{ id: second, podSandboxId: first, metadata: { name: 'main' }, state: 'CONTAINER_RUNNING' }],
+      };
+      await node.sh(
+        `mkdir -p /run/bin
+        echo "$PODS" >/run/bin/pods; echo "$CONTAINERS" >/run/bin/ps
+        printf '#!/bin/sh\\ncat /run/bin/"$1"\\n' >/run/bin/crictl
+        chmod +x /run/bin/crictl`,
+        { PODS: JSON.stringify(pods), CONTAINERS: JSON.stringify(containers) },
+      );
+      try {
+        const { stdout } = await node.vdiag('map');
+        expect(stdout).toContain('eth0 of prod/api-7 (containerd: main), 10.244.1.2/24');
+        expect(stdout).toContain('eth0 of shop/db-1 (containerd: app), 10.244.1.3/24');
+        expect(await verdict('pod:prod/api-7', 'db-1')).toBe('healthy');
+      } finally {
+        await node.sh('rm -r /run/bin');
+      }
+    });
+
     test('ptp: a /32 of its own for every pod, and pods on the bridge beside them', async () => {
       await two(ptp);
       await pod('shop/old-1');
