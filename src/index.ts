@@ -29,6 +29,7 @@ export { type Moment, parseMoment } from './session/moment.ts';
 export { recordMtuTrace } from './session/mtu-trace.ts';
 export { type PingTraceOptions, type PingTraceRun, pingTrace, recordPingTrace } from './session/ping-trace.ts';
 export { type RecordOptions, type RecordSummary, record } from './session/record.ts';
+export { type Live, type WatchOptions, watch } from './session/watch.ts';
 export { type WatchDropsOptions, type WatchedDrops, watchDrops } from './session/watch-drops.ts';
 export type { SurveySummary } from './survey/summary.ts';
 export { retakeTopology, takeTopology } from './topology/collect.ts';

@@ -189,7 +189,7 @@ class Session {
     const namespaces = new Set(all.map(({ netns }) => netns)).size;
     const alone = all.every(({ name }) => name === 'lo');
     const text = `watching ${all.length} interface${all.length === 1 ? '' : 's'} in ${namespaces} namespace${namespaces === 1 ? '' : 's'}`;
-    const hint = `: nothing is connected to ${this.#places.netnsName(topology.start)}; all there is: vdiag map --all; start elsewhere: --netns NAME`;
+    const hint = `: nothing is connected to ${this.#places.netnsName(topology.start)}; all there is: vdiag map; start elsewhere: --netns NAME`;
     this.#tell({ event: 'note', timeNs: realtimeNs(), text: alone ? `${text}${hint}` : text });
   }
 
