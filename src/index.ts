@@ -48,6 +48,7 @@ export { recordMtuTrace } from './session/mtu-trace.ts';
 export { findPeers as peer } from './session/peer.ts';
 export { type PingTraceOptions, type PingTraceRun, pingTrace, recordPingTrace } from './session/ping-trace.ts';
 export { type RecordOptions, type RecordSummary, record } from './session/record.ts';
+export { type Live, type WatchOptions, watch } from './session/watch.ts';
 export { type WatchDropsOptions, type WatchedDrops, watchDrops } from './session/watch-drops.ts';
 export type { SurveySummary } from './survey/summary.ts';
 export { retakeTopology, takeTopology } from './topology/collect.ts';

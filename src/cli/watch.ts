@@ -47,7 +47,7 @@ export function watchCommand(): Command {
     .description(
       'Watches exchanges on all interfaces of all connected namespaces as they happen, with the losses and the latency of each hop, and says what is wrong as soon as it is certain. Sends nothing.',
     )
-    .argument('[interface|container...]', 'watch these alone: interfaces, IFACE@NETNS, containers, namespaces')
+    .argument('[iface[@netns]|container...]', 'watch these alone: interfaces, IFACE@NETNS, containers, namespaces')
     .option('--netns <name|pid|path|container>', 'start in this network namespace')
     .option('--duration <seconds>', 'end after this time (default: at Ctrl-C)', seconds)
     .option('--json', 'one JSON document a line, the summary last')

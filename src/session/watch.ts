@@ -14,6 +14,7 @@ import { PATIENCE_NS, Tracker } from '../watch/tracker.ts';
 import { FrameWindow, type HeldFrame, WINDOW_SECONDS } from '../watch/window.ts';
 import { orderedFrames } from './record-order.ts';
 import type { PlacesWanted } from './record-places.ts';
+import { concernsSomebody } from './watch-concern.ts';
 import { type LiveFinding, LiveFindings } from './watch-findings.ts';
 import { judge } from './watch-judge.ts';
 import { type KernelWatch, openKernelWatch } from './watch-kernel.ts';
@@ -188,7 +189,7 @@ class Session {
     const namespaces = new Set(all.map(({ netns }) => netns)).size;
     const alone = all.every(({ name }) => name === 'lo');
     const text = `watching ${all.length} interface${all.length === 1 ? '' : 's'} in ${namespaces} namespace${namespaces === 1 ? '' : 's'}`;
-    const hint = `: nothing is connected to ${this.#places.netnsName(topology.start)}; all there is: vdiag map --all; start elsewhere: --netns NAME`;
+    const hint = `: nothing is connected to ${this.#places.netnsName(topology.start)}; all there is: vdiag map; start elsewhere: --netns NAME`;
     this.#tell({ event: 'note', timeNs: realtimeNs(), text: alone ? `${text}${hint}` : text });
   }
 
@@ -385,7 +386,9 @@ class Session {
     this.#judgedUntilNs = cutNs - PATIENCE_NS;
     this.#framesJudged = this.#tracker.frames;
     if (held.length === 0) return;
-    const { findings } = await judge({ frames: held, before, after, coverage });
+    const judged = await judge({ frames: held, before, after, coverage });
+    const pairs = this.#tracker.pairs.all();
+    const findings = judged.findings.filter((finding) => concernsSomebody(finding, pairs, [before, after]));
     const timeNs = realtimeNs();
     console.error(JSON.stringify(findings.map((f) => [f.rule, f.confidence, f.severity, f.blocks, f.title])));
     for (const finding of this.#findings.found(findings, timeNs)) this.#tell({ event: 'finding', timeNs, finding });

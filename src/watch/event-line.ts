@@ -30,11 +30,10 @@ export function eventText(event: WatchEvent, names: Names, arrow: string): Event
       );
     }
     case 'icmp-error': {
-      const { from, words, source, target, places } = event;
-      return plain(
-        'doubt',
-        `icmp ${from} says ${words}, of ${source} ${arrow} ${target}  ${way(places, names, arrow)}`,
-      );
+      const { from, words, source, target, count, places } = event;
+      const times = count > 1 ? ` ${count} times` : '';
+      const about = `of ${source} ${arrow} ${target}  ${way(places, names, arrow)}`;
+      return plain('doubt', `icmp ${from} says ${words}${times}, ${about}`);
     }
     case 'finding': {
       const { title, rule, confidence, remedies, severity, candidates } = event.finding;

@@ -116,7 +116,7 @@ export class Tracker {
     const key = joined(glance.hashHigh, glance.hashLow);
     const known = this.#packets.get(key);
     if (known && ns - known.firstNs < PACKET_NS && !this.#isAgain(known, place, ns)) {
-      if (!known.places.includes(place) && known.places.length < MOST_STEPS) {
+      if (known.places.length < MOST_STEPS && !passed(known, place)) {
         known.places.push(place);
         known.times.push(ns);
       }
@@ -164,7 +164,7 @@ export class Tracker {
 
   /** ARP and solicitations are repeated byte by byte. */
   #isAgain(packet: Packet, place: Place, ns: number): boolean {
-    return ns - packet.firstNs > SETTLE_NS && packet.places[0] === place;
+    return ns - packet.firstNs > SETTLE_NS && isSame(packet.places[0], place);
   }
 
   #begin(view: DataView, end: number, key: number, place: Place, ns: number): Packet {
@@ -356,8 +356,7 @@ export class Tracker {
     const last = packet.places.at(-1);
     const at = last === undefined ? -1 : way.findIndex((place) => isSame(place, last));
     const next = at < 0 ? undefined : way[at + 1];
-    if (next === undefined || last === undefined || packet.places.some((place) => isSame(place, next)))
-      return undefined;
+    if (next === undefined || last === undefined || passed(packet, next)) return undefined;
     this.hops.lost(last, next);
     return next;
   }
@@ -393,13 +392,17 @@ function isUnspecified(view: DataView, { sourceAt, addressLength }: Glance): boo
 }
 
 /** A ring that was opened again names its places anew. */
-function isSame(a: Place, b: Place): boolean {
-  return a === b || (a.name === b.name && a.netns === b.netns);
+function isSame(a: Place | undefined, b: Place): boolean {
+  return a === b || (a?.name === b.name && a.netns === b.netns);
+}
+
+function passed({ places }: Packet, place: Place): boolean {
+  return places.some((other) => isSame(other, place));
 }
 
 /** Between two addresses of one namespace it comes over lo. */
 function isArrival(place: Place, begins: Place | undefined): boolean {
-  return place === begins || (place.name === 'lo' && place.netns === begins?.netns);
+  return isSame(begins, place) || (place.name === 'lo' && place.netns === begins?.netns);
 }
 
 function addressText(view: DataView, at: number, length: number): string {
