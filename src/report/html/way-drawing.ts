@@ -41,7 +41,7 @@ export function wayDrawing(report: Report): Markup | undefined {
   const stations = boxes.flatMap((box) => box.stations);
   const last = boxes.at(-1);
   const height = (last ? last.top + last.height : 0) + 4;
-  return html`<figure><div class="drawing"><svg width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${spoken(report, places)}">
+  return html`<figure><div class="drawing way"><svg width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${spoken(report, places)}">
 ${boxes.map(
   ({
     name,
