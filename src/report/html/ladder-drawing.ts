@@ -19,7 +19,7 @@ const MOST_COLUMNS = 24;
 const COLUMN_WIDTH = 112;
 const TIME_WIDTH = 76;
 /** Of one character of the words, at most; the font is the reader's. */
-const CHARACTER_WIDTH = 7.4;
+const CHARACTER_WIDTH = 8.6;
 const MOST_WORDS = 96;
 const HEAD_HEIGHT = 46;
 const LABEL_HEIGHT = 17;
