@@ -112,14 +112,17 @@ function trail(
   return [...lines, ...wrapped(again, terminal.width, '  ', '    ')];
 }
 
-interface SightedPacket {
+export interface SightedPacket {
   readonly timeNs: bigint;
   readonly text: string;
   readonly places: string[];
 }
 
 /** Sightings of the same words, one after the other, as long as they come by no place again. */
-function packetsOf(steps: NonNullable<CaptureFinding['trail']>, nameOf: AnalysisWriter['place']): SightedPacket[] {
+export function packetsOf(
+  steps: NonNullable<CaptureFinding['trail']>,
+  nameOf: AnalysisWriter['place'],
+): SightedPacket[] {
   const packets: SightedPacket[] = [];
   for (const { place, timeNs, direction, text } of steps) {
     const at = `${nameOf(place)}${direction === 'unknown' ? '' : `${NO_BREAK}${direction}`}`;

@@ -30,7 +30,7 @@ export function analysisMarkdown(analysis: CaptureAnalysis, run?: Report): strin
   const root = analysisRoot(analysis);
   const others = analysis.findings.filter((finding) => finding !== root);
   const blocks = [
-    `## ${BADGES[analysis.outcome]} ${plain(analysisHeadline(analysis))}`,
+    `## ${BADGES[analysis.outcome]} ${plain(capitalised(analysisHeadline(analysis), analysis.topology))}`,
     ...(root === undefined ? [] : rootBlocks(writer, root)),
     ...others.flatMap((finding) => findingBlocks(writer, finding)),
     ...(tables.length === 0 ? [] : [fenced(tables)]),

@@ -30,7 +30,7 @@ export function reportMarkdown(report: Report, further: readonly string[] = []):
   const others = diagnosis.findings.filter((finding) => finding !== root);
   const drawn = probes.sent === 0 ? [] : ladder(report, PAPER, { flooded: false });
   const blocks = [
-    `## ${BADGES[diagnosis.outcome]} ${plain(title)}`,
+    `## ${BADGES[diagnosis.outcome]} ${plain(capitalised(title, diagnosis.before))}`,
     code(`vdiag ${report.command} ${target.interface} ${target.address}`) + (root ? `: ${ruleOf(root)}` : ''),
     ...(root ? [plain(capitalised(root.summary, diagnosis.before)), ...cures(root)] : []),
     ...(drawn.length > 0 ? [fenced(drawn)] : []),

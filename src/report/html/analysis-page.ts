@@ -1,8 +1,10 @@
 /** An analysis of captures as one HTML file: its findings, what they may be, and the exchanges in tables. */
 import type { CaptureAnalysis, CaptureFinding } from '../../diagnose/analysis.ts';
+import { packetsOf } from '../analysis-findings.ts';
 import { analysisHeadline, analysisRoot } from '../analysis-headline.ts';
 import { readLines } from '../analysis-read.ts';
 import { othersThan } from '../analysis-run.ts';
+import { fate } from '../analysis-tables.ts';
 import { createWriter, grouped } from '../analysis-writer.ts';
 import { milliseconds } from '../figures.ts';
 import type { Report } from '../report.ts';
@@ -24,7 +26,7 @@ type Writer = ReturnType<typeof createWriter>;
  */
 export function analysisHtml(analysis: CaptureAnalysis, version: string, run?: Report): string {
   const writer = createWriter(analysis, PAPER, false);
-  const read = html`<ul class="plain card">${readLines(writer).map((line) => html`<li>${line}</li>`)}</ul>`;
+  const read = html`<ul class="plain card">${readLines(writer).map((line) => html`<li class="whole">${line}</li>`)}</ul>`;
   if (run) {
     const others = othersThan(analysis.findings, run);
     return reportHtml(
@@ -34,7 +36,7 @@ ${section('Exchanges', pairsMarkup(writer))}${section('What was read', read)}`,
     );
   }
   const root = analysisRoot(analysis);
-  const title = analysisHeadline(analysis);
+  const title = capitalised(analysisHeadline(analysis), analysis.topology);
   const others = analysis.findings.filter((finding) => finding !== root);
   return htmlDocument({
     title,
@@ -70,40 +72,24 @@ function findingMarkup({ topology }: CaptureAnalysis, finding: CaptureFinding): 
 }
 
 function trailMarkup({ place: nameOf }: Writer, { trail = [] }: CaptureFinding): Markup | undefined {
-  const first = trail[0];
-  if (!first) return undefined;
-  return table(
-    'Sightings',
-    ['ms', 'at', '', 'packet'],
-    trail
-      .slice(0, MOST_STEPS)
-      .map(({ timeNs, place, direction, text }) => [
-        milliseconds(timeNs - first.timeNs),
-        nameOf(place),
-        direction === 'unknown' ? '' : direction,
-        text,
-      ]),
-  );
+  const zeroNs = trail[0]?.timeNs ?? 0n;
+  const rows = packetsOf(trail, nameOf)
+    .slice(0, MOST_STEPS)
+    .map(({ timeNs, text, places }) => [milliseconds(timeNs - zeroNs), text, places.join(' → ')]);
+  return table('Sightings', ['ms', 'packet', 'at'], rows);
 }
 
-function pairsMarkup({ analysis, place: nameOf }: Writer): Markup | undefined {
-  const rows = analysis.summary.pairs
-    .slice(0, MOST_ROWS)
-    .map(({ kind, source, target, answered, requests, rttNs, failures }) => [
+function pairsMarkup(writer: Writer): Markup | undefined {
+  const rows = writer.analysis.summary.pairs.slice(0, MOST_ROWS).map((pair) => {
+    const { kind, source, target, answered, requests, rttNs } = pair;
+    return [
       kind === 'arp' ? 'ARP' : kind,
       `${source} → ${target}`,
       `${grouped(answered)} of ${grouped(requests)}`,
-      failures
-        .map(({ failure, requests: lost, last, next }) =>
-          [
-            `${grouped(lost)} ${failure.replace('-', ' ')}`,
-            `at ${nameOf(last)}`,
-            ...(next ? [`before ${nameOf(next)}`] : []),
-          ].join(' '),
-        )
-        .join('; '),
+      fate(writer, pair).join('; '),
       rttNs === undefined ? '' : milliseconds(BigInt(Math.round(rttNs.avg))),
-    ]);
+    ];
+  });
   return table('Exchanges', ['', 'who asks whom', 'answered', 'not answered', 'rtt ms'], rows);
 }
 

@@ -19,7 +19,7 @@ import { wayDrawing } from './way-drawing.ts';
  */
 export function reportHtml(report: Report, further?: Markup): string {
   const { diagnosis, target } = report;
-  const title = headlineOf(report);
+  const title = capitalised(headlineOf(report), diagnosis.before);
   const root = rootOf(report);
   const others = diagnosis.findings.filter((finding) => finding !== root);
   return htmlDocument({
@@ -68,8 +68,10 @@ function furtherMarkup(finding: Finding, topology: Topology): Markup {
 function asideMarkup(findings: readonly Finding[]): Markup | undefined {
   if (findings.length === 0) return undefined;
   return html`<ul class="plain card">${findings.map(
-    (finding) => html`<li><span class="kind">${finding.severity}</span> ${finding.title} <code>${finding.rule}</code>
-${finding.severity === 'note' ? undefined : shell(finding.remedies[0]?.commands ?? [])}</li>`,
+    (
+      finding,
+    ) => html`<li><span class="kind">${finding.severity}</span> <div>${finding.title} <code>${finding.rule}</code>
+${finding.severity === 'note' ? undefined : shell(finding.remedies[0]?.commands ?? [])}</div></li>`,
   )}</ul>`;
 }
 

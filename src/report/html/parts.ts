@@ -88,7 +88,7 @@ export function evidenceMarkup(
       ...(timeNs === undefined ? [] : [offset(timeNs - zeroNs)]),
       ...(where === '' || text.includes(where) ? [] : [where]),
     ].join(' ');
-    return html`<li><span class="kind">${kind}</span> ${prefix === '' ? '' : `${prefix}: `}${text}${look && html`<br><code>${look}</code>`}</li>`;
+    return html`<li><span class="kind">${kind}</span> <span>${prefix === '' ? '' : `${prefix}: `}${text}${look && html`<br><code>${look}</code>`}</span></li>`;
   };
   return html`<ul class="plain card">${finding.evidence.map(item)}</ul>`;
 }
