@@ -6,7 +6,7 @@ import { detectTerminal } from '../report/terminal.ts';
 import { check } from '../session/check.ts';
 import { note, wantsColor, write } from './output.ts';
 import { integer } from './ping-trace.ts';
-import { giveUpRights } from './rights.ts';
+import { giveUpRights, shareRights } from './rights.ts';
 
 interface Flags {
   readonly size?: number;
@@ -49,6 +49,7 @@ export function checkCommand(): Command {
 }
 
 async function run(name: string, address: string, flags: Flags, command: Command): Promise<void> {
+  shareRights();
   const report = await check({
     interface: name,
     address,

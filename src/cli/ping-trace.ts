@@ -10,7 +10,7 @@ import { recordMtuTrace } from '../session/mtu-trace.ts';
 import { type PingTraceOptions, recordPingTrace } from '../session/ping-trace.ts';
 import { checkRunPath, writeRun } from '../session/write-run.ts';
 import { note, wantsColor, write } from './output.ts';
-import { giveUpRights } from './rights.ts';
+import { giveUpRights, shareRights } from './rights.ts';
 
 interface Flags {
   readonly count?: number;
@@ -103,6 +103,7 @@ export function pingTraceCommand(): Command {
 }
 
 async function run(name: string, address: string, flags: Flags, command: Command): Promise<void> {
+  shareRights();
   const interrupted = new AbortController();
   const stop = () => interrupted.abort();
   process.once('SIGINT', stop);
