@@ -13,7 +13,7 @@ import {
   withReportOptions,
   writeText,
 } from './report-options.ts';
-import { giveUpRights } from './rights.ts';
+import { giveUpRights, shareRights } from './rights.ts';
 
 interface Flags extends ReportFlags {
   readonly size?: number;
@@ -55,6 +55,7 @@ export function checkCommand(): Command {
 }
 
 async function run(name: string, address: string, flags: Flags, command: Command): Promise<void> {
+  shareRights();
   const report = await check({
     interface: name,
     address,

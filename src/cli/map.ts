@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { detectTerminal } from '../report/terminal.ts';
 import { takeMap } from '../session/map.ts';
 import { wantsColor, write } from './output.ts';
-import { giveUpRights } from './rights.ts';
+import { giveUpRights, shareRights } from './rights.ts';
 
 interface Flags {
   readonly json?: boolean;
@@ -46,6 +46,7 @@ export function mapCommand(): Command {
 }
 
 async function run(flags: Flags, command: Command): Promise<void> {
+  shareRights();
   const map = await takeMap({ redact: flags.redact === true });
   giveUpRights();
   // Each printer is loaded when it is asked for.

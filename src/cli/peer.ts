@@ -4,7 +4,7 @@ import { hasOtherEnd, peerJson, peerText } from '../report/peer-text.ts';
 import { detectTerminal } from '../report/terminal.ts';
 import { findPeers } from '../session/peer.ts';
 import { wantsColor, write } from './output.ts';
-import { giveUpRights } from './rights.ts';
+import { giveUpRights, shareRights } from './rights.ts';
 
 const EXAMPLES = `Examples:
   vdiag peer veth9fef8a2      whose is this end?
@@ -28,6 +28,7 @@ export function peerCommand(): Command {
 }
 
 async function run(word: string, flags: { readonly json?: boolean }, command: Command): Promise<void> {
+  shareRights();
   const answer = await findPeers(word);
   giveUpRights();
   const terminal = detectTerminal(process.stdout, process.env, { color: wantsColor(command) });

@@ -17,7 +17,7 @@ import {
   withReportOptions,
   writeText,
 } from './report-options.ts';
-import { giveUpRights } from './rights.ts';
+import { giveUpRights, shareRights } from './rights.ts';
 
 interface Flags extends ReportFlags {
   readonly count?: number;
@@ -105,6 +105,7 @@ export function pingTraceCommand(): Command {
 }
 
 async function run(name: string, address: string, flags: Flags, command: Command): Promise<void> {
+  shareRights();
   const interrupted = new AbortController();
   const stop = () => interrupted.abort();
   process.once('SIGINT', stop);

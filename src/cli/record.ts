@@ -5,6 +5,7 @@ import { errorText } from '../report/error-text.ts';
 import { printable } from '../report/printable.ts';
 import { LEAST_RING, type RecordOptions, type RecordProgress, type RecordSummary, record } from '../session/record.ts';
 import { note, write } from './output.ts';
+import { shareRights } from './rights.ts';
 
 interface Flags {
   readonly write: string;
@@ -65,6 +66,7 @@ export function recordCommand(): Command {
 }
 
 async function run(device: string | undefined, address: string | undefined, flags: Flags): Promise<void> {
+  shareRights();
   const interrupted = new AbortController();
   const stop = () => interrupted.abort();
   process.once('SIGINT', stop);

@@ -1,5 +1,5 @@
-/** Giving up what a command needs no more: what others have sent is read, and what they have named is printed, without rights. */
-import { dropCapabilities } from '../linux/capabilities.ts';
+/** What a command may do: programs it asks have its rights; what others have sent or named is read and printed without. */
+import { dropCapabilities, passOnCapabilities } from '../linux/capabilities.ts';
 
 /**
  * What stays: reading files, since parts of vdiag are loaded when they are asked for and captures may be anybody's; and for
@@ -7,4 +7,9 @@ import { dropCapabilities } from '../linux/capabilities.ts';
  */
 export function giveUpRights(writes = false): void {
   dropCapabilities({ keep: ['CAP_DAC_READ_SEARCH', ...(writes ? (['CAP_DAC_OVERRIDE', 'CAP_FOWNER'] as const) : [])] });
+}
+
+/** For commands that ask `ip` and `nft`: where vdiag has its rights from its file, they are to have them as well. */
+export function shareRights(): void {
+  passOnCapabilities();
 }

@@ -19,6 +19,7 @@ export interface DropOptions {
 
 /** include/uapi/linux/prctl.h */
 const prctlOption = { capbsetDrop: 24, setNoNewPrivs: 38, ambient: 47 };
+const PR_CAP_AMBIENT_RAISE = 2;
 const PR_CAP_AMBIENT_CLEAR_ALL = 4;
 /** _LINUX_CAPABILITY_VERSION_3: two sets of 32 bits. */
 const version3 = 0x20080522;
@@ -51,6 +52,27 @@ export function dropCapabilities({ keep = [] }: DropOptions = {}): boolean {
   return capset(header(), sets(kept)) === 0 && withoutGain;
 }
 
+/**
+ * Lets programs that this thread starts have the capabilities that it has itself: those of a file (setcap(8)) stop at the
+ * first execve(2) otherwise, and nft would not be allowed to list a rule. Root's programs have them anyhow.
+ *
+ * @returns false where there is nothing to pass on, or the kernel refused
+ */
+export function passOnCapabilities(): boolean {
+  const permitted = ownStatus('CapPrm');
+  if (permitted === undefined || permitted === 0n || process.getuid?.() === 0) return false;
+  if (ownStatus('CapAmb') === permitted) return true;
+  const { library } = libc();
+  const prctl: CFunction = library.func('int prctl(int option, ulong a, ulong b, ulong c, ulong d)');
+  const capset: CFunction = library.func('int capset(void *header, void *data)');
+  if (capset(header(), sets(permitted, permitted)) !== 0) return false;
+  let raised = true;
+  for (let number = 0; number < 64; number++)
+    if ((permitted >> BigInt(number)) & 1n)
+      raised = prctl(prctlOption.ambient, PR_CAP_AMBIENT_RAISE, number, 0, 0) === 0 && raised;
+  return raised;
+}
+
 /** struct __user_cap_header_struct: the version, and 0 for this thread. */
 function header(): Uint8Array {
   const view = new DataView(new ArrayBuffer(8));
@@ -59,18 +81,19 @@ function header(): Uint8Array {
 }
 
 /** Two of struct __user_cap_data_struct: effective, permitted and inheritable; low half first. */
-function sets(kept: bigint): Uint8Array {
+function sets(kept: bigint, inheritable = 0n): Uint8Array {
   const view = new DataView(new ArrayBuffer(24));
   for (const half of [0, 1]) {
-    const bits = Number((kept >> BigInt(32 * half)) & 0xffffffffn);
-    view.setUint32(12 * half, bits, true);
-    view.setUint32(12 * half + 4, bits, true);
+    const halfOf = (bits: bigint) => Number((bits >> BigInt(32 * half)) & 0xffffffffn);
+    view.setUint32(12 * half, halfOf(kept), true);
+    view.setUint32(12 * half + 4, halfOf(kept), true);
+    view.setUint32(12 * half + 8, halfOf(inheritable), true);
   }
   return new Uint8Array(view.buffer);
 }
 
 /** A set of bits, in hexadecimal. */
-function ownStatus(field: 'CapEff' | 'CapPrm' | 'CapBnd'): bigint | undefined {
+function ownStatus(field: 'CapEff' | 'CapPrm' | 'CapBnd' | 'CapAmb'): bigint | undefined {
   try {
     const text = readFileSync('/proc/thread-self/status', 'latin1');
     const value = new RegExp(`^${field}:\\s*([0-9a-f]+)$`, 'm').exec(text)?.[1];
