@@ -126,10 +126,13 @@ function addressesOf({ packet, source, destination }: FilterGate): { source?: st
   return packet === 'echo-request' || packet === 'echo-reply' || packet === 'icmp-error' ? { source, destination } : {};
 }
 
-/** A chain at a device sees nothing else. */
+/** A chain at a device sees nothing else, and iptables lets only some chains ask for each of them. */
 function interfacesAt({ hook }: FilterGate, input: string[], output: string[]): { input: string[]; output: string[] } {
   if (hook === 'ingress' || hook === 'egress') return { input: [], output: [] };
-  return { input: hook === 'output' ? [] : input, output: hook === 'input' || hook === 'prerouting' ? [] : output };
+  return {
+    input: hook === 'output' || hook === 'postrouting' ? [] : input,
+    output: hook === 'input' || hook === 'prerouting' ? [] : output,
+  };
 }
 
 function deleting(gate: FilterGate, stopper: Stopper): Change | undefined {

@@ -5,12 +5,14 @@ import { commandIn, placeName } from '../topology/naming.ts';
 import { ownersOf } from '../topology/query.ts';
 import { placeKey } from '../trace/frame.ts';
 import { type NextHop, resolve } from './arp.ts';
+import { shownAtPort } from './bridge-filter.ts';
 import { conntrackGate } from './conntrack.ts';
 import { errorWay } from './error-way.ts';
 import type { EchoQuery } from './expect.ts';
 import { findRoute, type RouteFound, routeText } from './fib.ts';
 import type { MtuGate, RouteGate, UnmodelledGate } from './gate.ts';
 import { filterGate, lateFilterGates } from './ip-filter.ts';
+import type { Arrival } from './layer2.ts';
 import { sendPacket } from './link.ts';
 import { longestFragment, routerMtuGate, senderMtuGate } from './mtu.ts';
 import { translateDestination, translateSource } from './nat.ts';
@@ -73,7 +75,7 @@ export function carry(walk: Walk, from: Port, hop: NextHop, packet: Packet): Del
     const circle = passed.has(at);
     passed.add(at);
     carried = translatedInBridges(walk, withoutAsides(arrival.steps), carried);
-    const taken = input(walk, arrival.port, carried, circle);
+    const taken = input(walk, arrival, carried, circle);
     if (taken === undefined || circle) return undefined;
     carried = taken.packet;
     if (!('out' in taken)) return { port: arrival.port, packet: carried };
@@ -130,7 +132,7 @@ function refusedByRouter(
 /** ip_rcv to ip_local_deliver or ip_forward. Undefined where the walk cannot go on. */
 function input(
   walk: Walk,
-  port: Port,
+  { port, steps }: Arrival,
   arrived: Packet,
   circle: boolean,
 ): { out: Port; hop: NextHop; packet: Packet } | { packet: Packet } | undefined {
@@ -144,13 +146,14 @@ function input(
   }
   const family = familyOf(arrived.destination);
   if (family === 6) trail.add(...ipv6Gates(world, port).map(gateStep));
-  trail.add(gateStep(filterGate(world, { hook: 'prerouting', port, packet: arrived })));
+  const physical = shownAtPort(port, steps, arrived.destination);
   const full = arrived.kind === 'echo-request' ? conntrackGate(world, port) : undefined;
-  if (full) trail.add(gateStep(full));
+  const first = filterGate(world, { hook: 'prerouting', port, physical, packet: arrived });
   const entered = translateDestination({ world, query, hook: 'prerouting', port, carries: arrived });
-  trail.add(...entered.gates.map(gateStep));
-  const late = { hook: 'prerouting', port, packet: { ...arrived, ...entered.ends } } as const;
-  trail.add(...lateFilterGates(world, late).map(gateStep));
+  const late = { hook: 'prerouting', port, physical, packet: { ...arrived, ...entered.ends } } as const;
+  const entering = [first, ...(full ? [full] : []), ...entered.gates, ...lateFilterGates(world, late)].map(gateStep);
+  if (physical === undefined) trail.add(...entering);
+  else trail.addBeforePlace(...entering);
   if (entered.lost) return undefined;
   const packet = { ...arrived, ...entered.ends };
   const { source, destination } = packet;
@@ -158,7 +161,7 @@ function input(
   if (route?.type === 'local') {
     // IPv6 itself validates no source.
     if (family === 4) trail.add(gateStep(sourceGate(world, port, 'ip', source, destination)));
-    const local = { hook: 'input', port, packet } as const;
+    const local = { hook: 'input', port, physical, packet } as const;
     trail.add(gateStep(filterGate(world, local)));
     const taken = translateSource({ world, query, hook: 'input', port, carries: packet }, entered.tracked);
     trail.add(
@@ -178,10 +181,13 @@ function input(
   const tooBig = out && route?.type === 'unicast' ? refusedByRouter(walk, port, out, route, packet) : undefined;
   if (tooBig) trail.add(gateStep(tooBig.gate));
   trail.add(
-    gateStep(filterGate(world, { hook: 'forward', port, beside: out, packet: { ...packet, ttl: packet.ttl - 1 } })),
+    gateStep(
+      filterGate(world, { hook: 'forward', port, beside: out, physical, packet: { ...packet, ttl: packet.ttl - 1 } }),
+    ),
   );
   if (!route || !out || route.type !== 'unicast') return undefined;
-  const leaving = { hook: 'postrouting', port: out, beside: port, packet: { ...packet, ttl: packet.ttl - 1 } } as const;
+  const sent = { ...packet, ttl: packet.ttl - 1 };
+  const leaving = { hook: 'postrouting', port: out, beside: port, physical, packet: sent } as const;
   trail.add(gateStep(filterGate(world, leaving)));
   const left = translateSource(
     { world, query, hook: 'postrouting', port: out, carries: packet, input: link.name },

@@ -46,6 +46,8 @@ export interface IpPassage {
   /** The device it came in by, or leaves by; where both are known, the other one is `beside`. */
   readonly port: Port;
   readonly beside?: Port | undefined;
+  /** The port of the bridge it came in through, where br_netfilter made that known to the IP chains. */
+  readonly physical?: string | undefined;
   readonly packet: Filtered;
 }
 
@@ -137,7 +139,7 @@ function remember(world: World, netns: NetnsId, kind: Carried['kind'], after: Fi
   });
 }
 
-function filterPacket(world: World, { hook, port, beside, packet }: IpPassage): FilterPacket {
+function filterPacket(world: World, { hook, port, beside, physical, packet }: IpPassage): FilterPacket {
   const { namespace, link } = port;
   const memory = memoryOf(world, namespace.id);
   const { kind, source, destination, target, datagram, ttl, lengthBytes } = packet;
@@ -150,6 +152,7 @@ function filterPacket(world: World, { hook, port, beside, packet }: IpPassage): 
   return {
     inputInterface: enters ? link.name : hook === 'forward' ? link.name : other,
     outputInterface: hook === 'forward' ? other : enters ? '' : link.name,
+    ...(physical === undefined ? {} : { physicalInput: physical }),
     ...memory.traversals.get(kind),
     ...(opened ? { connection: opened } : {}),
     translated: {
