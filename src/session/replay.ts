@@ -10,7 +10,7 @@ import type { Frame } from '../trace/frame.ts';
 import { version } from '../version.ts';
 import type { CaptureSet } from './capture-set.ts';
 import { openLedger } from './ledger.ts';
-import { summariseProbes } from './ping-trace.ts';
+import { summariseProbes } from './ping-verdict.ts';
 
 const MOST_FRAMES = 1_000_000;
 const DEFAULT_SIZE = 56;

@@ -6,7 +6,7 @@ import type { Diagnosis } from '../../src/diagnose/finding.ts';
 import { isTelling } from '../../src/redact/addresses.ts';
 import { FORMATS, formatted } from '../../src/report/format.ts';
 import type { Report } from '../../src/report/report.ts';
-import { summariseProbes } from '../../src/session/ping-trace.ts';
+import { summariseProbes } from '../../src/session/ping-verdict.ts';
 import { redactorFor, redactRun } from '../../src/session/redact.ts';
 import { diagnoseRecorded } from '../../src/session/replay.ts';
 import { decodeFrame } from '../../src/wire/frame.ts';

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { analysisHtml } from '../../../src/report/html/analysis-page.ts';
 import { reportHtml } from '../../../src/report/html/page.ts';
 import type { Report } from '../../../src/report/report.ts';
-import { summariseProbes } from '../../../src/session/ping-trace.ts';
+import { summariseProbes } from '../../../src/session/ping-verdict.ts';
 import { diagnoseRecorded } from '../../../src/session/replay.ts';
 import { recorded } from '../../diagnose/recordings.ts';
 import { crowd, twoHosts } from '../analysis-scenes.ts';
