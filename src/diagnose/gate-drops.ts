@@ -62,7 +62,7 @@ export const GATE_DROPS: Readonly<Record<Gate['kind'], GateDrops>> = {
     functions: [],
   },
   xdp: { reasons: ['XDP'], functions: [] },
-  mtu: { reasons: ['PKT_TOO_BIG'], functions: [...TOO_LONG, 'ip_do_fragment', 'ip_fragment'] },
+  mtu: { reasons: ['PKT_TOO_BIG'], functions: [...TOO_LONG, 'ip_do_fragment', 'ip_fragment', 'ip6_fragment'] },
   'path-mtu': SILENT,
   // Who would answer does not listen.
   owner: { reasons: ['NO_TX_TARGET', 'IPV6DISABLED'], functions: [] },

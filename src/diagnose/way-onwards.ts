@@ -38,10 +38,10 @@ export function defaultRoute(context: Context, asker: Place, reached: readonly P
   return changes && { why: 'the router of this segment leads there', changes };
 }
 
-/** At a router: a route to the target's network by another router it shares a segment with, if the packet then gets on. */
-export function routeOnwards(context: Context, netns: NetnsId): Cure | undefined {
-  const destination = networkAround(context.topology, context.query.destination);
-  const attempts = gatewaysFrom(context.topology, netns, familyOf(context.query.destination)).map((hop): Change[] => [
+/** At a router: a route to an address's network by another router it shares a segment with, if the packet then gets on. */
+export function routeOnwards(context: Context, netns: NetnsId, address: string): Cure | undefined {
+  const destination = networkAround(context.topology, address);
+  const attempts = gatewaysFrom(context.topology, netns, familyOf(address)).map((hop): Change[] => [
     { kind: 'route-add', netns, destination, ...hop },
   ]);
   const changes = context.best(attempts);

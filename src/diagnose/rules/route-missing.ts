@@ -1,8 +1,10 @@
 import { expectPath } from '../../path/expect.ts';
 import { findRoute, routeText } from '../../path/fib.ts';
 import { familyOf } from '../../topology/address.ts';
+import type { NetnsId, Topology } from '../../topology/model.ts';
 import { netnsName, placeName } from '../../topology/naming.ts';
 import { linkOf, namespaceOf } from '../../topology/query.ts';
+import { socketNamespace } from '../../topology/vxlan.ts';
 import type { Place } from '../../trace/frame.ts';
 import type { Claim, Context, Rule } from '../rule.ts';
 import { defaultRoute, routeOnwards, segmentAround } from '../way-onwards.ts';
@@ -61,11 +63,15 @@ Over IPv6 routers advertise themselves; an interface takes that with accept_ra=1
         ...(cure === undefined ? {} : { cure }),
       };
     }
+    if (gate.kind === 'vxlan' && gate.by === 'route' && gate.remote !== undefined)
+      return tunnelsRoute(context, gate.sender, gate.remote);
     if (gate.kind === 'route' && gate.purpose !== 'reply' && gate.route === undefined && leg.kind === 'echo-request') {
-      const cure = routeOnwards(context, gate.place.netns);
+      const { destination, tunnel } = gate;
+      const cure = routeOnwards(context, gate.place.netns, destination);
+      const packet = tunnel ? `the UDP packet of ${placeName(topology, tunnel.sender)}` : 'the echo request';
       return {
-        title: `${netnsName(topology, gate.place.netns)} has no route to ${query.destination}`,
-        summary: `the echo request comes to ${placeName(topology, gate.place)}, which should pass it on, and no route there covers ${query.destination}.`,
+        title: `${netnsName(topology, gate.place.netns)} has no route to ${destination}`,
+        summary: `${packet} comes to ${placeName(topology, gate.place)}, which should pass it on, and no route there covers ${destination}.`,
         where: gate.place,
         ...(cure === undefined ? {} : { cure }),
       };
@@ -89,6 +95,25 @@ function byAnother({ topology, query }: Context, asker: Place): Claim | undefine
     summary: `what is not bound to an interface takes ${routeText(route)} and gets there. A socket bound to ${asker.name} (ping -I) may not use that route, and no other one covers ${destination}: trace it from ${right}. If it has to go by ${asker.name}, a route by that interface is missing.`,
     where: asker,
   };
+}
+
+/** A tunnel's own packets need a route as any others do. */
+function tunnelsRoute(context: Context, sender: Place, remote: string): Claim {
+  const { topology } = context;
+  const netns = socketNetns(topology, sender);
+  const cure = routeOnwards(context, netns, remote);
+  const name = placeName(topology, sender);
+  return {
+    title: `${netnsName(topology, netns)} has no route to ${remote}, the node that ${name} sends to`,
+    summary: `${name} puts the frame into a UDP packet to ${remote}, and the namespace of its socket has no route to that address by the device it is to use.`,
+    where: sender,
+    ...(cure === undefined ? {} : { cure }),
+  };
+}
+
+function socketNetns(topology: Topology, sender: Place): NetnsId {
+  const link = linkOf(topology, sender);
+  return link === undefined ? sender.netns : socketNamespace(sender.netns, link);
 }
 
 /** Over IPv6 the default route mostly comes from a router's advertisement: may this interface take one? */
