@@ -24,7 +24,9 @@ describe.skipIf(!mayMakeNamespaces)('the containers of a machine', () => {
     const startedMs = performance.now();
     const directory = await readDirectory({ env: daemon.env, records: NO_RECORDS });
     const own = directory.containers.filter(({ runtime }) => runtime === 'docker');
-    return { containers: own, gaps: directory.gaps, ms: performance.now() - startedMs, asked: daemon.asked };
+    // An ordinary user may not look at everybody's processes, which is said beside what the daemon did.
+    const gaps = directory.gaps.filter((gap) => !/^(a process|\d+ processes) of /.test(gap));
+    return { containers: own, gaps, ms: performance.now() - startedMs, asked: daemon.asked };
   }
 
   test('a running one without a cgroup is asked for its process; the namespace is the kernel’s word', async () => {
