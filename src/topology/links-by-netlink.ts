@@ -7,7 +7,6 @@ import {
   attribute,
   attributesIn,
   type RouteSocket,
-  RTM_GETADDR,
   RTM_GETLINK,
   s32,
   textIn,
@@ -16,7 +15,7 @@ import {
   u32,
   u32Bytes,
 } from '../linux/rtnetlink.ts';
-import { addressFromBytes, formatAddress } from './address.ts';
+import { addressIn, dumpAddresses } from './addresses-by-netlink.ts';
 import type { Address, BridgePort, BridgeSettings, Link, PortState } from './model.ts';
 import { kindsWithLink, type ParsedLink } from './parse-links.ts';
 
@@ -59,13 +58,10 @@ const PORT = {
   isolated: 33,
   locked: 39,
 };
-/** include/uapi/linux/if_addr.h */
-const IFA = { address: 1, local: 2, flags: 8 } as const;
 const ARPHRD_LOOPBACK = 772;
 /** Counters are not asked for: they are half of each answer. */
 const RTEXT_FILTER_SKIP_STATS = 8;
 const ifinfoBytes = 16;
-const ifaddrBytes = 8;
 /** More than the kernel's own tables hold of links in practice; memory stays bounded. */
 const most = 1 << 16;
 
@@ -95,23 +91,6 @@ const IFF_RUNNING = 0x40;
 /** RFC 2863, as include/uapi/linux/if.h numbers them. */
 const operStates = ['unknown', 'notpresent', 'down', 'lowerlayerdown', 'testing', 'dormant', 'up'];
 const portStates: readonly PortState[] = ['disabled', 'listening', 'learning', 'forwarding', 'blocking'];
-/** IFA_FLAGS with the names of ip-address(8); IFA_F_PERMANENT is printed when it is not there. */
-const addressFlags: readonly (readonly [number, string])[] = [
-  [0x02, 'nodad'],
-  [0x04, 'optimistic'],
-  [0x08, 'dadfailed'],
-  [0x10, 'home'],
-  [0x20, 'deprecated'],
-  [0x40, 'tentative'],
-  [0x100, 'mngtmpaddr'],
-  [0x200, 'noprefixroute'],
-  [0x400, 'autojoin'],
-  [0x800, 'stable-privacy'],
-];
-const IFA_F_SECONDARY = 0x01;
-const IFA_F_PERMANENT = 0x80;
-/** /etc/iproute2/rt_scopes */
-const scopes: Readonly<Record<number, string>> = { 0: 'global', 200: 'site', 253: 'link', 254: 'host', 255: 'nowhere' };
 const macvlanModes: Readonly<Record<number, string>> = {
   1: 'private',
   2: 'vepa',
@@ -276,40 +255,4 @@ function allTexts(list: Uint8Array, wanted: number): string[] {
 
 function defined(fields: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
-}
-
-/** Addresses of both families by interface number. */
-function dumpAddresses(socket: RouteSocket): ReadonlyMap<number, Address[]> {
-  const found = new Map<number, Address[]>();
-  for (const message of socket.dump(RTM_GETADDR, new Uint8Array(ifaddrBytes), most).messages) {
-    const index = u32(message, 4) ?? 0;
-    const address = parseAddress(message);
-    if (address) found.set(index, [...(found.get(index) ?? []), address]);
-  }
-  return found;
-}
-
-function parseAddress(message: Uint8Array): Address | undefined {
-  const attributes = attributesIn(message, ifaddrBytes);
-  const peer = addressIn(attributes.get(IFA.address));
-  const address = addressIn(attributes.get(IFA.local)) ?? peer;
-  const family = u8(message) === 2 ? 4 : u8(message) === 10 ? 6 : undefined;
-  if (address === undefined || family === undefined) return undefined;
-  const bits = u32(attributes.get(IFA.flags)) ?? u8(message, 2) ?? 0;
-  const secondary = (bits & IFA_F_SECONDARY) !== 0 ? [family === 4 ? 'secondary' : 'temporary'] : [];
-  const dynamic = (bits & IFA_F_PERMANENT) === 0 ? ['dynamic'] : [];
-  return {
-    family,
-    address,
-    prefixLength: u8(message, 1) ?? 0,
-    scope: scopes[u8(message, 3) ?? 0] ?? String(u8(message, 3)),
-    ...(peer !== undefined && peer !== address && { peer }),
-    flags: [...secondary, ...addressFlags.flatMap(([bit, name]) => ((bits & bit) !== 0 ? [name] : [])), ...dynamic],
-  };
-}
-
-/** Canonical text of 4 or 16 bytes. */
-function addressIn(bytes: Uint8Array | undefined): string | undefined {
-  const address = bytes && addressFromBytes(bytes);
-  return address && formatAddress(address);
 }
