@@ -36,8 +36,24 @@ export function odditiesOf(map: HostMap, finder: LinkFinder): Oddity[] {
     ...segments.flatMap(duplicates),
     ...gateways(map, segments),
   ];
+  const unseen = found.filter(({ kind }) => kind === 'peer-unseen');
+  const said = unseen.length > 1 ? unseenText(map, unseen) : undefined;
   const order = new Map(map.namespaces.map(({ id }, at) => [id, at]));
-  return found.sort((a, b) => (order.get(a.netns) ?? 0) - (order.get(b.netns) ?? 0));
+  return found
+    .map((oddity) => (said !== undefined && oddity.kind === 'peer-unseen' ? { ...oddity, text: said } : oddity))
+    .sort((a, b) => (order.get(a.netns) ?? 0) - (order.get(b.netns) ?? 0));
+}
+
+/** One sentence for all: without privileges it is every pair of the machine. */
+function unseenText({ namespaces }: HostMap, unseen: readonly Oddity[]): string {
+  const names = unseen.flatMap(({ netns, interface: name }) =>
+    namespaces.flatMap((namespace) =>
+      namespace.id === netns
+        ? namespace.links.filter((link) => link.name === name).map((link) => nameOf({ namespace, link }))
+        : [],
+    ),
+  );
+  return `the other ends of ${listed(names)} are in namespaces that cannot be seen from here`;
 }
 
 function ofNamespace(namespace: MapNamespace, { home }: HostMap): Oddity[] {

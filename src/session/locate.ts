@@ -23,6 +23,7 @@ import {
   type Known,
   type MeantNetns,
   meantNetns,
+  unseen,
 } from './whereabouts.ts';
 
 export interface Named {
@@ -132,7 +133,7 @@ function targetMeant(word: string, known: Known): MeantNetns {
     near.length > 0 ? `neither an IP address nor a container: ${word}` : `not an IP address: ${word}`,
     near.length > 0
       ? `did you mean ${near.join(', ')}?`
-      : 'vdiag asks no DNS: give the address, as 10.9.0.3 or fd00::3, or the name of a container (vdiag map)',
+      : `vdiag asks no DNS: give the address, as 10.9.0.3 or fd00::3, or the name of a container (vdiag map)${unseen(known)}`,
   );
 }
 

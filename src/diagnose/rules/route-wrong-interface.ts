@@ -25,8 +25,8 @@ export const routeWrongInterface: Rule = {
     what: `A sender, a router or the replier has a route that leads to the target, and another one that wins over it and leads
 elsewhere: a narrower prefix (a VPN or a second network that uses the same addresses), a lower metric, or a policy rule
 (ip rule) that sends this source to a table of its own. The packet leaves by the wrong interface, and there nobody has
-the address, or a router that knows no way. Or the narrower route is the one that is missing: containers that are routed one by
-one (CNI's ptp plugin, Calico) have a route each on their host, and without it the default route takes their packets.`,
+the address, or a router that knows no way. Or it is the narrower route that is missing: containers that are routed one
+by one (CNI's ptp plugin, Calico) have a route each on their host, and without it the default route takes their packets.`,
     wire: `The packet comes in by one interface and leaves by one that is not on the way to the target; there it is asked for
 in vain, or it is answered with an error, or nothing comes. On the way back: the request arrives, and the reply leaves
 the target or a router by another interface than the sender is behind.`,
