@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { keepAll, keepInterfaces, probeFilter } from '../../src/capture/filter.ts';
+import { exchangeFilter, keepAll, keepInterfaces, probeFilter } from '../../src/capture/filter.ts';
 import { executeFilter } from '../../src/linux/bpf-machine.ts';
 import { droppedFrames, ethernet, icmp, ipv4, keptFrames, otherToken, token, vxlan } from './frames.ts';
 
@@ -76,5 +76,30 @@ describe('the filter of a recording', () => {
     const numbers = Array.from({ length: 250 }, (_, index) => index + 1);
     expect(keepInterfaces(numbers)).toHaveLength(253);
     expect(keepInterfaces([...numbers, 251], 96)).toEqual(keepAll(96));
+  });
+});
+
+describe('the kernel filter of a live view', () => {
+  const filter = exchangeFilter({ snapLength: 1600 });
+
+  it.each(Object.entries(keptFrames))('keeps %s', (_, frame) => {
+    expect(executeFilter(filter, frame)).toBe(1600);
+  });
+
+  it("keeps anybody's echoes, and no other traffic", () => {
+    expect(executeFilter(filter, ethernet(0x0800, ipv4(1, icmp(8, otherToken))))).toBe(1600);
+    expect(executeFilter(filter, ethernet(0x0800, ipv4(6, new Uint8Array(40))))).toBe(0);
+    expect(executeFilter(filter, ethernet(0x0800, ipv4(17, new Uint8Array(40))))).toBe(0);
+  });
+
+  it('keeps those of the interfaces it was given, and of all where they are too many', () => {
+    const arp = ethernet(0x0806, token);
+    // The machine that runs it here has interface 0.
+    expect(executeFilter(exchangeFilter({ interfaces: [7, 0] }), arp)).toBe(262144);
+    expect(executeFilter(exchangeFilter({ interfaces: [7, 8] }), arp)).toBe(0);
+    expect(executeFilter(exchangeFilter({ interfaces: [] }), arp)).toBe(0);
+    expect(
+      executeFilter(exchangeFilter({ interfaces: Array.from({ length: 400 }, (_, index) => index + 1) }), arp),
+    ).toBe(262144);
   });
 });
