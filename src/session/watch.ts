@@ -104,6 +104,7 @@ class Session {
   readonly #startedMs = performance.now();
   #endedMs: number | undefined;
   #counts = { captured: 0, lost: 0 };
+  #countedNs = 0;
   #lossyUntilNs = Number.NEGATIVE_INFINITY;
   #lostTold = 0;
   #givenUpTold = 0;
@@ -266,8 +267,10 @@ class Session {
     const before = this.#counts;
     this.#counts = this.#rings.counts();
     const nowNs = this.#tracker.relative(timeNs);
+    const countedNs = this.#countedNs;
+    this.#countedNs = nowNs;
     if (this.#counts.lost > before.lost) {
-      this.#tracker.lossy(nowNs - 1.2e9, nowNs);
+      this.#tracker.lossy(countedNs, nowNs);
       this.#lossyUntilNs = nowNs;
     }
     const lost = this.#counts.lost - this.#lostTold;
@@ -382,15 +385,16 @@ class Session {
   async #judgeBy(before: Topology, after: Topology, coverage: Coverage): Promise<void> {
     const { fromNs, untilNs } = coverage;
     const cutNs = this.#tracker.relative(untilNs);
-    const held = wholeExchanges(this.#window.between(Math.max(this.#tracker.relative(fromNs), cutNs - SPAN_NS), cutNs));
+    const held = this.#window.between(Math.max(this.#tracker.relative(fromNs), cutNs - SPAN_NS), cutNs);
     this.#judgedUntilNs = cutNs - PATIENCE_NS;
     this.#framesJudged = this.#tracker.frames;
-    if (held.length === 0) return;
-    const judged = await judge({ frames: held, before, after, coverage });
+    // Where frames were lost, that something was not sighted says nothing.
+    const frames = wholeExchanges(held.filter(({ root }) => !this.#tracker.mayBeLost(root.ns)));
+    if (frames.length === 0) return;
+    const judged = await judge({ frames, before, after, coverage });
     const pairs = this.#tracker.pairs.all();
     const findings = judged.findings.filter((finding) => concernsSomebody(finding, pairs, [before, after]));
     const timeNs = realtimeNs();
-    console.error(JSON.stringify(findings.map((f) => [f.rule, f.confidence, f.severity, f.blocks, f.title])));
     for (const finding of this.#findings.found(findings, timeNs)) this.#tell({ event: 'finding', timeNs, finding });
   }
 

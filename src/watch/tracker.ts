@@ -24,6 +24,8 @@ const PACKET_NS = 5e8;
 const MOST_WAITING = 1 << 15;
 const MOST_PACKETS = 1 << 15;
 const MOST_STEPS = 64;
+/** Spans in which frames were lost, a second each: more than the last minute. */
+const MOST_SPANS = 80;
 /** Who asks again a retry's time after the answer came did not hear it (RETRANS_TIMER, one second). */
 const RETRY_FROM_NS = 9e8;
 const RETRY_UNTIL_NS = 1.15e9;
@@ -80,8 +82,7 @@ export class Tracker {
   #errors: Refusal[] = [];
   #baseNs: bigint | undefined;
   #errorNs = Number.NEGATIVE_INFINITY;
-  #lossyFromNs = Number.POSITIVE_INFINITY;
-  #lossyUntilNs = Number.NEGATIVE_INFINITY;
+  #lossy: readonly { readonly fromNs: number; readonly untilNs: number }[] = [];
 
   constructor(options: TrackerOptions) {
     this.#options = options;
@@ -98,10 +99,14 @@ export class Tracker {
     return (this.#baseNs ?? 0n) + BigInt(Math.round(ns));
   }
 
-  /** Frames were lost about this time: that a reply was not sighted says nothing then. */
+  /** Frames were lost in this time: that a reply was not sighted says nothing then. */
   lossy(fromNs: number, untilNs: number): void {
-    this.#lossyFromNs = fromNs <= this.#lossyUntilNs + PATIENCE_NS ? Math.min(this.#lossyFromNs, fromNs) : fromNs;
-    this.#lossyUntilNs = Math.max(this.#lossyUntilNs, untilNs);
+    this.#lossy = [...this.#lossy.slice(1 - MOST_SPANS), { fromNs, untilNs }];
+  }
+
+  /** Whether sightings of an exchange that began then may be missing. */
+  mayBeLost(ns: number): boolean {
+    return this.#lossy.some(({ fromNs, untilNs }) => ns >= fromNs - PATIENCE_NS && ns <= untilNs);
   }
 
   /** Takes a frame, in order of time. Undefined for one that is of no interest. */
@@ -292,15 +297,11 @@ export class Tracker {
 
   #silent(waiting: Waiting): void {
     waiting.told = true;
-    if (this.#mayBeLost(waiting.request.firstNs)) {
+    if (this.mayBeLost(waiting.request.firstNs)) {
       this.givenUp++;
       return;
     }
     this.#end(waiting, 'unanswered');
-  }
-
-  #mayBeLost(ns: number): boolean {
-    return ns >= this.#lossyFromNs - PATIENCE_NS && ns <= this.#lossyUntilNs;
   }
 
   /** A reply or an error has come. */
@@ -314,7 +315,7 @@ export class Tracker {
     }
     const at = reply.places.findIndex((place) => isArrival(place, request.places[0]));
     if (at >= 0) this.#end(waiting, told ? 'late' : 'answered', (reply.times[at] ?? 0) - request.firstNs);
-    else if (!told && this.#mayBeLost(request.firstNs)) this.givenUp++;
+    else if (!told && this.mayBeLost(request.firstNs)) this.givenUp++;
     else if (!told) this.#end(waiting, 'astray');
   }
 

@@ -92,14 +92,8 @@ describe('the kernel filter of a live view', () => {
     expect(executeFilter(filter, ethernet(0x0800, ipv4(17, new Uint8Array(40))))).toBe(0);
   });
 
-  it('keeps those of the interfaces it was given, and of all where they are too many', () => {
-    const arp = ethernet(0x0806, token);
-    // The machine that runs it here has interface 0.
-    expect(executeFilter(exchangeFilter({ interfaces: [7, 0] }), arp)).toBe(262144);
-    expect(executeFilter(exchangeFilter({ interfaces: [7, 8] }), arp)).toBe(0);
-    expect(executeFilter(exchangeFilter({ interfaces: [] }), arp)).toBe(0);
-    expect(
-      executeFilter(exchangeFilter({ interfaces: Array.from({ length: 400 }, (_, index) => index + 1) }), arp),
-    ).toBe(262144);
+  it('keeps those of all interfaces where they are too many for one program', () => {
+    const interfaces = Array.from({ length: 400 }, (_, index) => index + 1);
+    expect(executeFilter(exchangeFilter({ interfaces }), ethernet(0x0806, token))).toBe(262144);
   });
 });
