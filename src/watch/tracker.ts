@@ -24,8 +24,8 @@ const PACKET_NS = 5e8;
 const MOST_WAITING = 1 << 15;
 const MOST_PACKETS = 1 << 15;
 const MOST_STEPS = 64;
-/** Spans in which frames were lost, a second each: more than the last minute. */
-const MOST_SPANS = 80;
+/** Spans in which frames were lost: what lies closer together is one, so these are more than the last minute. */
+const MOST_SPANS = 40;
 /** Who asks again a retry's time after the answer came did not hear it (RETRANS_TIMER, one second). */
 const RETRY_FROM_NS = 9e8;
 const RETRY_UNTIL_NS = 1.15e9;
@@ -82,7 +82,7 @@ export class Tracker {
   #errors: Refusal[] = [];
   #baseNs: bigint | undefined;
   #errorNs = Number.NEGATIVE_INFINITY;
-  #lossy: readonly { readonly fromNs: number; readonly untilNs: number }[] = [];
+  #lossy: { readonly fromNs: number; untilNs: number }[] = [];
 
   constructor(options: TrackerOptions) {
     this.#options = options;
@@ -101,7 +101,9 @@ export class Tracker {
 
   /** Frames were lost in this time: that a reply was not sighted says nothing then. */
   lossy(fromNs: number, untilNs: number): void {
-    this.#lossy = [...this.#lossy.slice(1 - MOST_SPANS), { fromNs, untilNs }];
+    const last = this.#lossy.at(-1);
+    if (last && fromNs - last.untilNs < PATIENCE_NS) last.untilNs = untilNs;
+    else this.#lossy = [...this.#lossy.slice(1 - MOST_SPANS), { fromNs, untilNs }];
   }
 
   /** Whether sightings of an exchange that began then may be missing. */
@@ -363,9 +365,10 @@ export class Tracker {
   }
 
   /** No more sightings of it come. */
-  #retire(key: number, { group, places, times }: Packet): void {
+  #retire(key: number, { group, places, times, firstNs }: Packet): void {
     this.#packets.delete(key);
-    if (group) return;
+    // Where frames were lost, two places that follow each other need not be neighbours.
+    if (group || this.mayBeLost(firstNs)) return;
     for (let index = 1; index < places.length; index++) {
       const [from, to] = [places[index - 1], places[index]];
       if (from && to) this.hops.passed(from, to, Math.max(0, (times[index] ?? 0) - (times[index - 1] ?? 0)));

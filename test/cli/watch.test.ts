@@ -117,7 +117,12 @@ describe.skipIf(!mayMakeNamespaces)('vdiag watch', { timeout: 60_000 }, () => {
     const asking = machine.start('ip', ['netns', 'exec', 'two', 'ping', '-q', '-w', '25', '10.6.0.9']);
     await until(/"event":"finding"[^\n]*"address-missing"/);
     const [, port] = await until(/counters at http:\/\/127\.0\.0\.1:(\d+)\/metrics/);
-    const page = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    // The counters are those of a quarter of a second ago at most.
+    let page = '';
+    for (let tries = 0; tries < 100 && !page.includes('vdiag_findings_active{'); tries++) {
+      page = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+      await sleep(20);
+    }
     expect(page).toContain('vdiag_answered_total{kind="echo",source="10.6.0.2",target="10.6.0.3"} 2\n');
     expect(page).toContain('vdiag_findings_active{rule="address-missing"} 1\n');
     child.kill('SIGINT');
