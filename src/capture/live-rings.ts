@@ -38,14 +38,18 @@ export interface RingCounts {
   readonly lost: number;
 }
 
-const BLOCK_BYTES = 1 << 17;
+/**
+ * The kernel hands a block over at its time, however little is in it: many small blocks outlast a program that is kept waiting
+ * longer than few large ones. Frames are cut to less than a block.
+ */
+const BLOCK_BYTES = 1 << 14;
+const RETIRE_MS = 20;
 /** Blocks of each ring, by how many rings there are: 8 MiB, then 2 MiB, and 1 MiB where there are very many. */
 const BLOCKS = [
-  { below: 6, blocks: 64 },
-  { below: 24, blocks: 16 },
+  { below: 6, blocks: 512 },
+  { below: 24, blocks: 128 },
 ];
-const FEWEST_BLOCKS = 8;
-const RETIRE_MS = 8;
+const FEWEST_BLOCKS = 64;
 /** A block is handed over at the second expiry of its timer at the latest. */
 const HOLD_MS = 2 * RETIRE_MS;
 

@@ -58,6 +58,7 @@ export interface Live {
 
 const TICK_MS = 100;
 const TOLD_MS = 250;
+const COUNT_MS = 50;
 const SECOND_MS = 1000;
 const SCAN_MS = 500;
 /** Looking around, or taking the topology, takes no more than this share of the time. */
@@ -104,6 +105,8 @@ class Session {
   readonly #startedMs = performance.now();
   #endedMs: number | undefined;
   #counts = { captured: 0, lost: 0 };
+  #countedNs = 0;
+  #countedMs = 0;
   #lossyUntilNs = Number.NEGATIVE_INFINITY;
   #lostTold = 0;
   #givenUpTold = 0;
@@ -205,7 +208,7 @@ class Session {
       pairs: this.#tracker.pairs.all(),
       hops: this.#tracker.hops.all(),
       findings: this.#findings.all(),
-      findingCounts: this.#findings.counts,
+      findingCounts: new Map(this.#findings.counts),
       drops: this.#kernel?.counts() ?? [],
       places: this.#places.all,
       topology,
@@ -231,9 +234,25 @@ class Session {
     this.#options.onEvent?.(event);
   }
 
+  /** When frames were lost is known as exactly as it is asked. */
+  #countLosses(): void {
+    const before = this.#counts;
+    this.#counts = this.#rings.counts();
+    const nowNs = this.#tracker.relative(realtimeNs());
+    if (this.#counts.lost > before.lost) {
+      this.#tracker.lossy(this.#countedNs, nowNs);
+      this.#lossyUntilNs = nowNs;
+    }
+    this.#countedNs = nowNs;
+  }
+
   /** Frames to exchanges. */
   #take(all: boolean): void {
     const { untilNs } = this.#rings;
+    if (all || performance.now() - this.#countedMs >= COUNT_MS) {
+      this.#countedMs = performance.now();
+      this.#countLosses();
+    }
     this.#frames.take(all ? undefined : untilNs, Number.POSITIVE_INFINITY, (frame) => {
       // Before all rings were open, only a part of the way was seen.
       if (frame.timeNs < this.#openedNs) return;
@@ -263,13 +282,6 @@ class Session {
   /** Sums up, and says what was lost. */
   #second(): void {
     const timeNs = realtimeNs();
-    const before = this.#counts;
-    this.#counts = this.#rings.counts();
-    const nowNs = this.#tracker.relative(timeNs);
-    if (this.#counts.lost > before.lost) {
-      this.#tracker.lossy(nowNs - 1.2e9, nowNs);
-      this.#lossyUntilNs = nowNs;
-    }
     const lost = this.#counts.lost - this.#lostTold;
     const givenUp = this.#tracker.givenUp - this.#givenUpTold;
     this.#lostTold = this.#counts.lost;
@@ -382,15 +394,16 @@ class Session {
   async #judgeBy(before: Topology, after: Topology, coverage: Coverage): Promise<void> {
     const { fromNs, untilNs } = coverage;
     const cutNs = this.#tracker.relative(untilNs);
-    const held = wholeExchanges(this.#window.between(Math.max(this.#tracker.relative(fromNs), cutNs - SPAN_NS), cutNs));
+    const held = this.#window.between(Math.max(this.#tracker.relative(fromNs), cutNs - SPAN_NS), cutNs);
     this.#judgedUntilNs = cutNs - PATIENCE_NS;
     this.#framesJudged = this.#tracker.frames;
-    if (held.length === 0) return;
-    const judged = await judge({ frames: held, before, after, coverage });
+    // Where frames were lost, that something was not sighted says nothing.
+    const frames = wholeExchanges(held.filter(({ root }) => !this.#tracker.mayBeLost(root.ns)));
+    if (frames.length === 0) return;
+    const judged = await judge({ frames, before, after, coverage });
     const pairs = this.#tracker.pairs.all();
     const findings = judged.findings.filter((finding) => concernsSomebody(finding, pairs, [before, after]));
     const timeNs = realtimeNs();
-    console.error(JSON.stringify(findings.map((f) => [f.rule, f.confidence, f.severity, f.blocks, f.title])));
     for (const finding of this.#findings.found(findings, timeNs)) this.#tell({ event: 'finding', timeNs, finding });
   }
 

@@ -24,6 +24,8 @@ const PACKET_NS = 5e8;
 const MOST_WAITING = 1 << 15;
 const MOST_PACKETS = 1 << 15;
 const MOST_STEPS = 64;
+/** Spans in which frames were lost: what lies closer together is one, so these are more than the last minute. */
+const MOST_SPANS = 40;
 /** Who asks again a retry's time after the answer came did not hear it (RETRANS_TIMER, one second). */
 const RETRY_FROM_NS = 9e8;
 const RETRY_UNTIL_NS = 1.15e9;
@@ -80,8 +82,7 @@ export class Tracker {
   #errors: Refusal[] = [];
   #baseNs: bigint | undefined;
   #errorNs = Number.NEGATIVE_INFINITY;
-  #lossyFromNs = Number.POSITIVE_INFINITY;
-  #lossyUntilNs = Number.NEGATIVE_INFINITY;
+  #lossy: { readonly fromNs: number; untilNs: number }[] = [];
 
   constructor(options: TrackerOptions) {
     this.#options = options;
@@ -98,10 +99,16 @@ export class Tracker {
     return (this.#baseNs ?? 0n) + BigInt(Math.round(ns));
   }
 
-  /** Frames were lost about this time: that a reply was not sighted says nothing then. */
+  /** Frames were lost in this time: that a reply was not sighted says nothing then. */
   lossy(fromNs: number, untilNs: number): void {
-    this.#lossyFromNs = fromNs <= this.#lossyUntilNs + PATIENCE_NS ? Math.min(this.#lossyFromNs, fromNs) : fromNs;
-    this.#lossyUntilNs = Math.max(this.#lossyUntilNs, untilNs);
+    const last = this.#lossy.at(-1);
+    if (last && fromNs - last.untilNs < PATIENCE_NS) last.untilNs = untilNs;
+    else this.#lossy = [...this.#lossy.slice(1 - MOST_SPANS), { fromNs, untilNs }];
+  }
+
+  /** Whether sightings of an exchange that began then may be missing. */
+  mayBeLost(ns: number): boolean {
+    return this.#lossy.some(({ fromNs, untilNs }) => ns >= fromNs - PATIENCE_NS && ns <= untilNs);
   }
 
   /** Takes a frame, in order of time. Undefined for one that is of no interest. */
@@ -292,15 +299,11 @@ export class Tracker {
 
   #silent(waiting: Waiting): void {
     waiting.told = true;
-    if (this.#mayBeLost(waiting.request.firstNs)) {
+    if (this.mayBeLost(waiting.request.firstNs)) {
       this.givenUp++;
       return;
     }
     this.#end(waiting, 'unanswered');
-  }
-
-  #mayBeLost(ns: number): boolean {
-    return ns >= this.#lossyFromNs - PATIENCE_NS && ns <= this.#lossyUntilNs;
   }
 
   /** A reply or an error has come. */
@@ -314,7 +317,7 @@ export class Tracker {
     }
     const at = reply.places.findIndex((place) => isArrival(place, request.places[0]));
     if (at >= 0) this.#end(waiting, told ? 'late' : 'answered', (reply.times[at] ?? 0) - request.firstNs);
-    else if (!told && this.#mayBeLost(request.firstNs)) this.givenUp++;
+    else if (!told && this.mayBeLost(request.firstNs)) this.givenUp++;
     else if (!told) this.#end(waiting, 'astray');
   }
 
@@ -362,9 +365,10 @@ export class Tracker {
   }
 
   /** No more sightings of it come. */
-  #retire(key: number, { group, places, times }: Packet): void {
+  #retire(key: number, { group, places, times, firstNs }: Packet): void {
     this.#packets.delete(key);
-    if (group) return;
+    // Where frames were lost, two places that follow each other need not be neighbours.
+    if (group || this.mayBeLost(firstNs)) return;
     for (let index = 1; index < places.length; index++) {
       const [from, to] = [places[index - 1], places[index]];
       if (from && to) this.hops.passed(from, to, Math.max(0, (times[index] ?? 0) - (times[index - 1] ?? 0)));

@@ -89,6 +89,19 @@ describe('exchanges as they happen', () => {
     until(4 * SECOND);
     expect(exchanges).toEqual([]);
     expect(tracker.givenUp).toBe(1);
+    expect(tracker.hops.all()).toEqual([]);
+    pass(WAY, 5 * SECOND, echo('request', 2));
+    until(9 * SECOND);
+    expect(exchanges).toMatchObject([{ outcome: 'unanswered' }]);
+    expect(tracker.hops.all()).toHaveLength(3);
+  });
+
+  it('remembers more than the last time that frames were lost', () => {
+    const { tracker } = scene();
+    for (let second = 0; second < 60; second += 10) tracker.lossy(second * 1e9, second * 1e9 + 5e7);
+    const lossy = [0, 10, 20, 50].map((second) => tracker.mayBeLost(second * 1e9));
+    expect(lossy).toEqual([true, true, true, true]);
+    expect([5, 15, 55].map((second) => tracker.mayBeLost(second * 1e9))).toEqual([false, false, false]);
   });
 
   it('takes each repetition of an ARP request for a question of its own', () => {
