@@ -28,5 +28,5 @@ export function unknownCommand(word: string): VdiagError {
   const known = Object.keys(COMMANDS);
   const near = Object.hasOwn(ELSEWHERE, word) ? [ELSEWHERE[word] ?? ''] : nearestNames(word, known);
   const hint = near.length > 0 ? `did you mean ${near.join(', ')}?` : `there is ${known.join(', ')}`;
-  return new VdiagError('usage', `no such command: ${word}`, hint);
+  return new VdiagError('usage', `unknown command '${word}'`, hint);
 }
