@@ -1,4 +1,5 @@
 /** vdiag analyze */
+
 import { existsSync } from 'node:fs';
 import { Command, type ParseOptionsResult } from 'commander';
 import { problemText } from '../capfile/problem.ts';
@@ -7,6 +8,7 @@ import { VdiagError } from '../linux/error.ts';
 import { analysisJson } from '../report/analysis-json.ts';
 import { outcomeWith } from '../report/analysis-run.ts';
 import { analysisText } from '../report/analysis-text.ts';
+import { jsonText } from '../report/json-text.ts';
 import { printable } from '../report/printable.ts';
 import { detectTerminal } from '../report/terminal.ts';
 import { type AnalyzeOptions, type AnalyzeProgress, type AnalyzeResult, analyze } from '../session/analyze.ts';
@@ -98,7 +100,7 @@ async function run(captures: string[], flags: Flags, command: Command): Promise<
     const { analysis, run: recorded } = result;
     await write(
       flags.json
-        ? `${JSON.stringify(analysisJson(analysis, version(), recorded), undefined, 2)}\n`
+        ? jsonText(analysisJson(analysis, version(), recorded))
         : analysisText(analysis, terminal, { verbose: flags.verbose === true, quiet: flags.quiet === true }, recorded),
     );
     complain(result, flags);

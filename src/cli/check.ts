@@ -1,7 +1,9 @@
 /** vdiag check */
+
 import { Command, Option } from 'commander';
 import { checkText } from '../report/check-text.ts';
 import { reportJson } from '../report/json.ts';
+import { jsonText } from '../report/json-text.ts';
 import { detectTerminal } from '../report/terminal.ts';
 import { check } from '../session/check.ts';
 import { note, wantsColor, write } from './output.ts';
@@ -63,7 +65,7 @@ async function run(name: string, address: string, flags: Flags, command: Command
   const terminal = detectTerminal(process.stdout, process.env, { color: wantsColor(command) });
   await write(
     flags.json
-      ? `${JSON.stringify(reportJson(report), undefined, 2)}\n`
+      ? jsonText(reportJson(report))
       : checkText(report, terminal, { verbose: flags.verbose === true, quiet: flags.quiet === true }),
   );
   process.exitCode ??= report.diagnosis.outcome === 'healthy' ? 0 : 1;
