@@ -69,6 +69,7 @@ async function readConnected(
     .filter((scan) => steps.has(scan.handle.id))
     .sort((a, b) => (steps.get(a.handle.id) ?? 0) - (steps.get(b.handle.id) ?? 0));
   noteLostPeers(connected, unread, gaps);
+  noteNamesakes(connected, gaps);
   const namespaces = await Promise.all(
     connected.map(({ handle, links }) =>
       chosen.full.has(handle.id)
@@ -225,6 +226,18 @@ function noteLostPeers(scans: readonly LinkedScan[], unread: readonly string[], 
       .map((link) => `the other end of ${link.name} in ${handle.id} is in a namespace that cannot be seen from here`),
   );
   for (const line of lost.length > 0 ? [...lost, ...unread] : []) gaps.add(line);
+}
+
+/** Names whose bytes are no UTF-8 read alike: the kernel tells them apart, and here nobody can. */
+function noteNamesakes(scans: readonly LinkedScan[], gaps: Set<string>): void {
+  for (const { handle, links } of scans) {
+    const names = links.map(({ name }) => name);
+    const double = [...new Set(names.filter((name, at) => names.indexOf(name) !== at))];
+    if (double.length > 0)
+      gaps.add(
+        `interfaces of ${handle.id} have names that are no UTF-8 and read alike: ${double.slice(0, 4).join(', ')}`,
+      );
+  }
 }
 
 function currentId(handles: readonly NetnsHandle[]): string {
