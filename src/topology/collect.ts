@@ -54,8 +54,15 @@ async function readConnected(
   handles: readonly NetnsHandle[],
 ): Promise<{ namespaces: Namespace[]; gaps: string[] }> {
   const gaps = new Set<string>();
-  const run = programRunner({ signal: options.signal });
-  const { scans, unread } = await scanAll(run, handles, options.signal);
+  const given = new AbortController();
+  const run = programRunner({
+    signal: options.signal ? AbortSignal.any([options.signal, given.signal]) : given.signal,
+  });
+  const { scans, unread } = await scanAll(run, handles, options.signal).catch((error: unknown) => {
+    // Nobody waits for what still runs.
+    given.abort();
+    throw error;
+  });
   const linked = resolvePeers(scans);
   const steps = connectedTo(options.start.id, linked);
   const chosen = chooseFull(linked, steps, {
@@ -186,14 +193,18 @@ async function scanAll(
   handles: readonly NetnsHandle[],
   signal: AbortSignal | undefined,
 ): Promise<{ scans: Scan[]; unread: readonly string[] }> {
-  const results = await Promise.all(handles.map((handle) => scan(run, handle)));
+  const scanning = handles.map((handle) => scan(run, handle));
+  const [first] = scanning;
+  const begun = first && (await first);
+  signal?.throwIfAborted();
+  if (begun && !('parsed' in begun)) throw startUnreadable(handles[0]?.id ?? '', begun);
+  const results = await Promise.all(scanning);
   signal?.throwIfAborted();
   const scans: Scan[] = [];
   const unread: string[] = [];
   for (const [at, result] of results.entries()) {
     const id = handles[at]?.id ?? '';
     if ('parsed' in result) scans.push(result);
-    else if (at === 0) throw startUnreadable(id, result);
     else unread.push(`ip addr in ${id}: ${result.reason}, its links are unknown`);
   }
   return { scans, unread };
