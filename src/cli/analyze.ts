@@ -1,4 +1,5 @@
 /** vdiag analyze */
+
 import { existsSync } from 'node:fs';
 import { Command, type ParseOptionsResult } from 'commander';
 import { problemText } from '../capfile/problem.ts';

@@ -1,4 +1,5 @@
 /** vdiag check */
+
 import { Command, Option } from 'commander';
 import { type Format, formatted } from '../report/format.ts';
 import { detectTerminal } from '../report/terminal.ts';

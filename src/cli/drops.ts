@@ -1,6 +1,8 @@
 /** vdiag drops */
+
 import { Command, InvalidArgumentError } from 'commander';
 import { dropsJson, dropsText } from '../report/drops-text.ts';
+import { jsonText } from '../report/json-text.ts';
 import { detectTerminal, type Terminal } from '../report/terminal.ts';
 import { type WatchedDrops, watchDrops } from '../session/watch-drops.ts';
 import { version } from '../version.ts';
@@ -57,7 +59,7 @@ async function run(flags: Flags, command: Command): Promise<void> {
       signal: interrupted.signal,
       ...(live ? { onProgress: screen.show } : {}),
     });
-    if (flags.json) return await write(`${JSON.stringify(dropsJson(watched, version()), undefined, 2)}\n`);
+    if (flags.json) return await write(jsonText(dropsJson(watched, version())));
     screen.clear();
     await write(dropsText(watched, terminal, { all: flags.all === true }));
   } finally {

@@ -1,9 +1,11 @@
 /** vdiag lab: small real networks in private namespaces, each with one fault, or none. */
+
 import { Command } from 'commander';
 import { findLab, type Lab, listLabs } from '../lab/lab.ts';
 import { traceArguments, vdiagProgram } from '../lab/run.ts';
 import { openLab } from '../lab/session.ts';
 import { complaints, readOutcome } from '../lab/verdict.ts';
+import { jsonText } from '../report/json-text.ts';
 import { write } from './output.ts';
 
 const EXAMPLES = `Examples:
@@ -67,7 +69,7 @@ function list(json: boolean): Promise<void> {
         description,
       };
     });
-    return write(`${JSON.stringify(rows, undefined, 2)}\n`);
+    return write(jsonText(rows));
   }
   const nameWidth = Math.max(0, ...labs.map(({ name }) => name.length));
   const expectWidth = Math.max(0, ...labs.map(({ expect }) => expect.length));

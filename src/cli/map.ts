@@ -1,5 +1,7 @@
 /** vdiag map */
+
 import { Command, Option } from 'commander';
+import { jsonText } from '../report/json-text.ts';
 import { detectTerminal } from '../report/terminal.ts';
 import { takeMap } from '../session/map.ts';
 import { wantsColor, write } from './output.ts';
@@ -50,8 +52,7 @@ async function run(flags: Flags, command: Command): Promise<void> {
   const map = await takeMap({ redact: flags.redact === true });
   giveUpRights();
   // Each printer is loaded when it is asked for.
-  if (flags.json)
-    return write(`${JSON.stringify((await import('../report/map-json.ts')).mapJson(map), undefined, 2)}\n`);
+  if (flags.json) return write(jsonText((await import('../report/map-json.ts')).mapJson(map)));
   if (flags.mermaid) return write((await import('../report/map-graph.ts')).mapMermaid(map));
   if (flags.dot) return write((await import('../report/map-graph.ts')).mapDot(map));
   const { mapText } = await import('../report/map-text.ts');

@@ -1,5 +1,7 @@
 /** vdiag peer */
+
 import { Command } from 'commander';
+import { jsonText } from '../report/json-text.ts';
 import { hasOtherEnd, peerJson, peerText } from '../report/peer-text.ts';
 import { detectTerminal } from '../report/terminal.ts';
 import { findPeers } from '../session/peer.ts';
@@ -32,6 +34,6 @@ async function run(word: string, flags: { readonly json?: boolean }, command: Co
   const answer = await findPeers(word);
   giveUpRights();
   const terminal = detectTerminal(process.stdout, process.env, { color: wantsColor(command) });
-  await write(flags.json ? `${JSON.stringify(peerJson(answer), undefined, 2)}\n` : peerText(answer, terminal));
+  await write(flags.json ? jsonText(peerJson(answer)) : peerText(answer, terminal));
   process.exitCode ??= hasOtherEnd(answer) ? 0 : 1;
 }

@@ -49,3 +49,12 @@ export function nearestNames(name: string, candidates: Iterable<string>): string
   scored.sort((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1));
   return scored.slice(0, 3).map((entry) => entry.candidate);
 }
+
+/** Names shown where many are known. */
+const mostShown = 12;
+
+/** "lo, eth0, eth1"; "none"; the first of many, and how many more there are. */
+export function someOf(names: readonly string[]): string {
+  const more = names.length - mostShown;
+  return `${names.slice(0, mostShown).join(', ') || 'none'}${more > 0 ? ` and ${more} more` : ''}`;
+}

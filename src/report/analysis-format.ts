@@ -7,6 +7,7 @@ import { analysisMermaid } from './analysis-mermaid.ts';
 import { analysisText } from './analysis-text.ts';
 import type { Format } from './format.ts';
 import { analysisHtml } from './html/analysis-page.ts';
+import { jsonText } from './json-text.ts';
 import type { Report } from './report.ts';
 import type { Terminal } from './terminal.ts';
 import type { TextOptions } from './text.ts';
@@ -23,7 +24,7 @@ export function formattedAnalysis(
     case 'text':
       return analysisText(analysis, terminal, options, run);
     case 'json':
-      return `${JSON.stringify(analysisJson(analysis, version(), run), undefined, 2)}\n`;
+      return jsonText(analysisJson(analysis, version(), run));
     case 'html':
       return analysisHtml(analysis, version(), run);
     case 'markdown':

@@ -22,6 +22,9 @@ const MOST_JOURNEYS = 60;
 const MOST_DROPS = 60;
 const MOST_HOPS = 120;
 const MOST_PASSAGES = 60;
+/** A host with hundreds of containers: nobody reads a table of thousands of lines. */
+const MOST_LINKS = 150;
+const MOST_NAMES = 60;
 
 const WAYS = { queue: 'handed to', out: 'sent by', in: 'received by' } as const;
 
@@ -160,11 +163,15 @@ function coverage(report: Report, terminal: Terminal): string[] {
   const safe = safeIn(terminal);
   const { coverage: covered } = report.diagnosis;
   const names = new Map<string, string[]>();
-  for (const place of covered.places) names.set(place.netns, [...(names.get(place.netns) ?? []), place.name]);
+  for (const { netns, name } of covered.places) {
+    const there = names.get(netns);
+    if (there) there.push(name);
+    else names.set(netns, [name]);
+  }
   const lost = new Map(covered.lost.map(({ netns, frames }) => [netns, frames]));
   const rows = [...new Set([...names.keys(), ...lost.keys()])].map((netns) => [
     safe(netnsName(report.diagnosis.before, netns)),
-    safe((names.get(netns) ?? []).join(', ')),
+    safe(firstOf(names.get(netns) ?? [])),
     String(lost.get(netns) ?? 0),
   ]);
   const title = `coverage (${covered.engine}, ${covered.framesCaptured} frames)`;
@@ -174,8 +181,10 @@ function coverage(report: Report, terminal: Terminal): string[] {
 function topology(report: Report, terminal: Terminal): string[] {
   const safe = safeIn(terminal);
   const { before } = report.diagnosis;
-  const rows = before.namespaces.flatMap((namespace) =>
-    namespace.links.map((link) =>
+  const all = before.namespaces.flatMap((namespace) => namespace.links.map((link) => ({ namespace, link })));
+  const rows = all
+    .slice(0, MOST_LINKS)
+    .map(({ namespace, link }) =>
       [
         netnsName(before, namespace.id),
         link.name,
@@ -184,10 +193,15 @@ function topology(report: Report, terminal: Terminal): string[] {
         link.addresses.map((address) => `${address.address}/${address.prefixLength}`).join('\n'),
         relations(link, namespace, before).join('\n'),
       ].map((cell) => cell.split('\n').map(safe).join('\n')),
-    ),
-  );
+    );
   const title = `topology (linux ${safe(before.kernel)})`;
-  return tableLines(terminal, title, ['namespace', 'link', 'kind', 'state', 'addresses', 'joined to'], rows);
+  const lines = tableLines(terminal, title, ['namespace', 'link', 'kind', 'state', 'addresses', 'joined to'], rows);
+  return all.length > MOST_LINKS ? [...lines, `  ${all.length - MOST_LINKS} more: see --json, vdiag map`] : lines;
+}
+
+function firstOf(names: readonly string[]): string {
+  const more = names.length - MOST_NAMES;
+  return names.slice(0, MOST_NAMES).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
 /** What it is joined to, as seen from home. */

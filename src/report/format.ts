@@ -2,6 +2,7 @@
 import { checkText } from './check-text.ts';
 import { reportHtml } from './html/page.ts';
 import { reportJson } from './json.ts';
+import { jsonText } from './json-text.ts';
 import { reportMarkdown } from './markdown.ts';
 import { reportMermaid } from './mermaid.ts';
 import type { Report } from './report.ts';
@@ -18,7 +19,7 @@ export function formatted(report: Report, format: Format, terminal: Terminal, op
     case 'text':
       return report.command === 'check' ? checkText(report, terminal, options) : reportText(report, terminal, options);
     case 'json':
-      return `${JSON.stringify(reportJson(report), undefined, 2)}\n`;
+      return jsonText(reportJson(report));
     case 'html':
       return reportHtml(report);
     case 'markdown':

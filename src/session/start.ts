@@ -5,7 +5,7 @@ import type { Report } from '../report/report.ts';
 import { formatAddress, isIpAddress, isLinkLocal, isMulticast, parseAddress } from '../topology/address.ts';
 import type { Link, Topology } from '../topology/model.ts';
 import { netnsName } from '../topology/naming.ts';
-import { isUp, namespaceOf, nearestNames, ownersOf } from '../topology/query.ts';
+import { isUp, namespaceOf, nearestNames, ownersOf, someOf } from '../topology/query.ts';
 
 const BROADCAST = '255.255.255.255';
 
@@ -53,7 +53,7 @@ export function startLink(topology: Topology, start: NetnsHandle, name: string):
         ? 'the namespace has no network at all: vdiag explain container-no-network'
         : near.length > 0
           ? `did you mean ${near.join(', ')}?`
-          : `there is ${names.join(', ') || 'none'}`;
+          : `there is ${someOf(names)}`;
   throw new VdiagError('no-such-interface', `no such interface: ${name}`, hint);
 }
 

@@ -5,7 +5,7 @@ import { asksForContainer, containerNames, findContainer } from '../containers/f
 import { VdiagError } from '../linux/error.ts';
 import { listInterfaces } from '../linux/interfaces.ts';
 import { insideNetns, listNetns, type NetnsHandle, netnsOfThread, resolveNetns } from '../linux/netns.ts';
-import { nearestNames } from '../topology/query.ts';
+import { nearestNames, someOf } from '../topology/query.ts';
 
 /** What words are looked up in, listed once for all of them. */
 export interface Known {
@@ -141,6 +141,6 @@ export function noInterface(
   return new VdiagError(
     'no-such-interface',
     `no such interface: ${spec}`,
-    near.length > 0 ? `did you mean ${near.join(', ')}?` : `there is ${names.join(', ') || 'none'}${remark}`,
+    near.length > 0 ? `did you mean ${near.join(', ')}?` : `there is ${someOf(names)}${remark}`,
   );
 }

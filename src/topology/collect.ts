@@ -54,8 +54,15 @@ async function readConnected(
   handles: readonly NetnsHandle[],
 ): Promise<{ namespaces: Namespace[]; gaps: string[] }> {
   const gaps = new Set<string>();
-  const run = programRunner({ signal: options.signal });
-  const { scans, unread } = await scanAll(run, handles, options.signal);
+  const given = new AbortController();
+  const run = programRunner({
+    signal: options.signal ? AbortSignal.any([options.signal, given.signal]) : given.signal,
+  });
+  const { scans, unread } = await scanAll(run, handles, options.signal).catch((error: unknown) => {
+    // Nobody waits for what still runs.
+    given.abort();
+    throw error;
+  });
   const linked = resolvePeers(scans);
   const steps = connectedTo(options.start.id, linked);
   const chosen = chooseFull(linked, steps, {
@@ -69,6 +76,7 @@ async function readConnected(
     .filter((scan) => steps.has(scan.handle.id))
     .sort((a, b) => (steps.get(a.handle.id) ?? 0) - (steps.get(b.handle.id) ?? 0));
   noteLostPeers(connected, unread, gaps);
+  noteNamesakes(connected, gaps);
   const namespaces = await Promise.all(
     connected.map(({ handle, links }) =>
       chosen.full.has(handle.id) ? readInFull(run, handle, links, (gap) => gaps.add(gap)) : linksOnly(handle, links),
@@ -178,14 +186,18 @@ async function scanAll(
   handles: readonly NetnsHandle[],
   signal: AbortSignal | undefined,
 ): Promise<{ scans: Scan[]; unread: readonly string[] }> {
-  const results = await Promise.all(handles.map((handle) => scan(run, handle)));
+  const scanning = handles.map((handle) => scan(run, handle));
+  const [first] = scanning;
+  const begun = first && (await first);
+  signal?.throwIfAborted();
+  if (begun && !('parsed' in begun)) throw startUnreadable(handles[0]?.id ?? '', begun);
+  const results = await Promise.all(scanning);
   signal?.throwIfAborted();
   const scans: Scan[] = [];
   const unread: string[] = [];
   for (const [at, result] of results.entries()) {
     const id = handles[at]?.id ?? '';
     if ('parsed' in result) scans.push(result);
-    else if (at === 0) throw startUnreadable(id, result);
     else unread.push(`ip addr in ${id}: ${result.reason}, its links are unknown`);
   }
   return { scans, unread };
@@ -210,6 +222,18 @@ function noteLostPeers(scans: readonly LinkedScan[], unread: readonly string[], 
       .map((link) => `the other end of ${link.name} in ${handle.id} is in a namespace that cannot be seen from here`),
   );
   for (const line of lost.length > 0 ? [...lost, ...unread] : []) gaps.add(line);
+}
+
+/** Names whose bytes are no UTF-8 read alike: the kernel tells them apart, and here nobody can. */
+function noteNamesakes(scans: readonly LinkedScan[], gaps: Set<string>): void {
+  for (const { handle, links } of scans) {
+    const names = links.map(({ name }) => name);
+    const double = [...new Set(names.filter((name, at) => names.indexOf(name) !== at))];
+    if (double.length > 0)
+      gaps.add(
+        `interfaces of ${handle.id} have names that are no UTF-8 and read alike: ${double.slice(0, 4).join(', ')}`,
+      );
+  }
 }
 
 function currentId(handles: readonly NetnsHandle[]): string {

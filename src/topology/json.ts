@@ -71,11 +71,15 @@ export function documents(output: string): unknown[] | undefined {
   return found;
 }
 
+/** Beyond this (characters), output that cannot be read is not looked at again: no machine has so many odd names. */
+const MOST_MENDED = 1 << 23;
+
 /** One JSON document, whatever its white space; undefined when it cannot be read. */
 export function document(output: string): unknown {
   try {
     return JSON.parse(output);
   } catch {
+    if (output.length > MOST_MENDED || !/^\s*[[{]/.test(output)) return undefined;
     try {
       return JSON.parse(output.replace(/[\0-\x08\x0b\x0c\x0e-\x1f]/g, escaped));
     } catch {

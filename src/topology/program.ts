@@ -6,6 +6,10 @@ import { document, documents } from './json.ts';
 
 /** Output beyond this is not believed: a routing table of a full BGP feed has about this size. */
 const maxOutputBytes = 64 * 1024 * 1024;
+/** What all programs that run at the same time may have printed, together. */
+const maxHeldBytes = 128 * 1024 * 1024;
+/** For a program that has printed too much before. */
+const distrustedBytes = 1024 * 1024;
 const defaultTimeoutMs = 5000;
 const defaultAtOnce = 8;
 
@@ -40,11 +44,12 @@ export function programRunner(options: RunnerOptions = {}): RunProgram {
   const limit = options.atOnce ?? defaultAtOnce;
   const waiting: (() => void)[] = [];
   let running = 0;
+  const held: Held = { bytes: 0, distrusted: new Set() };
   return async (at, program, words, input) => {
     if (running >= limit) await new Promise<void>((resolve) => waiting.push(resolve));
     else running++;
     try {
-      return await start(options, at, program, words, input ?? '');
+      return await start(options, held, at, program, words, input ?? '');
     } finally {
       // The place goes to the next one directly, so that nobody slips in between.
       const next = waiting.shift();
@@ -54,8 +59,15 @@ export function programRunner(options: RunnerOptions = {}): RunProgram {
   };
 }
 
+/** What the programs of one runner have printed and nobody has read yet, and which of them printed too much. */
+interface Held {
+  bytes: number;
+  readonly distrusted: Set<string>;
+}
+
 function start(
   options: RunnerOptions,
+  held: Held,
   at: NetnsHandle,
   program: string,
   words: readonly string[],
@@ -68,19 +80,29 @@ function start(
       // Debian keeps these programs out of an ordinary user's PATH.
       env: { PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin:/usr/bin:/bin`, LC_ALL: 'C' },
       encoding: 'utf8' as const,
-      maxBuffer: maxOutputBytes,
+      maxBuffer: held.distrusted.has(program) ? distrustedBytes : maxOutputBytes,
       timeout: options.timeoutMs ?? defaultTimeoutMs,
       killSignal: 'SIGKILL' as const,
       ...(options.signal && { signal: options.signal }),
     };
+    let printed = 0;
+    let tooMuch = false;
     try {
       insideNetns(at, () => {
         const child = execFile(program, words, settings, (error, stdout, stderr) => {
-          if (!error) resolve({ kind: 'ok', stdout });
+          held.bytes -= printed;
+          if (tooMuch) resolve({ kind: 'failed', reason: 'printed too much', cause: error });
+          else if (!error) resolve({ kind: 'ok', stdout });
           else if (error.code === 'ENOENT') resolve({ kind: 'missing', reason: 'not installed' });
           // Also where it is nowhere, but a directory of PATH is closed to this user (execvp(3)).
           else if (error.code === 'EACCES') resolve({ kind: 'missing', reason: 'not installed or not executable' });
           else resolve({ kind: 'failed', reason: reasonOf(error, stderr), cause: error });
+        });
+        child.stdout?.on('data', (chunk: string) => {
+          printed += chunk.length;
+          held.bytes += chunk.length;
+          if (held.bytes > maxHeldBytes || printed > maxOutputBytes) held.distrusted.add(program);
+          if (held.distrusted.has(program) && printed > distrustedBytes) tooMuch ||= child.kill('SIGKILL');
         });
         // A program that ends before it has read everything is no error of ours.
         child.stdin?.on('error', () => {});
@@ -92,11 +114,16 @@ function start(
   });
 }
 
-function reasonOf(error: Error & { killed?: boolean; code?: unknown }, stderr: string): string {
+function reasonOf(
+  error: Error & { killed?: boolean; code?: unknown; signal?: string | null | undefined },
+  stderr: string,
+): string {
   if (error.code === 'ABORT_ERR') return 'interrupted';
-  if (error.killed) return error.code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER' ? 'printed too much' : 'took too long';
+  if (error.code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER') return 'printed too much';
+  if (error.killed) return 'took too long';
   const line = stderr.split('\n').find((candidate) => candidate.trim() !== '');
-  return (line ?? `exit status ${String(error.code)}`).trim().slice(0, 200);
+  const end = error.signal ? `ended by ${error.signal}` : `exit status ${String(error.code)}`;
+  return (line ?? end).trim().slice(0, 200);
 }
 
 /**

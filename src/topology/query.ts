@@ -2,7 +2,7 @@
 import { canonicalAddress, type Family } from './address.ts';
 import type { Address, Link, Namespace, NetnsId, Topology } from './model.ts';
 
-export { nearestNames } from '../linux/nearest.ts';
+export { nearestNames, someOf } from '../linux/nearest.ts';
 export { ipv4Setting, ipv6Setting } from './setting.ts';
 
 export interface LinkAt {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { frameLines } from '../../src/report/frame-bytes.ts';
 import { displayWidth } from '../../src/report/printable.ts';
 import type { Report } from '../../src/report/report.ts';
-import { summariseProbes } from '../../src/session/ping-trace.ts';
+import { summariseProbes } from '../../src/session/ping-verdict.ts';
 import { diagnoseRecorded } from '../../src/session/replay.ts';
 import { recorded } from '../diagnose/recordings.ts';
 import { portOwnsIp } from './scenes.ts';
