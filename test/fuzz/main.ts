@@ -125,9 +125,12 @@ async function stretch(state: State, deadline: number, onSaved: () => void): Pro
   const limits = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 };
   const worker = new Worker(new URL('work.js', import.meta.url), { workerData: work, resourceLimits: limits });
   let told = state.done;
+  let gone = false;
   const lost = (kind: FuzzFinding['kind'], what: string): void => {
     const index = Atomics.load(words, 0);
-    noted(state.findings, { kind, target: inputAt(seeds, seed, index, target).target.name, index, what, count: 1 });
+    // Not made again here: it may be the making that has no end.
+    noted(state.findings, { kind, target: target?.name ?? 'any', index, what, count: 1 });
+    console.log(`${kind}, input ${index}: ${what}`);
     state.done = index + 1;
   };
   await new Promise<void>((resolve) => {
@@ -136,7 +139,8 @@ async function stretch(state: State, deadline: number, onSaved: () => void): Pro
     const watch = setInterval(() => {
       const now = Atomics.load(words, 0);
       if (now !== at) [at, since] = [now, performance.now()];
-      else if (performance.now() - since > HANG_MS) {
+      else if (!gone && performance.now() - since > HANG_MS) {
+        gone = true;
         lost('hang', `no end after ${HANG_MS / 1000} s`);
         void worker.terminate();
       }
