@@ -1,6 +1,6 @@
 /**
- * The packet ring alone, as ping-trace has it (`probes`: the kernel filter keeps what a probe may be) or record (`all`): frames are counted, and its own
- * processor time from when it listens.
+ * The packet ring alone, as ping-trace has it (`probes`: the kernel filter keeps what a probe may be) or record (`all`): frames are
+ * counted, and its own processor time from when it listens.
  */
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
