@@ -29,8 +29,11 @@ const { values } = parseArgs({
   },
 });
 
-/** No input may take longer, and this includes a machine that has other things to do. */
+/** No input may take longer while the processor is ours so long; a machine may have other things to do. */
 const HANG_MS = 60_000;
+const HANG_CPU_MS = 15_000;
+/** Nor longer than this at all: it waits for what never comes. */
+const STUCK_MS = 900_000;
 
 interface State {
   readonly seed: number;
@@ -136,12 +139,13 @@ async function stretch(state: State, deadline: number, onSaved: () => void): Pro
   await new Promise<void>((resolve) => {
     let at = -1;
     let since = performance.now();
+    let cpuSince = cpuMs();
     const watch = setInterval(() => {
       const now = Atomics.load(words, 0);
-      if (now !== at) [at, since] = [now, performance.now()];
-      else if (!gone && performance.now() - since > HANG_MS) {
+      if (now !== at) [at, since, cpuSince] = [now, performance.now(), cpuMs()];
+      else if (!gone && isHang(performance.now() - since, cpuMs() - cpuSince)) {
         gone = true;
-        lost('hang', `no end after ${HANG_MS / 1000} s`);
+        lost('hang', `no end after ${Math.round((performance.now() - since) / 1000)} s`);
         void worker.terminate();
       }
       if (performance.now() > deadline) {
@@ -168,6 +172,16 @@ async function stretch(state: State, deadline: number, onSaved: () => void): Pro
       resolve();
     });
   });
+}
+
+/** Of this process, all threads. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+function isHang(wallMs: number, usedMs: number): boolean {
+  return (wallMs > HANG_MS && usedMs > HANG_CPU_MS) || wallMs > STUCK_MS;
 }
 
 function fail(message: string): never {
