@@ -32,8 +32,11 @@ function passes(version) {
   // What the tests start as `node` is this one too. Labs have no network to fetch it from.
   const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH}` };
   const paths = positionals.length > 0 ? positionals : ['--exclude', 'test/labs/**'];
-  const tests = run(node, [vitest, 'run', ...paths], { env });
-  const labs = values.labs === '' ? 0 : run(node, [vitest, 'run', 'test/labs', '-t', values.labs], { env });
+  // Versions are compared, not speeds.
+  const patience = ['--testTimeout', '120000', '--hookTimeout', '120000'];
+  const tests = run(node, [vitest, 'run', ...patience, ...paths], { env });
+  const labs =
+    values.labs === '' ? 0 : run(node, [vitest, 'run', ...patience, 'test/labs', '-t', values.labs], { env });
   const exact = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim();
   say(`node ${exact}: ${tests + labs === 0 ? 'passed' : 'failed'}`);
   return tests + labs === 0;
