@@ -1,4 +1,7 @@
-/** The packet ring alone, as ping-trace has it (`probes`: the kernel filter keeps what a probe may be) or record (`all`): frames are counted. */
+/**
+ * The packet ring alone, as ping-trace has it (`probes`: the kernel filter keeps what a probe may be) or record (`all`): frames are
+ * counted, and its own processor time from when it listens.
+ */
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -17,8 +20,12 @@ process.once('SIGINT', () => {
 });
 const netns = resolveNetns('/proc/self/ns/net');
 const capture = openCapture([netns], { filter, onFrame: () => frames++ });
+const begun = process.cpuUsage();
 while (!ending) await capture.poll(50);
 await capture.drain();
+const { user, system } = process.cpuUsage(begun);
 capture.close();
 const { lost } = capture.coverage();
-console.log(JSON.stringify({ frames, lost: lost.reduce((sum, one) => sum + one.frames, 0) }));
+console.log(
+  JSON.stringify({ frames, cpu: (user + system) / 1e6, lost: lost.reduce((sum, one) => sum + one.frames, 0) }),
+);

@@ -29,8 +29,11 @@ const { values } = parseArgs({
   },
 });
 
-/** No input may take longer, and this includes a machine that has other things to do. */
+/** No input may take longer while the processor is ours so long; a machine may have other things to do. */
 const HANG_MS = 60_000;
+const HANG_CPU_MS = 15_000;
+/** Nor longer than this at all: it waits for what never comes. */
+const STUCK_MS = 900_000;
 
 interface State {
   readonly seed: number;
@@ -125,19 +128,24 @@ async function stretch(state: State, deadline: number, onSaved: () => void): Pro
   const limits = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 };
   const worker = new Worker(new URL('work.js', import.meta.url), { workerData: work, resourceLimits: limits });
   let told = state.done;
+  let gone = false;
   const lost = (kind: FuzzFinding['kind'], what: string): void => {
     const index = Atomics.load(words, 0);
-    noted(state.findings, { kind, target: inputAt(seeds, seed, index, target).target.name, index, what, count: 1 });
+    // Not made again here: it may be the making that has no end.
+    noted(state.findings, { kind, target: target?.name ?? 'any', index, what, count: 1 });
+    console.log(`${kind}, input ${index}: ${what}`);
     state.done = index + 1;
   };
   await new Promise<void>((resolve) => {
     let at = -1;
     let since = performance.now();
+    let cpuSince = cpuMs();
     const watch = setInterval(() => {
       const now = Atomics.load(words, 0);
-      if (now !== at) [at, since] = [now, performance.now()];
-      else if (performance.now() - since > HANG_MS) {
-        lost('hang', `no end after ${HANG_MS / 1000} s`);
+      if (now !== at) [at, since, cpuSince] = [now, performance.now(), cpuMs()];
+      else if (!gone && isHang(performance.now() - since, cpuMs() - cpuSince)) {
+        gone = true;
+        lost('hang', `no end after ${Math.round((performance.now() - since) / 1000)} s`);
         void worker.terminate();
       }
       if (performance.now() > deadline) {
@@ -164,6 +172,16 @@ async function stretch(state: State, deadline: number, onSaved: () => void): Pro
       resolve();
     });
   });
+}
+
+/** Of this process, all threads. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+function isHang(wallMs: number, usedMs: number): boolean {
+  return (wallMs > HANG_MS && usedMs > HANG_CPU_MS) || wallMs > STUCK_MS;
 }
 
 function fail(message: string): never {

@@ -91,11 +91,12 @@ function change(random: Random, root: { value: unknown }): void {
       const other = somewhere(random, root);
       const moved = memberOf(other.holder, other.key);
       // A copy of what holds it would hold itself.
-      if (!isHolder(moved) || JSON.stringify(moved).length < 20_000) setMember(holder, key, structuredClone(moved));
+      if (sizeOf(moved) < 20_000) setMember(holder, key, structuredClone(moved));
       return;
     }
     case 4:
-      if (Array.isArray(value) && value.length > 0 && value.length < 100)
+      // Sizes multiply: a long list of long lists has no end.
+      if (Array.isArray(value) && value.length > 0 && value.length < 100 && sizeOf(value) / value.length < 1000)
         setMember(
           holder,
           key,
@@ -148,6 +149,10 @@ function setMember(holder: Holder, key: string, value: unknown): void {
 function remove(holder: Holder, key: string): void {
   if (Array.isArray(holder)) holder.splice(Number(key), 1);
   else delete holder[key];
+}
+
+function sizeOf(value: unknown): number {
+  return JSON.stringify(value)?.length ?? 0;
 }
 
 function deep(): unknown {
