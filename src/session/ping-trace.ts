@@ -169,6 +169,7 @@ export async function recordPingTrace(given: PingTraceOptions): Promise<PingTrac
       ...(options.ttl === undefined ? {} : { ttl: options.ttl }),
       ...(options.sizeBytes === undefined ? {} : { sizeBytes: options.sizeBytes }),
       ...(options.dontFragment === undefined ? {} : { dontFragment: options.dontFragment }),
+      ...(process.geteuid?.() === 0 ? {} : { owner: { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 } }),
     };
     const witness = kernel?.opened === true ? kernel : undefined;
     const dropContext = { exchanges, probes, start: place, places: coverage.places };

@@ -233,6 +233,7 @@ const namespace = shape<Namespace>({
     ip6tablesNft: optional(text),
     iptablesNft: optional(text),
     ebtablesNft: optional(text),
+    queues: optional(list(integer)),
   }),
 });
 

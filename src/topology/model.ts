@@ -272,4 +272,6 @@ export interface Filters {
   readonly ip6tablesNft?: string;
   /** `ebtables-nft-save`, where `nftables` has expressions that nft cannot print (`xt`). */
   readonly ebtablesNft?: string;
+  /** Numbers of the queues that programs listen to (NFQUEUE), where the kernel tells. */
+  readonly queues?: readonly number[];
 }
