@@ -9,7 +9,7 @@ import type { Place } from '../trace/frame.ts';
 import type { NextHop } from './arp.ts';
 import type { Ends } from './connection.ts';
 import { conntrackGate } from './conntrack.ts';
-import { chooseSource, findRoute, isLocal, type RouteFound } from './fib.ts';
+import { findRoute, isLocal, type RouteFound, sourceBy } from './fib.ts';
 import { carry, type Delivered, isLost, nextHop, type Packet, pickHop, routeGate, type Walk } from './forward.ts';
 import type { IpHook } from './gate.ts';
 import { filterGate, lateFilterGates } from './ip-filter.ts';
@@ -82,9 +82,8 @@ export function sourceFor(topology: Topology, query: EchoQuery): string | undefi
   if (!start) return undefined;
   const { namespace, link } = start;
   const route = findRoute(namespace, { destination: query.destination, outputInterface: link.name });
-  if (familyOf(query.destination) === 6)
-    return route && (route.source ?? chooseSource(namespace, link.name, query.destination));
-  return route?.source ?? chooseSource(namespace, link.name, route?.gateway ?? query.destination);
+  if (familyOf(query.destination) === 6 && !route) return undefined;
+  return sourceBy(namespace, link.name, query.destination, route);
 }
 
 function walkExchange(walk: Walk, start: Port): 'done' | 'leaves' {

@@ -223,6 +223,8 @@ export interface PolicyRule {
   readonly goto?: number;
   /** What the table has with a prefix of this length or shorter does not count (`suppress_prefixlength`). */
   readonly suppressPrefixLength?: number;
+  /** For what sockets of these users send (`uidrange`); what the kernel sends or passes on counts as root's. */
+  readonly uids?: { readonly first: number; readonly last: number };
   /** What is left of a rule this model has no field for; a rule with any of these is decided as unknown. */
   readonly undecidable: readonly string[];
 }
