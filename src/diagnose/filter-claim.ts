@@ -24,6 +24,9 @@ export function filterClaim(context: Context, culprit: FilterCulprit): Claim {
     summary: [
       `the ${packet} ${endsText(gate)} ${placeText(context, gate)}${inNetns(topology, netns)}, and there ${who} ${verb} it${answerText(stopper)}.`,
       ...reasons(context, culprit),
+      ...(stopper?.unheard
+        ? ['It gives the packet to a queue that no program listens to, and such a packet is dropped.']
+        : []),
       ...connectionText(gate),
       ...dockerText(stopper),
     ].join(' '),

@@ -82,17 +82,23 @@ function stillStopped(
   changes: readonly Change[],
 ): { readonly gate: FilterGate; readonly stopper: Stopper } | undefined {
   const { legs } = expectPath(applyChanges(topology, changes), query);
-  for (const step of legs.flatMap(({ steps }) => steps)) {
-    if (step.kind !== 'gate' || step.gate.kind !== 'filter') continue;
-    const again = step.gate;
-    if (again.place.netns !== gate.place.netns || roleOf(again) !== roleOf(gate)) continue;
-    if (again.verdict === 'stop' && again.stopper) return { gate: again, stopper: again.stopper };
-    // A rule that takes some packets and lets others pass takes some of the other direction too.
-    if (gate.verdict === 'unknown' && again.verdict === 'unknown' && mayStop(again, first))
-      return { gate: again, stopper: first };
+  const gates = legs.flatMap(({ steps }) => steps.flatMap((step) => (step.kind === 'gate' ? [step.gate] : [])));
+  for (const stop of gates) {
+    if (stop.kind !== 'filter' || stop.place.netns !== gate.place.netns || roleOf(stop) !== roleOf(gate)) continue;
+    // What is not decided of the reply either: the rule that took the request may take it.
+    const again =
+      stop.verdict === 'unknown' && stop.packet !== gate.packet ? suspectsOf(stop).find(isSame(first)) : undefined;
+    const stopper = stop.verdict === 'stop' ? stop.stopper : again;
+    if (stopper) return { gate: stop, stopper };
   }
   return undefined;
 }
+
+/** Positions move with what is inserted before them: a rule is known by its words. */
+const isSame =
+  (one: Stopper) =>
+  ({ table, chain, family, text }: Stopper): boolean =>
+    text !== undefined && text === one.text && table === one.table && chain === one.chain && family === one.family;
 
 function acceptance(
   { topology }: Context,

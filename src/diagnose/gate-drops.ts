@@ -16,7 +16,7 @@ const SILENT: GateDrops = { reasons: [], functions: [] };
 
 const BRIDGE = ['br_handle_frame', 'br_handle_frame_finish', 'br_forward', '__br_forward'];
 const TOO_LONG = ['__dev_forward_skb2', 'br_nf_dev_queue_xmit', 'br_dev_queue_push_xmit'];
-const FILTERED = ['nft_do_chain', 'nf_hook_slow'];
+const FILTERED = ['nft_do_chain', 'nf_hook_slow', 'nf_queue'];
 const DISCARDED = ['dst_discard', 'dst_discard_out'];
 
 export const GATE_DROPS: Readonly<Record<Gate['kind'], GateDrops>> = {

@@ -11,9 +11,10 @@ import { errorWay } from './error-way.ts';
 import type { EchoQuery } from './expect.ts';
 import { findRoute, type RouteFound, routeText } from './fib.ts';
 import type { MtuGate, RouteGate, UnmodelledGate } from './gate.ts';
-import { filterGate, lateFilterGates } from './ip-filter.ts';
+import { type Filtered, filterGate, lateFilterGates } from './ip-filter.ts';
 import type { Arrival } from './layer2.ts';
 import { sendPacket } from './link.ts';
+import type { Step } from './model.ts';
 import { longestFragment, routerMtuGate, senderMtuGate } from './mtu.ts';
 import { translateDestination, translateSource } from './nat.ts';
 import { translatedInBridges } from './nat-bridge.ts';
@@ -43,6 +44,8 @@ export interface Packet {
   readonly datagram?: { readonly destinationPort: number };
   /** Its sender refuses to cut it: to what it knows of the path (IP_PMTUDISC_DO), or to its device (IP_PMTUDISC_PROBE). */
   readonly whole?: 'known' | 'device';
+  /** The process that sends it. */
+  readonly sender?: NonNullable<Filtered['sender']>;
 }
 
 /** Where a packet was delivered to a local stack. */
@@ -154,7 +157,7 @@ function input(
   const entering = [first, ...(full ? [full] : []), ...entered.gates, ...lateFilterGates(world, late)].map(gateStep);
   if (physical === undefined) trail.add(...entering);
   else trail.addBeforePlace(...entering);
-  if (entered.lost) return undefined;
+  if (entered.lost || entering.some(isLost)) return undefined;
   const packet = { ...arrived, ...entered.ends };
   const { source, destination } = packet;
   const route = pickHop(namespace, findRoute(namespace, { destination, source, inputInterface: link.name }), query);
@@ -162,13 +165,12 @@ function input(
     // IPv6 itself validates no source.
     if (family === 4) trail.add(gateStep(sourceGate(world, port, 'ip', source, destination)));
     const local = { hook: 'input', port, physical, packet } as const;
-    trail.add(gateStep(filterGate(world, local)));
+    const asked = filterGate(world, local);
     const taken = translateSource({ world, query, hook: 'input', port, carries: packet }, entered.tracked);
-    trail.add(
-      ...taken.gates.map(gateStep),
-      ...lateFilterGates(world, { ...local, packet: { ...packet, ...taken.ends } }).map(gateStep),
-    );
-    return { packet: { ...packet, ...taken.ends } };
+    const late = lateFilterGates(world, { ...local, packet: { ...packet, ...taken.ends } });
+    const last = [asked, ...taken.gates, ...late].map(gateStep);
+    trail.add(...last);
+    return last.some(isLost) ? undefined : { packet: { ...packet, ...taken.ends } };
   }
   trail.add(
     gateStep(forwardingGate(world, port, destination)),
@@ -180,24 +182,26 @@ function input(
   const out = portNamed(namespace, route?.device);
   const tooBig = out && route?.type === 'unicast' ? refusedByRouter(walk, port, out, route, packet) : undefined;
   if (tooBig) trail.add(gateStep(tooBig.gate));
-  trail.add(
-    gateStep(
-      filterGate(world, { hook: 'forward', port, beside: out, physical, packet: { ...packet, ttl: packet.ttl - 1 } }),
-    ),
-  );
-  if (!route || !out || route.type !== 'unicast') return undefined;
   const sent = { ...packet, ttl: packet.ttl - 1 };
+  const forwarded = gateStep(filterGate(world, { hook: 'forward', port, beside: out, physical, packet: sent }));
+  trail.add(forwarded);
+  if (!route || !out || route.type !== 'unicast' || isLost(forwarded)) return undefined;
   const leaving = { hook: 'postrouting', port: out, beside: port, physical, packet: sent } as const;
-  trail.add(gateStep(filterGate(world, leaving)));
+  const before = filterGate(world, leaving);
   const left = translateSource(
     { world, query, hook: 'postrouting', port: out, carries: packet, input: link.name },
     entered.tracked,
   );
-  trail.add(...left.gates.map(gateStep));
-  if (left.lost) return undefined;
-  trail.add(...lateFilterGates(world, { ...leaving, packet: { ...leaving.packet, ...left.ends } }).map(gateStep));
+  const behind = left.lost ? [] : lateFilterGates(world, { ...leaving, packet: { ...sent, ...left.ends } });
+  const last = [before, ...left.gates, ...behind].map(gateStep);
+  trail.add(...last);
+  if (left.lost || last.some(isLost)) return undefined;
   return { out, hop: nextHop(route, destination), packet: { ...(tooBig?.packet ?? packet), ...left.ends } };
 }
+
+/** A filter rule has given it other addresses. */
+export const isLost = (step: Step): boolean =>
+  step.kind === 'gate' && step.gate.kind === 'filter' && step.gate.rewrites === true;
 
 /** @param route undefined: a socket bound to a device takes the destination to be on that link */
 export function nextHop(route: RouteFound | undefined, destination: string): NextHop {

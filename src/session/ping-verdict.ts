@@ -73,6 +73,7 @@ function queryOf({ options, start }: PingPlan, { source }: Observation): Recorde
     ...(options.ttl === undefined ? {} : { ttl: options.ttl }),
     ...(options.sizeBytes === undefined ? {} : { sizeBytes: options.sizeBytes }),
     ...(options.dontFragment === undefined ? {} : { dontFragment: options.dontFragment }),
+    ...(process.geteuid?.() === 0 ? {} : { owner: { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 } }),
   };
 }
 

@@ -18,7 +18,9 @@ export async function readFilters(
     readLegacy(run, at, 'iptables', gap),
     readLegacy(run, at, 'ip6tables', gap),
   ]);
+  const queues = readQueues(at);
   return {
+    ...(queues && { queues }),
     ...(nftables && { nftables, ...(await readXtables(run, at, nftables, gap)) }),
     ...(iptablesLegacy !== undefined && { iptablesLegacy }),
     ...(ip6tablesLegacy !== undefined && { ip6tablesLegacy }),
@@ -115,5 +117,15 @@ function tableNames(at: NetnsHandle, file: string): string {
     return insideNetns(at, () => readFileSync(`/proc/thread-self/net/${file}`, 'latin1')).trim();
   } catch {
     return '';
+  }
+}
+
+/** One line for each queue, its number first (net/netfilter/nfnetlink_queue.c seq_show). */
+function readQueues(at: NetnsHandle): number[] | undefined {
+  try {
+    const text = insideNetns(at, () => readFileSync('/proc/thread-self/net/netfilter/nfnetlink_queue', 'latin1'));
+    return [...text.matchAll(/^\s*(\d+)\s/gm)].map(([, number]) => Number(number));
+  } catch {
+    return undefined;
   }
 }
