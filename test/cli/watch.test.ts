@@ -50,7 +50,7 @@ interface Line {
 
 const missing = spawnSync('script', ['--version']).error ? 'script' : '';
 
-describe.skipIf(!mayMakeNamespaces)('vdiag watch', { timeout: 60_000 }, () => {
+describe.skipIf(!mayMakeNamespaces)('vdiag watch', { timeout: 120_000 }, () => {
   let machine: OwnMachine;
   let folder = '';
   const children: ChildProcess[] = [];
@@ -60,6 +60,7 @@ describe.skipIf(!mayMakeNamespaces)('vdiag watch', { timeout: 60_000 }, () => {
   });
   afterEach(() => {
     for (const child of children.splice(0)) child.kill('SIGKILL');
+    machine.run('ip netns del three 2>/dev/null || true');
   });
   afterAll(() => {
     machine.close();
@@ -83,7 +84,7 @@ describe.skipIf(!mayMakeNamespaces)('vdiag watch', { timeout: 60_000 }, () => {
     return {
       text: () => text,
       async until(pattern: RegExp): Promise<RegExpExecArray> {
-        for (let tries = 0; tries < 1500; tries++) {
+        for (let tries = 0; tries < 2500; tries++) {
           const found = pattern.exec(text);
           if (found) return found;
           await sleep(20);
