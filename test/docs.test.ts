@@ -90,7 +90,7 @@ describe.skipIf(spawnSync('tshark', ['--version']).status !== 0)('the recipes fo
     const here = filter.replace('eth0@web', 'in0@gw').replace('namespace web', 'namespace gw');
     const { stdout, stderr, status } = spawnSync('tshark', ['-r', capture, '-Y', here], { encoding: 'utf8' });
     expect(status, stderr).toBe(0);
-    expect(stdout.trim().split('\n').length).toBeGreaterThan(stdout === '' ? 1 : 0);
+    expect(stdout).not.toBe('');
   });
 
   it('has some', () => {
