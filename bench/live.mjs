@@ -99,6 +99,8 @@ function inNamespaces(options) {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'inherit'],
       timeout: 1_800_000,
+      // unshare lets SIGTERM pass by; with --kill-child everything inside goes with it.
+      killSignal: 'SIGKILL',
     },
   );
   if (status !== 0) fail('the live captures could not be measured');

@@ -60,7 +60,11 @@ export function mapRows({ runs, namespaces }) {
   if (process.getuid?.() !== 0) return [['map', 'ip, nsenter', 'needs root']];
   const flags = ['-nm', '--fork', '--kill-child', '--pid', '--mount-proc'];
   const words = ['bash', '-c', script, 'bench', `${namespaces}`, `${Math.min(runs, 5)}`, vdiag];
-  const { stdout, stderr, status } = spawnSync('unshare', [...flags, ...words], { encoding: 'utf8', timeout: 900_000 });
+  const { stdout, stderr, status } = spawnSync('unshare', [...flags, ...words], {
+    encoding: 'utf8',
+    timeout: 900_000,
+    killSignal: 'SIGKILL',
+  });
   if (status !== 0) fail(`the map could not be measured: ${stderr}`);
   const times = { vdiag: [], shell: [] };
   let pairs = '';

@@ -80,7 +80,7 @@ function inLab(scene, runs) {
     'mount -t tmpfs tmpfs /run && mkdir -p /run/netns && bash "$1" >&2 && sleep 0.7 && shift && exec "$@"';
   const inner = [process.execPath, fileURLToPath(import.meta.url), JSON.stringify({ ...scene, file, runs })];
   const flags = ['--net', '--mount', '--pid', '--fork', '--mount-proc', '--kill-child'];
-  const options = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], timeout: 600_000 };
+  const options = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], timeout: 600_000, killSignal: 'SIGKILL' };
   const { status, stdout } = spawnSync('unshare', [...flags, 'bash', '-c', prepare, 'bench', file, ...inner], options);
   if (status !== 0) fail(`the lab ${scene.lab} could not be measured`);
   return JSON.parse(stdout);
