@@ -64,13 +64,18 @@ export function replaceFilters(
   };
   const { nftables, ...saved } = filters;
   return {
-    ...Object.fromEntries(Object.entries(saved).map(([program, listing]) => [program, text(listing)])),
+    ...Object.fromEntries(
+      Object.entries(saved).map(([program, listing]) => [
+        program,
+        typeof listing === 'string' ? text(listing) : listing,
+      ]),
+    ),
     ...(nftables === undefined ? {} : { nftables: nftables.map((each) => replaced(each, '')) }),
   };
 }
 
 function texts({ nftables: _, ...saved }: Filters): string[] {
-  return Object.values(saved);
+  return Object.values(saved).filter((listing) => typeof listing === 'string');
 }
 
 /** Every string of nft's JSON, with its key and the key of what it is in. */
