@@ -1,6 +1,8 @@
 /** vdiag watch */
+import { fstatSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import { VdiagError } from '../linux/error.ts';
+import { pollReadable } from '../linux/poll.ts';
 import { detectTerminal, type Terminal } from '../report/terminal.ts';
 import { type MetricsServer, parseListen, serveMetrics } from '../session/metrics-server.ts';
 import { type Live, type WatchOptions, watch } from '../session/watch.ts';
@@ -40,6 +42,7 @@ Exit status: 0 watched and no fault is left, 1 a fault was found and is not over
 
 /** What a reader has not taken yet may be so much; beyond, events are left out and counted. */
 const MOST_UNREAD = 4 << 20;
+const STANDARD_OUTPUT = 1;
 
 export function watchCommand(): Command {
   return new Command('watch')
@@ -137,12 +140,13 @@ async function audienceOf(
   stop: () => void,
 ): Promise<Audience> {
   const screen = process.stdout.isTTY === true && !flags.json && flags.screen !== false && process.env.TERM !== 'dumb';
-  if (!screen) return lineAudience(flags, terminal, live);
+  if (!screen) return lineAudience(flags, terminal, live, stop);
   return (await import('./watch-screen.ts')).openScreen({ color: terminal.color, stop });
 }
 
 /** One line an event; a reader that does not keep up misses some, and is told how many. */
-function lineAudience(flags: Flags, terminal: Terminal, live: () => Live | undefined): Audience {
+function lineAudience(flags: Flags, terminal: Terminal, live: () => Live | undefined, stop: () => void): Audience {
+  const isPipe = fstatSync(STANDARD_OUTPUT).isFIFO();
   const names = {
     placeName: (place: { netns: string; name: string }) => live()?.placeName(place) ?? `${place.name}@${place.netns}`,
     netnsName: (id: string) => live()?.netnsName(id) ?? id,
@@ -162,7 +166,10 @@ function lineAudience(flags: Flags, terminal: Terminal, live: () => Live | undef
       const text = flags.json ? eventJson(event) : eventLines(event, names, terminal).join('\n');
       process.stdout.write(`${text}\n`);
     },
-    tick: () => undefined,
+    tick() {
+      // A reader that went away is noticed also while there is nothing to tell it (POLLERR, poll(2)).
+      if (isPipe) void pollReadable([STANDARD_OUTPUT], 0).then((ready) => ready.size > 0 && stop());
+    },
     end: () => undefined,
   };
 }

@@ -168,8 +168,8 @@ describe.skipIf(!mayMakeNamespaces)('vdiag watch', { timeout: 120_000 }, () => {
   it('leaves quietly when the reader goes away', async () => {
     const child = start('bash', ['-c', 'set -o pipefail; "$0" "$1" watch --no-drops | head -1; echo $?', node, main]);
     const { text, until } = heard(child);
-    await until(/watching/);
-    await ping('one', '-c', '3', '10.6.0.3');
+    // Nobody sends anything: there is nothing to be told, and it ends all the same.
+    await until(/watching.*\n0\n/s);
     await ended(child);
     expect(text()).toMatch(/^\S+ watching 8 interfaces in 3 namespaces\n0\n$/);
   });
