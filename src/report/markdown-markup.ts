@@ -1,9 +1,10 @@
 /** Markdown in which nothing from outside is markup. */
 import { printable } from './printable.ts';
+import { NO_BREAK } from './prose.ts';
 
 /** Text in which nothing is markup: every sign of it is escaped (CommonMark 0.31, section 2.4). */
 export function plain(text: string): string {
-  return printable(text, true).replace(/[\\`*_{}[\]<>#|~!&]/g, (sign) => `\\${sign}`);
+  return printable(text.replaceAll(NO_BREAK, ' '), true).replace(/[\\`*_{}[\]<>#|~!&]/g, (sign) => `\\${sign}`);
 }
 
 /** A code span, with a fence longer than any run of backticks in it. */

@@ -11,7 +11,7 @@ import { ladderDrawing } from './ladder-drawing.ts';
 import { latencyDrawing } from './latency-drawing.ts';
 import { html, type Markup } from './markup.ts';
 import { badge, evidenceMarkup, htmlDocument, remedyMarkup, ruleMarkup, section, shell } from './parts.ts';
-import { wayDrawing } from './way-drawing.ts';
+import { isForeseen, wayDrawing } from './way-drawing.ts';
 
 /**
  * A whole document, ending in a newline.
@@ -29,7 +29,7 @@ export function reportHtml(report: Report, further?: Markup): string {
 <p>${badge(diagnosis.outcome)} ${root && ruleMarkup(root)}</p>`,
     main: html`${root && html`<p>${capitalised(root.summary, diagnosis.before)}</p>`}
 ${root?.remedies.map((remedy, index) => remedyMarkup(remedy, index, diagnosis.before))}
-${section('Where it went', wayDrawing(report))}
+${section(isForeseen(report) ? 'The way it would take' : 'Where it went', wayDrawing(report))}
 ${section('Packet by packet', report.probes.sent === 0 ? undefined : ladderDrawing(report))}
 ${section('Times', latencyDrawing(report))}
 ${section('Evidence', root && evidenceMarkup(root, zeroOf(report), (place) => placeName(diagnosis.before, place)))}
@@ -39,7 +39,7 @@ ${section('What was not covered', uncoveredMarkup(report))}
 ${gatesMarkup(report)}
 ${further}`,
     footer: html`${statistics(report.probes).map((line) => html`<p>${line}</p>`)}
-<p>vdiag ${report.version}, Linux ${diagnosis.before.kernel}, ${diagnosis.coverage.framesCaptured} frames captured at ${diagnosis.coverage.places.length} places.</p>`,
+<p>vdiag ${report.version}, Linux ${diagnosis.before.kernel}, ${isForeseen(report) ? 'no packet sent' : `${diagnosis.coverage.framesCaptured} frames captured at ${diagnosis.coverage.places.length} places`}.</p>`,
   });
 }
 

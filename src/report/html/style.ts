@@ -47,6 +47,9 @@ th, td { text-align: left; vertical-align: top; padding: .35rem .8rem .35rem 0; 
 th { font-weight: 600; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .scroll { overflow-x: auto; }
+.scroll table { overflow-wrap: normal; }
+.scroll td, .scroll th { min-width: 3rem; }
+.scroll td:nth-child(n + 2) { min-width: 6rem; }
 ul.plain { list-style: none; margin: 0; padding: 0; }
 ul.plain.card { padding: .4rem 1.1rem; margin: .8rem 0; }
 ul.plain > li { padding: .45rem 0; border-bottom: 1px solid var(--rule); }

@@ -98,11 +98,12 @@ function ways(report: Report, stations: readonly Station[]): Markup[] {
   });
 }
 
-function stationMarkup({ diagnosis }: Report, { place, link, y }: Station): Markup {
+function stationMarkup(report: Report, { place, link, y }: Station): Markup {
+  const { diagnosis } = report;
   const { vanished, coverage } = diagnosis;
-  const end = vanished?.missing ?? vanished?.last;
+  const end = isForeseen(report) ? stopOf(report) : (vanished?.missing ?? vanished?.last);
   const stopped = end !== undefined && placeKey(end) === placeKey(place);
-  const covered = coverage.places.some((each) => placeKey(each) === placeKey(place));
+  const covered = isForeseen(report) || coverage.places.some((each) => placeKey(each) === placeKey(place));
   const mark = stopped
     ? html`<circle class="mark" cx="${LINE_X}" cy="${y}" r="9"/><path class="cross" d="M${LINE_X - 5} ${y - 5} l10 10 m0 -10 l-10 10"/>`
     : html`<circle class="mark" cx="${LINE_X}" cy="${y}" r="6"/>`;
@@ -126,7 +127,21 @@ function describe(topology: Topology, place: Place, link: Link): string[] {
   ];
 }
 
-function ended({ diagnosis }: Report): string {
+/** Of a check: nothing was sent, and nothing could be sighted. */
+export function isForeseen({ command }: Report): boolean {
+  return command === 'check';
+}
+
+/** The place of the first decision that stops it. */
+function stopOf({ diagnosis }: Report): Place | undefined {
+  const steps = diagnosis.path.legs.flatMap((leg) => leg.steps);
+  for (const step of steps) if (step.kind === 'gate' && step.gate.verdict === 'stop') return step.gate.place;
+  return undefined;
+}
+
+function ended(report: Report): string {
+  const { diagnosis } = report;
+  if (isForeseen(report)) return stopOf(report) ? 'The cross: where the kernel would stop it.' : '';
   if (!diagnosis.vanished) return '';
   const journeys = exampleJourneys(diagnosis);
   const places = ladderColumns(diagnosis, journeys, false).map(({ place }) => place);
