@@ -1,4 +1,5 @@
 /** Taking the topology of this machine, before a probe and again after it. */
+import { setMaxListeners } from 'node:events';
 import { release } from 'node:os';
 import { VdiagError } from '../linux/error.ts';
 import { listNetns, type NetnsHandle, netnsOfThread } from '../linux/netns.ts';
@@ -55,9 +56,10 @@ async function readConnected(
 ): Promise<{ namespaces: Namespace[]; gaps: string[] }> {
   const gaps = new Set<string>();
   const given = new AbortController();
-  const run = programRunner({
-    signal: options.signal ? AbortSignal.any([options.signal, given.signal]) : given.signal,
-  });
+  const signal = options.signal ? AbortSignal.any([options.signal, given.signal]) : given.signal;
+  // One for each program that runs, and for those that have just ended.
+  setMaxListeners(64, signal);
+  const run = programRunner({ signal });
   const { scans, unread } = await scanAll(run, handles, options.signal).catch((error: unknown) => {
     // Nobody waits for what still runs.
     given.abort();
