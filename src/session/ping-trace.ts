@@ -32,6 +32,7 @@ import { type WatchingCapture, watchingNamespaces } from './namespace-watch.ts';
 import { runProbes } from './probing.ts';
 import { openRuleTracing, type RuleTracing } from './rule-trace.ts';
 import { checkAddress, refuseBroadcast, refuseOwnAddress, startLink, targetOf } from './start.ts';
+import { unsetClock } from './unset-clock.ts';
 import { lookAround, meantPlaces } from './whereabouts.ts';
 
 export interface PingTraceOptions {
@@ -124,6 +125,7 @@ export async function recordPingTrace(given: PingTraceOptions): Promise<PingTrac
     token,
   });
   const vxlanPorts = unusualVxlanPorts(before);
+  const unset = unsetClock();
   const ledger = openLedger({ token, identifier: probe.identifier, vxlanPorts });
   let capture: (Capture & Partial<WatchingCapture>) | undefined;
   const kernel =
@@ -150,16 +152,17 @@ export async function recordPingTrace(given: PingTraceOptions): Promise<PingTrac
     capture = await listen(options, listened(before, known.handles, asked), watching, {
       ...options.ring,
       filter: probeFilter({ token, dataBytes: sizeBytes, vxlanPorts }),
-      onFrame: ledger.add,
+      onFrame: (frame) => ledger.add(unset.frame(frame)),
     });
     const source = probe.source() ?? unspecified(options.address);
-    const attended = kernel ? { ...probe, send: attending(kernel, probe) } : probe;
+    const attended = unset.probe(kernel ? { ...probe, send: attending(kernel, probe) } : probe);
     const patient = familyOf(options.address) === 6 && hasProxies(before);
     const probes = await runProbes(attended, capture, ledger, {
       ...(options.count === undefined ? {} : { count: options.count }),
       intervalMs: options.intervalMs ?? 200,
       waitMs: options.waitMs ?? (patient ? PROXY_WAIT_MS : 1000),
       patient,
+      now: unset.clock.now,
       asking: before.namespaces.some(({ neighbours }) => neighbours.some(({ state }) => state === 'INCOMPLETE')),
       signal,
     });
@@ -171,8 +174,8 @@ export async function recordPingTrace(given: PingTraceOptions): Promise<PingTrac
     kernel?.finish();
     // Before the state is taken again: the tables are no part of it.
     const ruleTrace = rules?.finish();
-    const covered = withChecksums(capture.coverage(), ledger.unfinishedChecksums());
-    const gaps = [...covered.gaps, ...(kernel?.gaps() ?? []), ...(rules?.gaps() ?? [])];
+    const covered = withChecksums(unset.capture(capture).coverage(), ledger.unfinishedChecksums());
+    const gaps = [...covered.gaps, ...unset.gaps(), ...(kernel?.gaps() ?? []), ...(rules?.gaps() ?? [])];
     const coverage = { ...covered, gaps };
     const after = await retakeTopology(before, { vanished: capture.left });
     release();
@@ -188,7 +191,8 @@ export async function recordPingTrace(given: PingTraceOptions): Promise<PingTrac
       ...(options.sizeBytes === undefined ? {} : { sizeBytes: options.sizeBytes }),
       ...(options.dontFragment === undefined ? {} : { dontFragment: options.dontFragment }),
     };
-    const witness = kernel?.opened === true ? kernel : undefined;
+    // The kernel's events have a clock of their own, which may have been set at another moment.
+    const witness = kernel?.opened === true && unset.clock.steppedNs === 0n ? kernel : undefined;
     const dropContext = { exchanges, probes, start: place, places: coverage.places };
     const witnessed = witness && possibleDrops(witness.drops, dropContext).slice(0, MOST_DROPS);
     const drops = witnessed && joinDrops(witnessed, dropContext);
