@@ -21,8 +21,8 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 30_000,
     teardownTimeout: 10_000,
-    // Labs wait more than they compute. More than this at a time are no faster on two cores, and delays begin to show.
-    maxConcurrency: 8,
+    // Labs wait more than they compute.
+    maxConcurrency: 12,
     dangerouslyIgnoreUnhandledErrors: false,
   },
 });

@@ -1,30 +1,13 @@
 /**
  * The map of a host with many containers, beside what scripts do for the same answer.
  *
- *     node bench/map.mjs [--namespaces 250] [--runs 5]
- *
  * Builds, in a network, mount and process namespace of its own, so many namespaces with a process each, a veth pair to one
  * bridge, an address and a default route. Then `vdiag map --json`, and a shell script that finds the same with ip(8) and
  * nsenter(1): for each process the namespace, for each namespace its links and addresses, for each eth0 the host's end by
- * its number. Wall times; needs root and a build (npm run build).
+ * its number. Needs root.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
-
-const { values } = parseArgs({
-  options: {
-    namespaces: { type: 'string', default: '250' },
-    runs: { type: 'string', default: '5' },
-    dist: { type: 'string', default: fileURLToPath(new URL('../dist', import.meta.url)) },
-  },
-});
-const vdiag = `${values.dist}/cli/main.js`;
-if (!existsSync(vdiag)) {
-  process.stderr.write('build first: npm run build\n');
-  process.exit(2);
-}
+import { fail, installed, median, ratio, vdiag } from './measure.mjs';
 
 /** Arguments: how many namespaces, how many runs, vdiag's main. */
 const script = String.raw`
@@ -62,8 +45,8 @@ by_shell() {
     echo "$master $port $ns ${'$'}{proc#/proc/} $addr"
   done >/run/shell.txt
 }
-for kind in vdiag shell; do
-  for run in $(seq "$RUNS"); do
+for run in $(seq "$RUNS"); do
+  for kind in vdiag shell; do
     seen=
     echo "$kind $({ time by_$kind 2>/dev/null; } 2>&1)"
   done
@@ -71,42 +54,36 @@ done
 echo "pairs $(grep -c '"master": "br0"' /run/vdiag.json) $(grep -c '^br0' /run/shell.txt)"
 `;
 
-const { stdout, stderr, status } = spawnSync(
-  'unshare',
-  [
-    '-nm',
-    '--fork',
-    '--kill-child',
-    '--pid',
-    '--mount-proc',
-    'bash',
-    '-c',
-    script,
-    'bench',
-    values.namespaces,
-    values.runs,
-    vdiag,
-  ],
-  { encoding: 'utf8', timeout: 300_000 },
-);
-if (status !== 0) process.stderr.write(stderr);
-const times = { vdiag: [], shell: [] };
-let pairs = '';
-for (const line of stdout.split('\n')) {
-  const [kind, ...figures] = line.split(' ');
-  if (kind === 'pairs') pairs = figures.join(' and ');
-  else times[kind]?.push(figures.map((seconds) => Math.round(Number(seconds) * 1000)));
-}
-const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN;
-const wall = (kind) => median(times[kind].map(([real]) => real));
-const cpu = (kind) => median(times[kind].map(([, user, system]) => user + system));
-process.stdout.write(
-  `${values.namespaces} namespaces, each with a process and a veth pair to one bridge; pairs found: ${pairs}\n`,
-);
-for (const [kind, list] of Object.entries(times))
-  process.stdout.write(
-    `  ${kind.padEnd(6)} ${wall(kind)} ms (${list.map(([real]) => real).join(', ')}), ${cpu(kind)} ms of CPU\n`,
+export function mapRows({ runs, namespaces }) {
+  const missing = ['unshare', 'nsenter', 'ip'].filter((program) => !installed(program));
+  if (missing.length > 0) return [['map', 'ip, nsenter', `${missing.join(', ')} not here`]];
+  if (process.getuid?.() !== 0) return [['map', 'ip, nsenter', 'needs root']];
+  const flags = ['-nm', '--fork', '--kill-child', '--pid', '--mount-proc'];
+  const words = ['bash', '-c', script, 'bench', `${namespaces}`, `${Math.min(runs, 5)}`, vdiag];
+  const { stdout, stderr, status } = spawnSync('unshare', [...flags, ...words], {
+    encoding: 'utf8',
+    timeout: 900_000,
+    killSignal: 'SIGKILL',
+  });
+  if (status !== 0) fail(`the map could not be measured: ${stderr}`);
+  const times = { vdiag: [], shell: [] };
+  let pairs = '';
+  for (const line of stdout.split('\n')) {
+    const [kind = '', ...figures] = line.split(' ');
+    if (kind === 'pairs') pairs = figures.join(' and ');
+    const [wall = 0, user = 0, system = 0] = figures.map(Number);
+    times[kind]?.push({ wall, cpu: user + system });
+  }
+  const rounds = times.vdiag.map((ours, index) => ({ ours, theirs: times.shell[index] }));
+  const [ours = 0, theirs = 0] = ['ours', 'theirs'].map((whose) => median(rounds.map((round) => round[whose].wall)));
+  const [spread, cpu] = ['wall', 'cpu'].map((key) =>
+    ratio(
+      rounds,
+      (round) => round.ours[key],
+      (round) => round.theirs[key],
+      3,
+    ),
   );
-process.stdout.write(
-  `  the script takes ${(wall('shell') / wall('vdiag')).toFixed(1)} times as long, ${(cpu('shell') / cpu('vdiag')).toFixed(1)} times the CPU\n`,
-);
+  const beside = `ip, nsenter (pairs found: ${pairs})`;
+  return [[`map, ${namespaces} namespaces`, beside, `${ours.toFixed(2)} s`, `${theirs.toFixed(2)} s`, spread, cpu]];
+}

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { build, install, root } from './setup.mjs';
 
 install();
-build();
+await build();
 const { manPage } = await import(join(root, 'dist/cli/man-page.js'));
 const { version } = await import(join(root, 'dist/version.js'));
 mkdirSync(join(root, 'docs'), { recursive: true });

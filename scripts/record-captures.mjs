@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { build, install, main, root, run } from './setup.mjs';
 
 install();
-build();
+await build();
 const { RULES } = await import(join(root, 'dist/index.js'));
 const wanted = process.argv.slice(2);
 const captures = join(root, 'fixtures/captures');

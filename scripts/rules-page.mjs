@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { build, install, root } from './setup.mjs';
 
 install();
-build();
+await build();
 const { rulesPage } = await import(join(root, 'dist/report/rules-page.js'));
 const { rulesPageEntries } = await import(join(root, 'dist/cli/rules-page-entries.js'));
 mkdirSync(join(root, 'docs'), { recursive: true });

@@ -27,21 +27,25 @@ export function install() {
   quietly(npm(), ['install', ...flags], 'npm install');
 }
 
-/** Builds dist/, when it is older than src/ or when `always`. */
-export function build(always = false) {
-  const inputs = ['tsconfig.json', 'tsconfig.build.json', 'package.json'].map(
+/** Builds dist/, when it is older than src/ or when `always`: the types by tsc, which checks them, the code by the bundler. */
+export async function build(always = false) {
+  const inputs = ['tsconfig.json', 'tsconfig.build.json', 'package.json', 'scripts/bundle.mjs'].map(
     (file) => statSync(join(root, file)).mtimeMs,
   );
   if (!always && existsSync(main) && statSync(main).mtimeMs >= Math.max(newest(join(root, 'src')), ...inputs)) return;
-  say('building (tsc)');
+  say('building');
   // From nothing: what was removed from src/ must not live on.
-  rmSync(join(root, 'dist'), { recursive: true, force: true });
+  const nothing = () => rmSync(join(root, 'dist'), { recursive: true, force: true });
+  nothing();
   quietly(
     [process.execPath, join(root, 'node_modules/typescript/bin/tsc')],
-    ['-p', 'tsconfig.build.json'],
+    ['-p', 'tsconfig.build.json', '--emitDeclarationOnly'],
     'the build',
-    () => rmSync(join(root, 'dist'), { recursive: true, force: true }),
+    nothing,
   );
+  // Installed by now.
+  const { bundle } = await import('./bundle.mjs');
+  await bundle(root);
 }
 
 /**
@@ -99,7 +103,8 @@ function npm() {
   return path && /\.c?js$/.test(path) ? [process.execPath, path] : ['npm'];
 }
 
-function found(program) {
+export function found(program) {
+  if (program.startsWith('/')) return existsSync(program);
   return (process.env.PATH ?? '').split(delimiter).some((directory) => existsSync(join(directory, program)));
 }
 

@@ -7,7 +7,7 @@ import { build, install, main, programs, run } from './setup.mjs';
 const MAIN_JOB = ['lab', 'run', 'bridge-port-owns-ip'];
 
 install();
-build();
+await build();
 const given = process.argv.slice(2);
 // vdiag reads the kernel's state through ip; the labs also set it.
 programs(

@@ -6,6 +6,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findDocker } from './docker.mjs';
 import { build, install, programs, root, run, say } from './setup.mjs';
 
 const NEEDED = new Map([
@@ -18,12 +19,16 @@ const NEEDED = new Map([
   ['tshark', 'tshark'],
   ['iptables', 'iptables'],
   ['ebtables', 'ebtables'],
+  ['ethtool', 'ethtool'],
+  ['busybox', 'busybox-static'],
+  ['/usr/lib/cni/bridge', 'containernetworking-plugins'],
 ]);
 
 const narrowed = process.argv.slice(2);
 install();
 const missing = programs(NEEDED);
-build(true);
+findDocker();
+await build(true);
 
 const tally = { passed: 0, failed: 0, skipped: [] };
 if (narrowed.length === 0) {

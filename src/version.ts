@@ -1,9 +1,9 @@
-/** The version in package.json, which lies one folder above both src/ and dist/. */
+/** The version in package.json. */
 import { readFileSync } from 'node:fs';
+import { packageFile } from './package-file.ts';
 
 export function version(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  const parsed: unknown = JSON.parse(text);
+  const parsed: unknown = JSON.parse(readFileSync(packageFile('package.json'), 'utf8'));
   if (typeof parsed === 'object' && parsed !== null && 'version' in parsed && typeof parsed.version === 'string')
     return parsed.version;
   throw new Error('package.json has no version');

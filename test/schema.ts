@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 
 /** The validator of schema/vdiag.NAME.schema.json. */
-export function schemaOf(name: 'report' | 'drops' | 'map' | 'peer'): ValidateFunction {
+export function schemaOf(name: 'report' | 'drops' | 'map' | 'peer' | 'watch'): ValidateFunction {
   const file = new URL(`../schema/vdiag.${name}.schema.json`, import.meta.url);
   return new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: true }).compile(
     JSON.parse(readFileSync(file, 'utf8')),

@@ -57,12 +57,39 @@ export function probeFilter(options: ProbeFilterOptions): Instruction[] {
   if (token.length !== tokenBytes) throw new RangeError(`a token has ${tokenBytes} bytes, not ${token.length}`);
   const words = new DataView(token.buffer, token.byteOffset, tokenBytes);
   const match = dataBytes < tokenBytes ? undefined : { first: words.getUint32(0), second: words.getUint32(4) };
+  return keepMatching(new BpfAssembler(), match, options.vxlanPorts, snapLength);
+}
+
+/**
+ * Keeps what asks, answers and refuses, whoever sent it: ARP, neighbour discovery, echoes and ICMP errors.
+ * @param interfaces of these alone, by number; all where they are too many for one program
+ */
+export function exchangeFilter(options: {
+  readonly interfaces?: readonly number[];
+  readonly vxlanPorts?: ReadonlySet<number>;
+  readonly snapLength?: number;
+}): Instruction[] {
+  const { interfaces, vxlanPorts: ports, snapLength = maxSnapLength } = options;
   const program = new BpfAssembler();
+  if (interfaces && interfaces.length <= mostInterfaces) {
+    program.load('word', interfaceIndexOffset);
+    for (const index of interfaces) program.jumpIfEqual(index, 'wanted');
+    program.reject().label('wanted');
+  }
+  return keepMatching(program, undefined, ports, snapLength);
+}
+
+function keepMatching(
+  program: BpfAssembler,
+  match: { first: number; second: number } | undefined,
+  ports: ReadonlySet<number> | undefined,
+  snapLength: number,
+): Instruction[] {
   linkLayer(program);
   network(program, 'outer', match);
   program.label('keep').accept(snapLength);
   program.label('drop').reject();
-  tunnels(program, [...vxlanPorts, ...(options.vxlanPorts ?? [])].slice(0, mostVxlanPorts));
+  tunnels(program, [...vxlanPorts, ...(ports ?? [])].slice(0, mostVxlanPorts));
   network(program, 'inner', match);
   program.label('keep-inner').accept(snapLength);
   program.label('drop-inner').reject();

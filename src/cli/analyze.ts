@@ -5,27 +5,32 @@ import { Command, type ParseOptionsResult } from 'commander';
 import { problemText } from '../capfile/problem.ts';
 import type { CaptureNote } from '../diagnose/analysis.ts';
 import { VdiagError } from '../linux/error.ts';
-import { analysisJson } from '../report/analysis-json.ts';
+import { formattedAnalysis } from '../report/analysis-format.ts';
 import { outcomeWith } from '../report/analysis-run.ts';
-import { analysisText } from '../report/analysis-text.ts';
-import { jsonText } from '../report/json-text.ts';
+import type { Format } from '../report/format.ts';
 import { printable } from '../report/printable.ts';
 import { detectTerminal } from '../report/terminal.ts';
 import { type AnalyzeOptions, type AnalyzeProgress, type AnalyzeResult, analyze } from '../session/analyze.ts';
 import type { CaptureInput } from '../session/capture-set.ts';
 import { type Moment, parseMoment } from '../session/moment.ts';
 import { canonicalAddress } from '../topology/address.ts';
-import { version } from '../version.ts';
 import { untilAborted } from './input.ts';
 import { wantsColor, write } from './output.ts';
+import {
+  complainOf,
+  failureOf,
+  formatWanted,
+  type ReportFlags,
+  withReportOptions,
+  writeText,
+} from './report-options.ts';
 import { giveUpRights } from './rights.ts';
 
-interface Flags {
+interface Flags extends ReportFlags {
   readonly topology?: string;
   readonly between?: readonly [string, string];
   readonly since?: Moment;
   readonly until?: Moment;
-  readonly json?: boolean;
   readonly verbose?: boolean;
   readonly quiet?: boolean;
 }
@@ -53,7 +58,7 @@ before the damage is analyzed.`;
 const PATIENCE_MS = 500;
 
 export function analyzeCommand(): Command {
-  return new AnalyzeCommand('analyze')
+  const command = new AnalyzeCommand('analyze')
     .summary('captures from anywhere: which requests failed, where the packets were lost, and what it may be')
     .description(
       'Joins what every place in the captures saw of each packet, matches requests and replies (ARP, echo, neighbour discovery), and says where packets ended, how long they took, and what that tells of the cause.',
@@ -62,8 +67,8 @@ export function analyzeCommand(): Command {
     .option('--topology <file>', 'the state of the machine, as vdiag record wrote it')
     .option('--between <a b>', 'only exchanges between these two addresses', twoAddresses)
     .option('--since <time>', 'only frames from then on', parseMoment)
-    .option('--until <time>', 'only frames until then', parseMoment)
-    .option('--json', 'one JSON document on standard output')
+    .option('--until <time>', 'only frames until then', parseMoment);
+  return withReportOptions(command)
     .option('-v, --verbose', 'all findings and rows')
     .option('-q, --quiet', 'the headline alone')
     .addHelpText('before', EXAMPLES)
@@ -84,7 +89,7 @@ class AnalyzeCommand extends Command {
 }
 
 async function run(captures: string[], flags: Flags, command: Command): Promise<void> {
-  giveUpRights();
+  giveUpRights(flags.report !== undefined);
   const interrupted = new AbortController();
   const stop = () => interrupted.abort();
   process.once('SIGINT', stop);
@@ -98,11 +103,17 @@ async function run(captures: string[], flags: Flags, command: Command): Promise<
     progress.clear();
     const terminal = detectTerminal(process.stdout, process.env, { color: wantsColor(command) });
     const { analysis, run: recorded } = result;
-    await write(
-      flags.json
-        ? jsonText(analysisJson(analysis, version(), recorded))
-        : analysisText(analysis, terminal, { verbose: flags.verbose === true, quiet: flags.quiet === true }, recorded),
-    );
+    const as = (format: Format) =>
+      formattedAnalysis(
+        analysis,
+        format,
+        terminal,
+        { verbose: flags.verbose === true, quiet: flags.quiet === true },
+        recorded,
+      );
+    const unwritten = failureOf(flags.report, (file) => writeText(file, as('html')));
+    await write(as(formatWanted(flags)));
+    complainOf([unwritten]);
     complain(result, flags);
     process.exitCode ??= statusOf(result);
   } finally {
@@ -123,6 +134,7 @@ function optionsOf(captures: readonly CaptureInput[], flags: Flags, signal: Abor
     ...(flags.between === undefined ? {} : { between: flags.between }),
     ...(flags.since === undefined ? {} : { since: flags.since }),
     ...(flags.until === undefined ? {} : { until: flags.until }),
+    ...(flags.redact === undefined ? {} : { redact: flags.redact }),
   };
 }
 

@@ -1,21 +1,26 @@
 /** vdiag check */
 
 import { Command, Option } from 'commander';
-import { checkText } from '../report/check-text.ts';
-import { reportJson } from '../report/json.ts';
-import { jsonText } from '../report/json-text.ts';
+import { type Format, formatted } from '../report/format.ts';
 import { detectTerminal } from '../report/terminal.ts';
 import { check } from '../session/check.ts';
 import { note, wantsColor, write } from './output.ts';
 import { integer } from './ping-trace.ts';
+import {
+  complainOf,
+  failureOf,
+  formatWanted,
+  type ReportFlags,
+  withReportOptions,
+  writeText,
+} from './report-options.ts';
 import { giveUpRights, shareRights } from './rights.ts';
 
-interface Flags {
+interface Flags extends ReportFlags {
   readonly size?: number;
   readonly pmtudisc?: 'do' | 'want' | 'dont';
   readonly ttl?: number;
   readonly netns?: string;
-  readonly json?: boolean;
   readonly verbose?: boolean;
   readonly quiet?: boolean;
 }
@@ -31,7 +36,7 @@ const EXIT_STATUS =
   '\nExit status: 0 nothing stops it, 1 something does or not every gate is decided, 2 vdiag could not do it.';
 
 export function checkCommand(): Command {
-  return new Command('check')
+  const command = new Command('check')
     .summary('the model alone: the expected path, every gate on it, and what would stop a packet; none is sent')
     .description(
       'Reads the state of all network namespaces on the way, and says what would become of an echo request and its reply: every decision of the kernel, the state that decides it, and the cure where one stops the packet. Sends nothing.',
@@ -41,8 +46,8 @@ export function checkCommand(): Command {
     .option('-s, --size <bytes>', 'echo data bytes (default: 56)', integer(0, 65507))
     .addOption(new Option('-M, --pmtudisc <mode>', 'path MTU discovery').choices(['do', 'want', 'dont']))
     .option('-t, --ttl <hops>', 'time to live', integer(1, 255))
-    .option('--netns <name|pid|path|container>', 'start in this network namespace')
-    .option('--json', 'one JSON document on standard output')
+    .option('--netns <name|pid|path|container>', 'start in this network namespace');
+  return withReportOptions(command)
     .option('-v, --verbose', 'the command that shows the state, for every gate')
     .option('-q, --quiet', 'the headline alone')
     .addHelpText('before', EXAMPLES)
@@ -60,13 +65,14 @@ async function run(name: string, address: string, flags: Flags, command: Command
     ...(flags.pmtudisc === undefined ? {} : { dontFragment: flags.pmtudisc }),
     ...(flags.ttl === undefined ? {} : { ttl: flags.ttl }),
     ...(flags.netns === undefined ? {} : { netns: flags.netns }),
+    ...(flags.redact === undefined ? {} : { redact: flags.redact }),
   });
-  giveUpRights();
+  giveUpRights(flags.report !== undefined);
   const terminal = detectTerminal(process.stdout, process.env, { color: wantsColor(command) });
-  await write(
-    flags.json
-      ? jsonText(reportJson(report))
-      : checkText(report, terminal, { verbose: flags.verbose === true, quiet: flags.quiet === true }),
-  );
+  const as = (format: Format) =>
+    formatted(report, format, terminal, { verbose: flags.verbose === true, quiet: flags.quiet === true });
+  const unwritten = failureOf(flags.report, (file) => writeText(file, as('html')));
+  await write(as(formatWanted(flags)));
+  complainOf([unwritten]);
   process.exitCode ??= report.diagnosis.outcome === 'healthy' ? 0 : 1;
 }

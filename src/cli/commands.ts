@@ -7,6 +7,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   check: async () => (await import('./check.ts')).checkCommand(),
   analyze: async () => (await import('./analyze.ts')).analyzeCommand(),
   record: async () => (await import('./record.ts')).recordCommand(),
+  watch: async () => (await import('./watch.ts')).watchCommand(),
   frames: async () => (await import('./frames.ts')).framesCommand(),
   drops: async () => (await import('./drops.ts')).dropsCommand(),
   map: async () => (await import('./map.ts')).mapCommand(),

@@ -8,13 +8,14 @@ import { complaints, readOutcome } from '../lab/verdict.ts';
 import { jsonText } from '../report/json-text.ts';
 import { write } from './output.ts';
 
-const EXAMPLES = `
-Examples:
+const EXAMPLES = `Examples:
   vdiag lab list
   vdiag lab run bridge-port-owns-ip            build it, trace it, say whether the cause was named
   vdiag lab run link-down -v                   further arguments go to ping-trace
   vdiag lab shell link-down                    look around in it: ip, bridge, tcpdump, vdiag
+`;
 
+const NOTES = `
 Nothing is changed outside: a lab lives in network namespaces of its own and is gone afterwards.
 It needs root, or a kernel that allows user namespaces.`;
 
@@ -25,15 +26,18 @@ export function labCommand(): Command {
   const lab = new Command('lab')
     .summary('build a network with a known fault in private namespaces, and trace it')
     .description('Builds small real networks in private network namespaces, each with one fault or none.')
-    .addHelpText('after', EXAMPLES);
+    .addHelpText('before', EXAMPLES)
+    .addHelpText('after', NOTES);
   lab
     .command('list')
+    .addHelpText('before', 'Example:\n  vdiag lab list | grep healthy\n')
     .description('every lab, and what it shows')
     .exitOverride()
     .option('--json', 'one JSON document on standard output')
     .action((flags: { json?: boolean }) => list(flags.json === true));
   lab
     .command('run')
+    .addHelpText('before', 'Example:\n  vdiag lab run bridge-port-owns-ip -v\n')
     .description('build a lab, run ping-trace in it, and say whether the cause was named (exit 0) or not (1)')
     .exitOverride()
     .argument('<name>', 'a lab, as `vdiag lab list` names it')
@@ -42,6 +46,7 @@ export function labCommand(): Command {
     .action(run);
   lab
     .command('shell')
+    .addHelpText('before', 'Example:\n  vdiag lab shell bridge-port-owns-ip\n')
     .description('build a lab and open a shell in it')
     .exitOverride()
     .argument('<name>', 'a lab, as `vdiag lab list` names it')

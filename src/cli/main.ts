@@ -6,6 +6,7 @@ import { errorText } from '../report/error-text.ts';
 import { version } from '../version.ts';
 import { COMMANDS } from './commands.ts';
 import { tolerateClosedPipe } from './output.ts';
+import { unknownCommand } from './unknown-command.ts';
 
 const EXAMPLES = `Examples:
   vdiag ping-trace veth0 1.2.3.102        why does nobody answer?
@@ -45,9 +46,11 @@ function inherit(command: Command): void {
 }
 
 /** commander's own words, in the form of every other error: one line, and the next step. */
-function usageError({ message }: CommanderError): VdiagError {
+function usageError({ code, message }: CommanderError): VdiagError {
+  const word = /^error: unknown command '(.*)'/s.exec(message)?.[1];
+  if (code === 'commander.unknownCommand' && word !== undefined) return unknownCommand(word);
   const [what = '', suggestion = '(vdiag --help shows how)'] = message.replace(/^error: /, '').split('\n');
-  return new VdiagError('usage', what, suggestion.replace(/^\((.*)\)$/, '$1'));
+  return new VdiagError('usage', what, suggestion.replace(/^\((.*)\)$/, '$1').replace(/^Did/, 'did'));
 }
 
 tolerateClosedPipe(process.stdout);
@@ -55,6 +58,8 @@ tolerateClosedPipe(process.stderr);
 try {
   const words = process.argv.slice(2);
   if (words.length === 1 && (words[0] === '--version' || words[0] === '-V')) process.stdout.write(`${version()}\n`);
+  else if (words[0] === 'help' && words[1] !== undefined && !Object.hasOwn(COMMANDS, words[1]))
+    throw unknownCommand(words[1]);
   else await (await program(words)).parseAsync();
 } catch (error) {
   const help = error instanceof CommanderError && error.exitCode === 0;

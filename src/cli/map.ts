@@ -12,6 +12,7 @@ interface Flags {
   readonly mermaid?: boolean;
   readonly dot?: boolean;
   readonly verbose?: boolean;
+  readonly redact?: boolean;
 }
 
 const EXAMPLES = `Examples:
@@ -39,6 +40,7 @@ export function mapCommand(): Command {
     .addOption(only(new Option('--json', 'one JSON document (schema/vdiag.map.schema.json)'), 'mermaid', 'dot'))
     .addOption(only(new Option('--mermaid', 'a Mermaid flowchart'), 'json', 'dot'))
     .addOption(only(new Option('--dot', 'a graph for graphviz'), 'json', 'mermaid'))
+    .option('--redact', 'replace addresses, hardware addresses and names by others, for a public issue')
     .option('-v, --verbose', 'every namespace by itself, with hardware addresses and processes')
     .addHelpText('before', EXAMPLES)
     .addHelpText('after', NOTES)
@@ -47,7 +49,7 @@ export function mapCommand(): Command {
 
 async function run(flags: Flags, command: Command): Promise<void> {
   shareRights();
-  const map = await takeMap();
+  const map = await takeMap({ redact: flags.redact === true });
   giveUpRights();
   // Each printer is loaded when it is asked for.
   if (flags.json) return write(jsonText((await import('../report/map-json.ts')).mapJson(map)));

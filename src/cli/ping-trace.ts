@@ -1,18 +1,25 @@
 /** vdiag ping-trace */
-import { writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { Rule } from '../diagnose/rule.ts';
 import { VdiagError } from '../linux/error.ts';
-import { errorText } from '../report/error-text.ts';
-import { FORMATS, type Format, formatted } from '../report/format.ts';
+import { type Format, formatted } from '../report/format.ts';
 import { detectTerminal } from '../report/terminal.ts';
 import { loadRules } from '../session/load-rules.ts';
 import { recordMtuTrace } from '../session/mtu-trace.ts';
-import { type PingTraceOptions, recordPingTrace } from '../session/ping-trace.ts';
+import { type PingTraceOptions, type PingTraceRun, recordPingTrace } from '../session/ping-trace.ts';
 import { checkRunPath, writeRun } from '../session/write-run.ts';
 import { note, wantsColor, write } from './output.ts';
+import {
+  complainOf,
+  failureOf,
+  formatWanted,
+  type ReportFlags,
+  withReportOptions,
+  writeText,
+} from './report-options.ts';
 import { giveUpRights, shareRights } from './rights.ts';
 
-interface Flags {
+interface Flags extends ReportFlags {
   readonly count?: number;
   readonly interval?: number;
   readonly timeout?: number;
@@ -26,9 +33,6 @@ interface Flags {
   readonly drops: boolean;
   readonly traceRules?: boolean;
   readonly rules?: string;
-  readonly json?: boolean;
-  readonly format?: Format;
-  readonly report?: string;
   readonly jsonFile?: string;
   readonly write?: string;
   readonly verbose?: boolean;
@@ -47,7 +51,7 @@ const EXAMPLES = `Examples:
 const EXIT_STATUS = '\nExit status: 0 healthy, 1 a fault was found or no reply came, 2 vdiag could not do it.';
 
 export function pingTraceCommand(): Command {
-  return new Command('ping-trace')
+  const command = new Command('ping-trace')
     .summary('ping from an interface, watch every place on the way, and name what stops the packet')
     .description(
       'Sends ICMP echo requests from an interface, as ping -I does, listens on every interface of the path at once, in all network namespaces, and says where the packet stopped, why, and which command cures it.',
@@ -89,10 +93,8 @@ export function pingTraceCommand(): Command {
       '--trace-rules',
       'ask the kernel which filter rules the probes meet: for the time of the run vdiag adds a table of its own to nftables',
     )
-    .option('--rules <file.js>', 'ask the rules of this module first')
-    .option('--json', 'one JSON document on standard output')
-    .addOption(new Option('--format <form>', 'the form of the report on standard output').choices(FORMATS))
-    .option('--report <file.html>', 'write the report as one HTML file, for a browser and for others')
+    .option('--rules <file.js>', 'ask the rules of this module first');
+  return withReportOptions(command)
     .option('-w, --write <file.pcapng>', 'write what was captured, for Wireshark and for later')
     .option('--json-file <file>', 'write the JSON document to this file too')
     .option('-v, --verbose', 'every gate, journey and place in tables')
@@ -112,14 +114,18 @@ async function run(name: string, address: string, flags: Flags, command: Command
     if (flags.write !== undefined) checkRunPath(flags.write);
     const trace = flags.mtu ? recordMtuTrace : recordPingTrace;
     const rules = flags.rules === undefined ? [] : await loadRules(flags.rules);
+    const notes: string[] = [];
+    const hold = (line: string): unknown => (flags.redact ? notes.push(line) : note(line));
     const writes = [flags.write, flags.jsonFile, flags.report].some((file) => file !== undefined);
-    const traced = await trace({
+    const recorded = await trace({
       ...optionsOf(name, address, flags, interrupted.signal),
       rules,
+      onNote: hold,
       // A search for the largest packet traces again.
       ...(flags.mtu ? {} : { onCollected: () => giveUpRights(writes) }),
     });
     giveUpRights(writes);
+    const traced = flags.redact ? await redacted(recorded, rules, notes) : recorded;
     const { report } = traced;
     const terminal = detectTerminal(process.stdout, process.env, { color: wantsColor(command) });
     const as = (format: Format) =>
@@ -128,12 +134,9 @@ async function run(name: string, address: string, flags: Flags, command: Command
       failureOf(flags.write, (file) => writeRun(file, traced)),
       failureOf(flags.jsonFile, (file) => writeText(file, as('json'))),
       failureOf(flags.report, (file) => writeText(file, as('html'))),
-    ].filter((error) => error !== undefined);
-    await write(as(flags.json ? 'json' : (flags.format ?? 'text')));
-    for (const error of unwritten) {
-      process.stderr.write(errorText(error));
-      process.exitCode = error.exitCode;
-    }
+    ];
+    await write(as(formatWanted(flags)));
+    complainOf(unwritten);
     process.exitCode ??= report.diagnosis.outcome === 'healthy' ? 0 : 1;
   } catch (error) {
     if (!interrupted.signal.aborted || error instanceof VdiagError) throw error;
@@ -151,26 +154,12 @@ async function run(name: string, address: string, flags: Flags, command: Command
   }
 }
 
-/** A full disk must not cost the report: it is said behind it. */
-function failureOf(file: string | undefined, save: (file: string) => void): VdiagError | undefined {
-  try {
-    if (file !== undefined) save(file);
-    return undefined;
-  } catch (error) {
-    if (error instanceof VdiagError) return error;
-    throw error;
-  }
-}
-
-function writeText(file: string, text: string): void {
-  try {
-    writeFileSync(file, text);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new VdiagError('unwritable', `cannot write ${file}: ${why}`, 'choose another file, or make room', {
-      cause: error,
-    });
-  }
+/** The run as it can be shown. @param notes what was said meanwhile: it is said now, redacted too */
+async function redacted(run: PingTraceRun, rules: readonly Rule[], notes: readonly string[]): Promise<PingTraceRun> {
+  const { redactRun } = await import('../session/redact.ts');
+  const { redacted: shown, redactor, losses } = redactRun(run, rules);
+  for (const line of [...notes.map(redactor.text), ...losses]) note(line);
+  return shown;
 }
 
 function optionsOf(name: string, address: string, flags: Flags, signal: AbortSignal): PingTraceOptions {
@@ -189,7 +178,6 @@ function optionsOf(name: string, address: string, flags: Flags, signal: AbortSig
     drops: flags.drops,
     ...(flags.traceRules === undefined ? {} : { traceRules: flags.traceRules }),
     signal,
-    onNote: note,
   };
 }
 

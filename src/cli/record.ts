@@ -15,6 +15,7 @@ interface Flags {
   readonly count?: number;
   readonly snapshotLength?: number;
   readonly ring?: number;
+  readonly redact?: boolean;
 }
 
 const EXAMPLES = `Examples:
@@ -57,6 +58,7 @@ export function recordCommand(): Command {
     .option('--duration <seconds>', 'end after this time', seconds)
     .option('-c, --count <n>', 'end after n frames', integer(1, Number.MAX_SAFE_INTEGER))
     .option('-s, --snapshot-length <bytes>', 'bytes kept of a frame (default: all)', integer(0, 262144))
+    .option('--redact', 'replace addresses and names by others, and zero what packets carry: for a public issue')
     .option('--ring <size>', 'keep the newest frames alone, in files of together so many bytes (100M, 2G)', size)
     .addHelpText('before', EXAMPLES)
     .addHelpText('after', NOTES)
@@ -120,6 +122,7 @@ function optionsOf(
     // As tcpdump's, 0 is all.
     ...(flags.snapshotLength ? { snapLength: flags.snapshotLength } : {}),
     ...(flags.ring === undefined ? {} : { ringBytes: flags.ring }),
+    ...(flags.redact === undefined ? {} : { redact: flags.redact }),
     ...(process.stderr.isTTY ? { onProgress: showProgress } : {}),
   };
 }

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { RULES } from '../diagnose/registry.ts';
 import { SIGHTED_PAGES } from '../diagnose/sighted/pages.ts';
 import { listLabs } from '../lab/lab.ts';
+import { packageFile } from '../package-file.ts';
 import type { RulesPageEntry } from '../report/rules-page.ts';
 
 /** Every rule as it stands in the register, then what captures alone tell. */
@@ -19,5 +20,5 @@ export function rulesPageEntries(): RulesPageEntry[] {
 }
 
 function hasCapture(id: string): boolean {
-  return existsSync(new URL(`../../fixtures/captures/${id}.pcapng`, import.meta.url));
+  return existsSync(packageFile(`fixtures/captures/${id}.pcapng`));
 }

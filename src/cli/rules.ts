@@ -24,6 +24,7 @@ export function rulesCommand(): Command {
       'Lists every rule: its id, whether it is a fault, a warning or a note, and what it means. ' +
         'Those at the end, marked (captures), are told by `vdiag analyze` only, from the traffic.',
     )
+    .addHelpText('before', 'Example:\n  vdiag rules | grep arp\n')
     .action(() => {
       const width = Math.max(...PAGES.map(({ id }) => id.length));
       const line = ({ id, severity, title }: Page) => `${id.padEnd(width)}  ${severity.padEnd(7)}  ${title}`;

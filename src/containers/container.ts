@@ -45,8 +45,20 @@ export interface Container {
   readonly sharesWith?: string;
   /** Networks of its runtime that it is on, and its addresses there as the runtime believes them. */
   readonly networks: readonly AttachedNetwork[];
+  /** Of its host, passed on to it. */
+  readonly ports: readonly PublishedPort[];
   /** Processes, lowest first, at most 8. */
   readonly pids: readonly number[];
+}
+
+/** A port of the host that leads to one of the container's (docker run -p). */
+export interface PublishedPort {
+  /** The host's address; 0.0.0.0 or :: for all of that family. */
+  readonly address: string;
+  readonly hostPort: number;
+  readonly port: number;
+  /** tcp, udp, sctp */
+  readonly protocol: string;
 }
 
 export type ContainerState = 'running' | 'paused' | 'created' | 'stopped';
@@ -81,6 +93,7 @@ export interface Told {
   readonly hostNetwork?: boolean;
   readonly sharesWith?: string;
   readonly networks?: readonly AttachedNetwork[];
+  readonly ports?: readonly PublishedPort[];
   /** A process of it, and the file that opens its namespace: where no cgroup tells. */
   readonly pid?: number;
   readonly netnsPath?: string;

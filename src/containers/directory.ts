@@ -84,7 +84,18 @@ function joined(scan: ProcessScan, told: readonly Told[], asked: Asked, records:
   }
   for (const each of names.values()) containers.push(withoutProcess(each, scan.init));
   const ranked = containers.sort((a, b) => rank(a) - rank(b) || compare(labelOf(a), labelOf(b)) || compare(a.id, b.id));
-  return { containers: ranked, networks: asked.networks, processes: scan.counts, gaps: asked.gaps };
+  return {
+    containers: ranked,
+    networks: asked.networks,
+    processes: scan.counts,
+    gaps: [...hiddenText(scan), ...asked.gaps],
+  };
+}
+
+function hiddenText({ hidden }: ProcessScan): string[] {
+  if (hidden === 0) return [];
+  const whose = hidden === 1 ? 'a process of another user' : `${hidden} processes of other users`;
+  return [`${whose}, and the containers and namespaces they live in: run vdiag as root`];
 }
 
 /** A pod's sandbox, and what was not let into another's namespace, come first. */
@@ -139,7 +150,8 @@ function common({
   image,
   sharesWith,
   networks,
-}: Told): Pick<Container, 'runtime' | 'id' | 'name' | 'pod' | 'image' | 'sharesWith' | 'networks'> {
+  ports,
+}: Told): Pick<Container, 'runtime' | 'id' | 'name' | 'pod' | 'image' | 'sharesWith' | 'networks' | 'ports'> {
   return {
     runtime,
     id,
@@ -148,6 +160,7 @@ function common({
     ...(image !== undefined && { image }),
     ...(sharesWith !== undefined && { sharesWith }),
     networks: networks ?? [],
+    ports: ports ?? [],
   };
 }
 

@@ -2,8 +2,16 @@
  * Docker, and podman where its service speaks Docker's language: containers and networks over the Unix socket of the Engine
  * API (docs.docker.com/reference/api/engine, GET /containers/json and /networks; podman-system-service(1)).
  */
-import { child, field, flag, isObject, type JsonObject, objects, strings, text } from '../topology/json.ts';
-import type { AttachedNetwork, ContainerState, Pod, Runtime, RuntimeNetwork, Told } from './container.ts';
+import { child, field, flag, integer, isObject, type JsonObject, objects, strings, text } from '../topology/json.ts';
+import type {
+  AttachedNetwork,
+  ContainerState,
+  Pod,
+  PublishedPort,
+  Runtime,
+  RuntimeNetwork,
+  Told,
+} from './container.ts';
 import { getJson } from './unix-http.ts';
 
 /** A host of thousands of containers answers with a few megabytes. */
@@ -12,6 +20,7 @@ const maxBytes = 32 * 1024 * 1024;
 const most = 20_000;
 /** Asked one by one only where the kernel did not show which processes are theirs. */
 const mostInspected = 64;
+const mostPorts = 256;
 
 export interface DockerSaid {
   readonly containers: readonly Told[];
@@ -78,6 +87,7 @@ function parseContainer(entry: JsonObject, runtime: Runtime): Told | undefined {
     hostNetwork: mode === 'host',
     ...(sharesWith !== undefined && { sharesWith }),
     networks: attached(child(child(entry, 'NetworkSettings'), 'Networks')),
+    ports: published(objects(field(entry, 'Ports'))),
   };
 }
 
@@ -89,6 +99,16 @@ function attached(networks: JsonObject): AttachedNetwork[] {
       const addresses = [text(settings, 'IPAddress') ?? '', text(settings, 'GlobalIPv6Address') ?? ''];
       return { name, addresses: addresses.filter((address) => address !== '') };
     });
+}
+
+/** Without a PublicPort it is only exposed: nothing leads to it. */
+function published(ports: readonly JsonObject[]): PublishedPort[] {
+  return ports.slice(0, mostPorts).flatMap((entry) => {
+    const [hostPort, port] = [integer(entry, 'PublicPort'), integer(entry, 'PrivatePort')];
+    const address = text(entry, 'IP') || '0.0.0.0';
+    const protocol = text(entry, 'Type') ?? 'tcp';
+    return hostPort === undefined || port === undefined ? [] : [{ address, hostPort, port, protocol }];
+  });
 }
 
 /** created, running, paused, restarting, removing, exited, dead. */

@@ -36,8 +36,24 @@ export function odditiesOf(map: HostMap, finder: LinkFinder): Oddity[] {
     ...segments.flatMap(duplicates),
     ...gateways(map, segments),
   ];
+  const unseen = found.filter(({ kind }) => kind === 'peer-unseen');
+  const said = unseen.length > 1 ? unseenText(map, unseen) : undefined;
   const order = new Map(map.namespaces.map(({ id }, at) => [id, at]));
-  return found.sort((a, b) => (order.get(a.netns) ?? 0) - (order.get(b.netns) ?? 0));
+  return found
+    .map((oddity) => (said !== undefined && oddity.kind === 'peer-unseen' ? { ...oddity, text: said } : oddity))
+    .sort((a, b) => (order.get(a.netns) ?? 0) - (order.get(b.netns) ?? 0));
+}
+
+/** One sentence for all: without privileges it is every pair of the machine. */
+function unseenText({ namespaces }: HostMap, unseen: readonly Oddity[]): string {
+  const names = unseen.flatMap(({ netns, interface: name }) =>
+    namespaces.flatMap((namespace) =>
+      namespace.id === netns
+        ? namespace.links.filter((link) => link.name === name).map((link) => nameOf({ namespace, link }))
+        : [],
+    ),
+  );
+  return `the other ends of ${listed(names)} are in namespaces that cannot be seen from here`;
 }
 
 function ofNamespace(namespace: MapNamespace, { home }: HostMap): Oddity[] {
@@ -155,6 +171,8 @@ function isStack(owners: readonly MapLink[]): boolean {
   return owners.some(({ link }) => link.data.mode === 'passthru');
 }
 
+const mostListed = 4;
+
 function twice(kind: OddityKind, what: string, owners: readonly MapLink[]): Oddity[] {
   return owners.map((owner) => {
     const others = owners.filter((other) => other !== owner).map(nameOf);
@@ -164,9 +182,20 @@ function twice(kind: OddityKind, what: string, owners: readonly MapLink[]): Oddi
       netns: owner.namespace.id,
       interface: owner.link.name,
       mark: `${kind === 'duplicate-mac' ? 'hardware address' : what} also at ${shown}`,
-      text: `${nameOf(owner)} has ${what}, and so has ${shown}`,
+      // One sentence for all of them: it is said once.
+      text: `${what} is given ${times(owners.length)}: to ${listed(owners.map(nameOf))}`,
     };
   });
+}
+
+function times(count: number): string {
+  return count === 2 ? 'twice' : `${count} times`;
+}
+
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, mostListed);
+  const more = names.length - shown.length;
+  return more > 0 ? `${shown.join(', ')} and ${more} more` : `${shown.slice(0, -1).join(', ')} and ${shown.at(-1)}`;
 }
 
 function grouped(links: readonly MapLink[], keys: (link: MapLink) => readonly string[]): Map<string, MapLink[]> {

@@ -15,6 +15,8 @@ export interface ProcessScan {
   readonly containers: readonly ScannedContainer[];
   /** How many processes live in each namespace, by inode. */
   readonly counts: ReadonlyMap<number, number>;
+  /** Processes of other users that may not be looked at. */
+  readonly hidden: number;
   /** The namespace of process 1, the machine's first: containers that live there use the host's network. */
   readonly init?: number;
 }
@@ -29,9 +31,11 @@ export function scanProcesses(): ProcessScan {
   const found = new Map<string, { owner: CgroupOwner; netns: number; pids: number[] }>();
   const counts = new Map<number, number>();
   let init: number | undefined;
+  let hidden = 0;
   for (const pid of processNumbers()) {
     const netns = namespaceOf(pid);
-    if (netns === undefined) continue;
+    if (netns === 'hidden') hidden += 1;
+    if (typeof netns !== 'number') continue;
     if (pid === 1) init = netns;
     if (pid === process.pid) continue;
     counts.set(netns, (counts.get(netns) ?? 0) + 1);
@@ -41,7 +45,7 @@ export function scanProcesses(): ProcessScan {
     if (!known) found.set(owner.id, { owner, netns, pids: [pid] });
     else if (known.pids.length < maxPids) known.pids.push(pid);
   }
-  return { containers: [...found.values()], counts, ...(init !== undefined && { init }) };
+  return { containers: [...found.values()], counts, hidden, ...(init !== undefined && { init }) };
 }
 
 function processNumbers(): number[] {
@@ -52,11 +56,13 @@ function processNumbers(): number[] {
     .slice(0, maxProcesses);
 }
 
-function namespaceOf(pid: number): number | undefined {
+/** Undefined when it has ended. */
+function namespaceOf(pid: number): number | 'hidden' | undefined {
   try {
     return netnsInode(readlinkSync(`/proc/${pid}/ns/net`));
-  } catch {
-    return undefined;
+  } catch (error) {
+    // Asked for a process of another user, ptrace(2)'s check says EACCES.
+    return error instanceof Error && 'code' in error && error.code === 'EACCES' ? 'hidden' : undefined;
   }
 }
 

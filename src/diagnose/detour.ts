@@ -33,18 +33,27 @@ export function withoutRoute(netns: NetnsId, { route, rule }: RouteFound): Chang
  * @param stop the gate that stops it, if one does: decisions behind that have not been made
  */
 export function findDetour(topology: Topology, query: EchoQuery, path: Path, stop?: Gate): Detour | undefined {
-  const steps = path.legs.flatMap((leg) => leg.steps);
-  const until = steps.findIndex((step) => step.kind === 'gate' && step.gate === stop);
-  const decisions = steps
-    .slice(0, until === -1 ? steps.length : until)
-    .flatMap((step) => (isDecision(step) ? [step.gate] : []))
-    .reverse();
-  for (const gate of decisions) {
-    if (reaches(path, gate.purpose === 'reply' || isOnWayBack(path, gate) ? 'back' : 'there')) continue;
+  for (const gate of decisionsBefore(path, stop)) {
+    if (reaches(path, wayOf(path, gate))) continue;
     const detour = without(topology, query, path, gate);
     if (detour) return detour;
   }
   return undefined;
+}
+
+/** The routing decisions that were made, the nearest to the loss first. */
+export function decisionsBefore({ legs }: Path, stop?: Gate): RouteGate[] {
+  const steps = legs.flatMap((leg) => leg.steps);
+  const until = steps.findIndex((step) => step.kind === 'gate' && step.gate === stop);
+  return steps
+    .slice(0, until === -1 ? steps.length : until)
+    .flatMap((step) => (isDecision(step) ? [step.gate] : []))
+    .reverse();
+}
+
+/** Which way a decision is on: to the target, or back from it. */
+export function wayOf(path: Path, gate: RouteGate): 'there' | 'back' {
+  return gate.purpose === 'reply' || isOnWayBack(path, gate) ? 'back' : 'there';
 }
 
 type DecisionStep = Extract<Step, { kind: 'gate' }> & { readonly gate: RouteGate };
@@ -65,7 +74,7 @@ function isOnWayBack(path: Path, gate: RouteGate): boolean {
 }
 
 /** Whatever stops it on its way: does the model's packet come to the target's stack, or its reply to the socket? */
-function reaches({ legs }: Path, way: 'there' | 'back'): boolean {
+export function reaches({ legs }: Path, way: 'there' | 'back'): boolean {
   const steps = legs.flatMap((leg) => leg.steps);
   if (way === 'there') return steps.some((step) => step.kind === 'gate' && step.gate.kind === 'echo');
   return (
@@ -94,8 +103,7 @@ function without(topology: Topology, query: EchoQuery, path: Path, gate: RouteGa
   const start = purpose === 'send' ? { netns, name: instead.device } : undefined;
   const { source: _, ...anySource } = query;
   const then = expectPath(changed, start ? { ...anySource, start } : query);
-  const way = purpose === 'reply' || isOnWayBack(path, gate) ? 'back' : 'there';
-  if (!reaches(then, way)) return undefined;
+  if (!reaches(then, wayOf(path, gate))) return undefined;
   return { gate, taken, instead, change, ...(start === undefined ? {} : { start }) };
 }
 

@@ -71,7 +71,8 @@ export function diagnose(input: DiagnosisInput): Diagnosis {
   const path = tracedPath(looked.path, traced);
   // What was refused with an error went no further: whoever was asked for then was asked for later probes.
   const refused = unanswered && (unanswered.errors.length > 0 || unanswered.probe?.error?.icmp !== undefined);
-  const ended = partial?.example ?? (refused ? unanswered : undefined);
+  // One that never left has been told that its own question was not answered, as its sender sees it: an answer may be on the wire.
+  const ended = partial?.example ?? (refused && unanswered.request ? unanswered : undefined);
   const seen = ended ? asOf(exchanges, ended) : exchanges;
   const progress = follow(path, example, seen, before);
   const then = input.after && example ? lookAt(input.after, example) : undefined;

@@ -24,7 +24,11 @@ export function filterClaim(context: Context, culprit: FilterCulprit): Claim {
     summary: [
       `the ${packet} ${endsText(gate)} ${placeText(context, gate)}${inNetns(topology, netns)}, and there ${who} ${verb} it${answerText(stopper)}.`,
       ...reasons(context, culprit),
+      ...(stopper?.unheard
+        ? ['It gives the packet to a queue that no program listens to, and such a packet is dropped.']
+        : []),
       ...connectionText(gate),
+      ...dockerText(stopper),
     ].join(' '),
     where: gate.place,
     ...(confidence === undefined ? {} : { confidence }),
@@ -88,6 +92,14 @@ function connectionText({ state, packet, stopper }: FilterGate): string[] {
       'conntrack there has not seen the request, which went another way: to it the reply belongs to no connection (state invalid).',
     ];
   return asks && state ? [`conntrack calls it ${state}.`] : [];
+}
+
+/** Docker's rules between its networks are meant: who reads of them should not have to know the chain (docs.docker.com, packet filtering). */
+function dockerText(stopper: Stopper | undefined): string[] {
+  if (!/^DOCKER-(ISOLATION-STAGE-\d|INTERNAL)$/.test(stopper?.chain ?? '')) return [];
+  return [
+    'With this chain Docker keeps its networks apart, and internal ones from everything else: containers that are to talk belong on one network (docker network connect NETWORK CONTAINER).',
+  ];
 }
 
 function undecided({ facts, place }: FilterGate): Evidence[] {

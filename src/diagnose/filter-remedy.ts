@@ -61,7 +61,7 @@ function accepting(context: Context, gate: FilterGate, first: Stopper): Cure | u
       if (!change) break;
       changes.push(change);
       helped ||= passes(context, gate, changes);
-      next = stillStopped(context, gate, changes);
+      next = stillStopped(context, gate, first, changes);
     }
     if (helped) return { why: whyOf(changes), changes };
   }
@@ -78,19 +78,27 @@ function whyOf(changes: readonly Change[]): string {
 function stillStopped(
   { topology, query }: Context,
   gate: FilterGate,
+  first: Stopper,
   changes: readonly Change[],
 ): { readonly gate: FilterGate; readonly stopper: Stopper } | undefined {
   const { legs } = expectPath(applyChanges(topology, changes), query);
-  const stops = legs.flatMap(({ steps }) =>
-    steps.flatMap((step) => (step.kind === 'gate' && step.gate.verdict === 'stop' ? [step.gate] : [])),
-  );
-  for (const stop of stops) {
-    if (stop.kind !== 'filter' || !stop.stopper) continue;
-    if (stop.place.netns === gate.place.netns && roleOf(stop) === roleOf(gate))
-      return { gate: stop, stopper: stop.stopper };
+  const gates = legs.flatMap(({ steps }) => steps.flatMap((step) => (step.kind === 'gate' ? [step.gate] : [])));
+  for (const stop of gates) {
+    if (stop.kind !== 'filter' || stop.place.netns !== gate.place.netns || roleOf(stop) !== roleOf(gate)) continue;
+    // What is not decided of the reply either: the rule that took the request may take it.
+    const again =
+      stop.verdict === 'unknown' && stop.packet !== gate.packet ? suspectsOf(stop).find(isSame(first)) : undefined;
+    const stopper = stop.verdict === 'stop' ? stop.stopper : again;
+    if (stopper) return { gate: stop, stopper };
   }
   return undefined;
 }
+
+/** Positions move with what is inserted before them: a rule is known by its words. */
+const isSame =
+  (one: Stopper) =>
+  ({ table, chain, family, text }: Stopper): boolean =>
+    text !== undefined && text === one.text && table === one.table && chain === one.chain && family === one.family;
 
 function acceptance(
   { topology }: Context,
@@ -124,10 +132,13 @@ function addressesOf({ packet, source, destination }: FilterGate): { source?: st
   return packet === 'echo-request' || packet === 'echo-reply' || packet === 'icmp-error' ? { source, destination } : {};
 }
 
-/** A chain at a device sees nothing else. */
+/** A chain at a device sees nothing else, and iptables lets only some chains ask for each of them. */
 function interfacesAt({ hook }: FilterGate, input: string[], output: string[]): { input: string[]; output: string[] } {
   if (hook === 'ingress' || hook === 'egress') return { input: [], output: [] };
-  return { input: hook === 'output' ? [] : input, output: hook === 'input' || hook === 'prerouting' ? [] : output };
+  return {
+    input: hook === 'output' || hook === 'postrouting' ? [] : input,
+    output: hook === 'input' || hook === 'prerouting' ? [] : output,
+  };
 }
 
 function deleting(gate: FilterGate, stopper: Stopper): Change | undefined {

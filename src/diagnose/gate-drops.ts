@@ -16,7 +16,7 @@ const SILENT: GateDrops = { reasons: [], functions: [] };
 
 const BRIDGE = ['br_handle_frame', 'br_handle_frame_finish', 'br_forward', '__br_forward'];
 const TOO_LONG = ['__dev_forward_skb2', 'br_nf_dev_queue_xmit', 'br_dev_queue_push_xmit'];
-const FILTERED = ['nft_do_chain', 'nf_hook_slow'];
+const FILTERED = ['nft_do_chain', 'nf_hook_slow', 'nf_queue'];
 const DISCARDED = ['dst_discard', 'dst_discard_out'];
 
 export const GATE_DROPS: Readonly<Record<Gate['kind'], GateDrops>> = {
@@ -62,7 +62,7 @@ export const GATE_DROPS: Readonly<Record<Gate['kind'], GateDrops>> = {
     functions: [],
   },
   xdp: { reasons: ['XDP'], functions: [] },
-  mtu: { reasons: ['PKT_TOO_BIG'], functions: [...TOO_LONG, 'ip_do_fragment', 'ip_fragment'] },
+  mtu: { reasons: ['PKT_TOO_BIG'], functions: [...TOO_LONG, 'ip_do_fragment', 'ip_fragment', 'ip6_fragment'] },
   'path-mtu': SILENT,
   // Who would answer does not listen.
   owner: { reasons: ['NO_TX_TARGET', 'IPV6DISABLED'], functions: [] },

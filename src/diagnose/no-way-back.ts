@@ -10,14 +10,19 @@ export interface NoWayBack {
   readonly destination: string;
   /** Source validation drops the request before anybody looks for a way back. */
   readonly dropped: boolean;
+  /** The reply was already on its way: a router that it comes to knows no way on. */
+  readonly midway: boolean;
 }
 
 export function noWayBack({ situation }: Context): NoWayBack | undefined {
   if (situation.kind !== 'stopped') return undefined;
   const { gate, leg } = situation;
   if (gate.kind === 'source' && gate.result.reason === 'no-return-route')
-    return { place: gate.place, sender: gate.source, destination: gate.destination, dropped: true };
+    return { place: gate.place, sender: gate.source, destination: gate.destination, dropped: true, midway: false };
   if (gate.kind !== 'route' || gate.route !== undefined) return undefined;
   const back = gate.purpose === 'reply' || (gate.purpose === 'forward' && leg.kind === 'echo-reply');
-  return back ? { place: gate.place, sender: gate.destination, destination: gate.source, dropped: false } : undefined;
+  const midway = gate.purpose === 'forward';
+  return back
+    ? { place: gate.place, sender: gate.destination, destination: gate.source, dropped: false, midway }
+    : undefined;
 }

@@ -37,7 +37,8 @@ export function follow(
   exchanges: readonly Exchange[],
   before: Topology,
 ): Progress {
-  const legs = path.legs.map((leg) => sighted(leg, example, exchanges));
+  const visits = isCircle(path) ? new Map<string, number>() : undefined;
+  const legs = path.legs.map((leg) => sighted(leg, example, exchanges, visits));
   const lastEcho = legs.findLastIndex((steps, index) => isEcho(path.legs[index]) && steps.some(isSeen));
   const flat: Omit<Walked, 'made'>[] = [];
   let reached = -1;
@@ -80,6 +81,13 @@ function isAskedAlready({ kind, asker, destination }: Leg, { namespaces }: Topol
   );
 }
 
+/** Only in a circle does one packet come by a place twice. */
+function isCircle({ legs }: Path): boolean {
+  return legs.some(({ steps }) =>
+    steps.some((step) => step.kind === 'gate' && step.gate.kind === 'ttl' && step.gate.circle),
+  );
+}
+
 interface Seen {
   readonly seen: boolean;
   readonly sighting?: Sighting;
@@ -100,18 +108,35 @@ function sighted(
   leg: Leg,
   example: EchoExchange | undefined,
   exchanges: readonly Exchange[],
+  visits: Map<string, number> | undefined,
 ): (Seen & { step: Step })[] {
   const journeys = journeysOf(leg, example, exchanges);
+  // Each round of a circle is a journey of its own.
+  const rounds = leg.kind === 'echo-request' ? [...journeys, ...(example?.copies ?? [])] : journeys;
   return leg.steps.map((step) => {
     if (step.kind === 'gate') return { step, seen: false };
     if (step.kind === 'socket') return { step, seen: (example?.probe?.replies.length ?? 0) > 0 };
-    for (const journey of journeys) {
+    let before = isEcho(leg) ? countVisit(visits, leg, step) : 0;
+    for (const journey of before > 0 ? rounds : journeys) {
       const sighting = sightingAt(journey, step.place, step.direction, step.outer);
+      if (!sighting || before-- > 0) continue;
       // A part of it is not it: nobody can put it together.
-      if (sighting) return { step, seen: step.outer !== undefined || !lacksFragments(journey, sighting), sighting };
+      return { step, seen: step.outer !== undefined || !lacksFragments(journey, sighting), sighting };
     }
     return { step, seen: false };
   });
+}
+
+/** How many visits to this place came before on the packet's path. */
+function countVisit(
+  visits: Map<string, number> | undefined,
+  { kind }: Leg,
+  { place, direction, outer }: Extract<Step, { kind: 'place' }>,
+): number {
+  const key = `${kind} ${placeKey(place)} ${direction} ${outer ?? ''}`;
+  const before = visits?.get(key) ?? 0;
+  visits?.set(key, before + 1);
+  return before;
 }
 
 /** The journeys that belong to a leg. */

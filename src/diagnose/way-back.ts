@@ -4,7 +4,7 @@ import { familyBits, familyOf, isLinkLocal } from '../topology/address.ts';
 import type { Change } from '../topology/change.ts';
 import { netnsName } from '../topology/naming.ts';
 import { prefixAround } from '../topology/prefix.ts';
-import { addressesOf, linkOf, ownersOf } from '../topology/query.ts';
+import { addressesOf, linkOf, namespaceOf, ownersOf } from '../topology/query.ts';
 import type { Place } from '../trace/frame.ts';
 import type { Context, Cure } from './rule.ts';
 import { isOnLink } from './segment.ts';
@@ -22,11 +22,17 @@ export function routeBack(context: Context, at: Place, sender: string): Cure | u
     by?.kind === 'place' && router
       ? addressesOf(router, familyOf(sender)).find(({ address }) => isOnLink(topology, by.place, address))?.address
       : undefined;
+  // One that leads elsewhere makes way: of one network there are no two.
+  const taken = namespaceOf(topology, at.netns)?.routes.find(
+    (route) => route.table === 'main' && route.destination === network,
+  );
   const direct = from?.kind === 'place' && from.place.netns === query.start.netns;
   const change: Change | undefined =
     gateway !== undefined && gateway !== sender
       ? {
-          kind: 'route-add',
+          ...(taken === undefined
+            ? { kind: 'route-add' as const }
+            : { kind: 'route-replace' as const, metric: taken.metric }),
           netns: at.netns,
           destination: network,
           gateway,

@@ -1,5 +1,5 @@
 /** Routes that would lead a packet on: by a router the sender, or another router, shares a segment with. */
-import { familyBits, familyOf, isLinkLocal } from '../topology/address.ts';
+import { type Family, familyBits, familyOf, isLinkLocal } from '../topology/address.ts';
 import type { Change } from '../topology/change.ts';
 import type { NetnsId, Topology } from '../topology/model.ts';
 import { prefixAround } from '../topology/prefix.ts';
@@ -30,7 +30,7 @@ export function defaultRoute(context: Context, asker: Place, reached: readonly P
   const hasDefault = namespace.routes.some(
     (route) => route.family === family && route.table === 'main' && route.destination === everything,
   );
-  const destination = hasDefault ? networkOf(context) : everything;
+  const destination = hasDefault ? networkAround(topology, context.query.destination) : everything;
   const attempts = gateways.map((gateway): Change[] => [
     { kind: 'route-add', netns: asker.netns, destination, gateway, ...by(gateway, asker.name) },
   ]);
@@ -38,24 +38,35 @@ export function defaultRoute(context: Context, asker: Place, reached: readonly P
   return changes && { why: 'the router of this segment leads there', changes };
 }
 
-/** At a router: a route to the target's network by another router it shares a segment with, if the packet then gets on. */
-export function routeOnwards(context: Context, netns: NetnsId): Cure | undefined {
-  const { topology } = context;
-  const namespace = namespaceOf(topology, netns);
-  const family = familyOf(context.query.destination);
-  const destination = networkOf(context);
-  const attempts: Change[][] = [];
-  for (const link of namespace?.links ?? []) {
-    if (!namespace || link.kind === 'loopback' || addressesOf(link, family).length === 0) continue;
-    const place = { netns, name: link.name };
-    const gateways = routersAmong(topology, netns, segmentOf(topology, { namespace, link }), family)
-      .flatMap((router) => gatewaysOf(router, family))
-      .filter((address) => isOnLink(topology, place, address));
-    for (const gateway of gateways)
-      attempts.push([{ kind: 'route-add', netns, destination, gateway, ...by(gateway, link.name) }]);
-  }
+/** At a router: a route to an address's network by another router it shares a segment with, if the packet then gets on. */
+export function routeOnwards(context: Context, netns: NetnsId, address: string): Cure | undefined {
+  const destination = networkAround(context.topology, address);
+  const attempts = gatewaysFrom(context.topology, netns, familyOf(address)).map((hop): Change[] => [
+    { kind: 'route-add', netns, destination, ...hop },
+  ]);
   const changes = context.best(attempts);
   return changes && { why: 'a router it shares a segment with leads there', changes };
+}
+
+/** What a router may name as its next hop. */
+interface NextRouter {
+  readonly gateway: string;
+  /** Where the gateway alone does not say it: a link-local one. */
+  readonly device?: string;
+}
+
+/** The addresses of routers that a namespace shares a segment with. */
+export function gatewaysFrom(topology: Topology, netns: NetnsId, family: Family): NextRouter[] {
+  const namespace = namespaceOf(topology, netns);
+  if (!namespace) return [];
+  return namespace.links
+    .filter((link) => link.kind !== 'loopback' && addressesOf(link, family).length > 0)
+    .flatMap((link) =>
+      routersAmong(topology, netns, segmentOf(topology, { namespace, link }), family)
+        .flatMap((router) => gatewaysOf(router, family))
+        .filter((address) => isOnLink(topology, { netns, name: link.name }, address))
+        .map((gateway) => ({ gateway, ...by(gateway, link.name) })),
+    );
 }
 
 /** A link-local gateway is one on this device. */
@@ -63,10 +74,7 @@ function by(gateway: string, device: string): { device?: string } {
   return isLinkLocal(gateway) ? { device } : {};
 }
 
-/** The target's network, as its owner's interface has it; the address alone where that is not known. */
-function networkOf({ topology, query }: Context): string {
-  return prefixAround(
-    query.destination,
-    ownersOf(topology, query.destination)[0]?.address.prefixLength ?? familyBits(familyOf(query.destination)),
-  );
+/** The network an address is in, as its owner's interface has it; the address alone where that is not known. */
+export function networkAround(topology: Topology, address: string): string {
+  return prefixAround(address, ownersOf(topology, address)[0]?.address.prefixLength ?? familyBits(familyOf(address)));
 }

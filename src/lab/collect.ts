@@ -13,9 +13,11 @@ const MAX_OUTPUT_CHARACTERS = 64 * 1024 * 1024;
 export async function collect(child: ChildProcess, timeoutMs?: number): Promise<CommandResult> {
   const stdout = gather(child.stdout);
   const stderr = gather(child.stderr);
-  // Ctrl-C goes to the whole foreground group: the child ends as it sees fit, and the lab is taken down after it.
+  // Ctrl-C goes to the terminal's whole foreground group: a child that has the terminal ends as it sees fit, and the lab is
+  // taken down after it. Of such a child there is one at a time; the others are in groups of their own.
   const stay = (): void => {};
-  process.on('SIGINT', stay);
+  const hasTerminal = child.stdout === null;
+  if (hasTerminal) process.on('SIGINT', stay);
   const timer = timeoutMs === undefined ? undefined : setTimeout(() => kill(child), timeoutMs);
   try {
     const status = await new Promise<number>((resolve, reject) => {
@@ -25,7 +27,7 @@ export async function collect(child: ChildProcess, timeoutMs?: number): Promise<
     return { status, stdout: stdout.join(''), stderr: stderr.join('') };
   } finally {
     clearTimeout(timer);
-    process.off('SIGINT', stay);
+    if (hasTerminal) process.off('SIGINT', stay);
   }
 }
 

@@ -2,9 +2,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { basename, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { VdiagError } from '../linux/error.ts';
 import { nearestNames } from '../linux/nearest.ts';
+import { packageFile } from '../package-file.ts';
 import { LAB_NEEDS, type LabNeed } from './needs.ts';
 
 export interface Trace {
@@ -113,9 +113,9 @@ export function findLab(name: string, directory: string = labsDirectory()): Lab 
   return parseLab(name, readFileSync(join(directory, `${name}.sh`), 'utf8'));
 }
 
-/** Where the labs of this package are: the same from src/ and from dist/. */
+/** Where the labs of this package are. */
 export function labsDirectory(): string {
-  return fileURLToPath(new URL('../../fixtures/labs', import.meta.url));
+  return packageFile('fixtures/labs');
 }
 
 function labNames(directory: string): string[] {

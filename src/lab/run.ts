@@ -1,6 +1,6 @@
 /** Commands in a lab: the system's ping, vdiag itself, a cure. */
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { packageFile } from '../package-file.ts';
 import type { Lab, Trace } from './lab.ts';
 import { type CommandResult, type ExecOptions, openLab } from './session.ts';
 
@@ -47,7 +47,7 @@ export function traceArguments(lab: Lab, trace: Trace = lab.trace): string[] {
 
 /** This very vdiag, as a program: node and the built command line. */
 export function vdiagProgram(): string[] {
-  const built = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+  const built = packageFile('dist/cli/main.js');
   const running = process.argv[1];
   return [process.execPath, existsSync(built) || running === undefined ? built : running];
 }

@@ -51,10 +51,10 @@ const ENTER = 'cd "$1" 2>/dev/null; shift; exec "$@"';
 
 /**
  * Builds a lab and waits until it has settled.
+ * @param isolation what `findIsolation` said: trying it out for each of many labs takes longer than building some of them
  * @throws VdiagError `lab`: no namespaces for this user, something the lab needs is lacking, or the script failed
  */
-export async function openLab(lab: Lab, settleMs: number = lab.settleMs): Promise<LabSession> {
-  const isolation = findIsolation();
+export async function openLab(lab: Lab, isolation: Isolation | string = findIsolation()): Promise<LabSession> {
   if (typeof isolation === 'string') throw new VdiagError('lab', `cannot build lab ${lab.name}`, isolation);
   const lacking = lackingFor(lab, isolation);
   if (lacking !== undefined)
@@ -73,7 +73,7 @@ export async function openLab(lab: Lab, settleMs: number = lab.settleMs): Promis
   const close = (): Promise<void> => takeDown(first, isolation);
   try {
     await built(lab, first);
-    await sleep(settleMs);
+    await sleep(lab.settleMs);
   } catch (error) {
     await close();
     throw error;

@@ -15,6 +15,10 @@ const NETLINK_ROUTE = 0;
 export const RTM_GETLINK = 18;
 export const RTM_GETADDR = 22;
 export const RTM_GETROUTE = 26;
+export const RTM_GETNEIGH = 30;
+export const RTM_GETRULE = 34;
+export const RTM_GETQDISC = 38;
+export const RTM_GETMDB = 86;
 /** include/uapi/linux/netlink.h */
 const NLM_F_REQUEST = 0x1;
 const NLM_F_DUMP = 0x300;
@@ -57,10 +61,11 @@ export interface RouteSocket {
 
 /**
  * A socket for the tables of the namespace this thread is in now.
+ * @param protocol a family of netlink whose tables are asked for in the same way
  * @throws VdiagError `system-call`
  */
-export function openRouteSocket(): RouteSocket {
-  const socket = openSocket('AF_NETLINK', AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+export function openRouteSocket(protocol: number = NETLINK_ROUTE): RouteSocket {
+  const socket = openSocket('AF_NETLINK', AF_NETLINK, SOCK_RAW, protocol);
   const buffer = new Uint8Array(bufferBytes);
   let sequence = 0;
   const send = (type: number, flags: number, request: Uint8Array): number => {
@@ -153,12 +158,18 @@ function errnoIn(body: Uint8Array): number {
  * @param from where they begin: behind the fixed part of a message
  */
 export function attributesIn(bytes: Uint8Array, from = 0): Attributes {
+  return new Map(attributesOf(bytes, from));
+}
+
+/** Likewise, in their order: for a list, in which one number comes many times. */
+export function attributesOf(bytes: Uint8Array | undefined, from = 0): [number, Uint8Array][] {
+  if (!bytes) return [];
   const view = viewOf(bytes);
-  const found = new Map<number, Uint8Array>();
+  const found: [number, Uint8Array][] = [];
   for (let at = from; at + 4 <= bytes.length; ) {
     const length = view.getUint16(at, littleEndian);
     if (length < 4 || length > bytes.length - at) break;
-    found.set(view.getUint16(at + 2, littleEndian) & TYPE_MASK, bytes.subarray(at + 4, at + length));
+    found.push([view.getUint16(at + 2, littleEndian) & TYPE_MASK, bytes.subarray(at + 4, at + length)]);
     at += (length + 3) & ~3;
   }
   return found;

@@ -135,18 +135,18 @@ function answer(world: World, arrival: Arrival, frame: FrameAddresses, sender: s
     sourceGate(world, port, 'arp', sender, target),
   ];
   if (route?.type !== 'local') {
-    const published = namespace.neighbours.some(
-      (entry) => entry.proxy && entry.address === target && entry.device === link.name,
-    );
-    const proxies =
-      ipv4Setting(namespace, link, 'forwarding') === 1 &&
-      route?.type === 'unicast' &&
-      route.device !== link.name &&
-      (published || ipv4Setting(namespace, link, 'proxy_arp') === 1);
-    if (!proxies) return silent;
+    if (!proxies(port, sender, target, route)) return silent;
     return answering('proxy', arrival, taken);
   }
   return answering('owner', arrival, [...taken, arpSettingsGate(world, port, sender, target)]);
+}
+
+/** arp_fwd_proxy, arp_fwd_pvlan: for what is behind another device, or with proxy_arp_pvlan for others behind the same one. */
+function proxies({ namespace, link }: Port, sender: string, target: string, route: RouteFound | undefined): boolean {
+  if (ipv4Setting(namespace, link, 'forwarding') !== 1 || route?.type !== 'unicast') return false;
+  if (route.device === link.name) return sender !== target && ipv4Setting(namespace, link, 'proxy_arp_pvlan') === 1;
+  const published = ({ proxy, address, device }: Neighbour) => proxy && address === target && device === link.name;
+  return ipv4Setting(namespace, link, 'proxy_arp') === 1 || namespace.neighbours.some(published);
 }
 
 function answering(as: 'owner' | 'proxy', arrival: Arrival, gates: readonly Gate[]): Answer {

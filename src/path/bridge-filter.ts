@@ -2,11 +2,14 @@
  * Packet filters inside a bridge: the bridge family's own, and, with br_netfilter, those of IP
  * (net/bridge/br_netfilter_hooks.c: bridged IP is shown to the IP hooks with the bridge as its interface).
  */
+import { familyOf } from '../topology/address.ts';
 import { commandIn, placeName } from '../topology/naming.ts';
+import { portsOf } from '../topology/query.ts';
 import { type Carried, type FrameAddresses, networkOf } from './ethernet.ts';
 import { fibAnswers } from './fib-answers.ts';
 import type { BridgeFilterGate, Fact } from './gate.ts';
 import { type Chain, type Family, type FilterPacket, type Ruling, rule, type Stopper, stopperText } from './ruleset.ts';
+import type { WayStep } from './trail.ts';
 import { chainsIn, type Port, placeOf, type World } from './world.ts';
 
 /** Where in the bridge: `forward` without `from` is what its own stack sends. */
@@ -117,6 +120,24 @@ function callsIptables({ world, bridge, carries }: Where): boolean | undefined {
   return elsewhere ? undefined : false;
 }
 
+/** Bridged packets of the address's family go through the IP chains of the bridge's namespace. */
+export function showsToIp({ namespace, link }: Port, address: string): boolean {
+  const program = familyOf(address) === 6 ? 'ip6tables' : 'iptables';
+  return namespace.sysctls[settingOf(program)] === 1 || isSwitchedOn({ namespace, link }, program);
+}
+
+/**
+ * The port that a packet came up to its bridge through, where br_netfilter is on: the prerouting chains of IP saw it there, with
+ * the bridge as its interface, before the bridge's own stack gets it, and see it no second time (br_nf_pre_routing, ip_sabotage_in).
+ * @param steps its way to the bridge's stack
+ */
+export function shownAtPort(bridge: Port, steps: readonly WayStep[], address: string): string | undefined {
+  const port = steps.flatMap((step) => (step.kind === 'place' ? [step.place] : [])).at(-2);
+  if (port?.netns !== bridge.namespace.id || !showsToIp(bridge, address)) return undefined;
+  const isPort = portsOf(bridge.namespace, bridge.link).some(({ name }) => name === port.name);
+  return isPort ? port.name : undefined;
+}
+
 type Program = 'iptables' | 'ip6tables';
 
 function programOf(carries: Carried): Program {
@@ -149,7 +170,11 @@ function rulingFact({ world, bridge, carries }: Where, hook: string, by: string,
   const { topology } = world;
   const netns = bridge.namespace.id;
   const what = by === 'bridge' ? 'the bridge family' : 'IP';
-  if (stopper) return { text: `${stopperText(stopper)} drops it`, look: commandIn(topology, netns, listing(stopper)) };
+  if (stopper)
+    return {
+      text: `${stopperText(stopper)} drops it${stopper.text ? `: ${stopper.text}` : ''}`,
+      look: commandIn(topology, netns, listing(stopper)),
+    };
   return {
     text: `the rules of ${what} at ${hook} ${verdict === 'pass' ? 'let' : 'may not let'} the ${carries.kind} pass ${placeName(topology, placeOf(bridge))}`,
     look: commandIn(topology, netns, ['nft', 'list', 'ruleset']),

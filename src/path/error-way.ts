@@ -1,7 +1,7 @@
 /** The way of the ICMP error that a router answers with: from its stack back to whoever sent the packet (icmp_send, icmp6_send). */
 import { familyOf } from '../topology/address.ts';
 import { commandIn, placeName } from '../topology/naming.ts';
-import { chooseSource, findRoute, type RouteFound } from './fib.ts';
+import { chooseSource, findRoute, type RouteFound, sourceBy } from './fib.ts';
 import { carry, nextHop, type Packet, pickHop, routeGate, type Walk } from './forward.ts';
 import type { PathMtuGate } from './gate.ts';
 import { filterGate, lateFilterGates } from './ip-filter.ts';
@@ -74,7 +74,7 @@ function sourceOf(at: Port, out: Port, route: RouteFound, to: string): string | 
   const { namespace } = at;
   const inbound = familyOf(to) === 4 && (namespace.sysctls['ipv4.icmp_errors_use_inbound_ifaddr'] ?? 0) !== 0;
   if (inbound) return chooseSource(namespace, at.link.name, to);
-  return route.source ?? chooseSource(namespace, out.link.name, familyOf(to) === 6 ? to : (route.gateway ?? to));
+  return sourceBy(namespace, out.link.name, to, route);
 }
 
 /** 2 and 3 throw away what they are told; 1 believes it, and then takes the least of all MTUs. */

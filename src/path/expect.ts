@@ -9,8 +9,8 @@ import type { Place } from '../trace/frame.ts';
 import type { NextHop } from './arp.ts';
 import type { Ends } from './connection.ts';
 import { conntrackGate } from './conntrack.ts';
-import { chooseSource, findRoute, isLocal, type RouteFound } from './fib.ts';
-import { carry, type Delivered, nextHop, type Packet, pickHop, routeGate, type Walk } from './forward.ts';
+import { findRoute, isLocal, type RouteFound, sourceBy } from './fib.ts';
+import { carry, type Delivered, isLost, nextHop, type Packet, pickHop, routeGate, type Walk } from './forward.ts';
 import type { IpHook } from './gate.ts';
 import { filterGate, lateFilterGates } from './ip-filter.ts';
 import { deviceGate } from './layer2.ts';
@@ -20,7 +20,7 @@ import { translateDestination, translateSource } from './nat.ts';
 import { untranslatedGate } from './nat-astray.ts';
 import { ipv6Gates } from './nd.ts';
 import { discoveryOf } from './path-mtu.ts';
-import type { Rulesets } from './ruleset.ts';
+import type { Owner, Rulesets } from './ruleset.ts';
 import { echoGate, foreignGate, loopbackGate, senderGate, stackGate } from './stack.ts';
 import { createTrail } from './trail.ts';
 import { createWorld, gateStep, type Port, placeOf, portAt, portNamed } from './world.ts';
@@ -37,6 +37,8 @@ export interface EchoQuery {
   readonly sizeBytes?: number;
   /** `do`: the sender refuses to fragment. `probe`: likewise, but what it knows of the path does not count. Defaults to what sockets have. */
   readonly dontFragment?: 'do' | 'want' | 'dont' | 'probe';
+  /** Who sends it, in the numbers of the namespace it starts in. Defaults to root. */
+  readonly owner?: Owner;
   /** By namespace: the addresses the request was sighted with where it left it, which translation there may have changed. */
   readonly sightedAs?: ReadonlyMap<NetnsId, readonly Ends[]>;
   /** Keys of the places that packets of this exchange were sighted leaving by: they tell which of several next hops was taken. */
@@ -49,6 +51,7 @@ export interface EchoQuery {
   readonly rulesets?: Rulesets;
 }
 
+const ROOT: Owner = { uid: 0, gid: 0 };
 const DEFAULT_TTL = 64;
 /** As ping's. */
 const DEFAULT_SIZE_BYTES = 56;
@@ -79,9 +82,8 @@ export function sourceFor(topology: Topology, query: EchoQuery): string | undefi
   if (!start) return undefined;
   const { namespace, link } = start;
   const route = findRoute(namespace, { destination: query.destination, outputInterface: link.name });
-  if (familyOf(query.destination) === 6)
-    return route && (route.source ?? chooseSource(namespace, link.name, query.destination));
-  return route?.source ?? chooseSource(namespace, link.name, route?.gateway ?? query.destination);
+  if (familyOf(query.destination) === 6 && !route) return undefined;
+  return sourceBy(namespace, link.name, query.destination, route);
 }
 
 function walkExchange(walk: Walk, start: Port): 'done' | 'leaves' {
@@ -99,6 +101,7 @@ function walkExchange(walk: Walk, start: Port): 'done' | 'leaves' {
     fragmentable: family === 4 && (query.dontFragment ?? discoveryOf(namespace)) === 'dont',
     ...(query.dontFragment === 'do' ? { whole: 'known' as const } : {}),
     ...(query.dontFragment === 'probe' ? { whole: 'device' as const } : {}),
+    sender: { netns: namespace.id, owner: query.owner ?? ROOT },
   };
   // The source is chosen by the route, so rules that ask for one do not match yet (raw_sendmsg).
   const found = pickHop(namespace, findRoute(namespace, { destination, outputInterface: link.name }), query);
@@ -107,14 +110,20 @@ function walkExchange(walk: Walk, start: Port): 'done' | 'leaves' {
   if (link.kind === 'loopback' && family === 6 && route?.type !== 'local') {
     // Over IPv6 a bound socket needs a route: nothing gets as far as lo.
     trail.begin('echo-request', source, destination);
-    trail.add(gateStep(loopbackGate(world, start, 'send')), gateStep(foreignGate(world, start, destination)));
+    if (!isBare(walk, start)) trail.add(gateStep(loopbackGate(world, start, 'send')));
+    trail.add(gateStep(foreignGate(world, start, destination)));
     return 'done';
   }
   if (link.kind === 'loopback' || route?.type === 'local') {
-    overLoopback(walk, start, request, 'send');
     // A lo that never was up has no address yet, and gets 127.0.0.1 with the first time (inetdev_event).
-    if (route?.type !== 'local' && !destination.startsWith('127.'))
+    const foreign = route?.type !== 'local' && !destination.startsWith('127.');
+    if (foreign && isBare(walk, start)) {
+      trail.begin('echo-request', source, destination);
       trail.add(gateStep(foreignGate(world, start, destination)));
+      return 'done';
+    }
+    overLoopback(walk, start, request, 'send');
+    if (foreign) trail.add(gateStep(foreignGate(world, start, destination)));
     trail.add(gateStep(echoGate(world, start, family)));
     overLoopback(walk, start, replyTo(request, query), 'reply');
     trail.add({ kind: 'socket', place: placeOf(start) });
@@ -201,14 +210,14 @@ function sendOut(
   packet: Packet,
   route: RouteFound | undefined,
 ): { readonly out: Port; readonly hop: NextHop; readonly packet: Packet } | undefined {
-  trail.add(gateStep(filterGate(world, { hook: 'output', port: from, packet })));
+  const first = filterGate(world, { hook: 'output', port: from, packet });
   const full = packet.kind === 'echo-request' ? conntrackGate(world, from) : undefined;
-  if (full) trail.add(gateStep(full));
   const turned = translateDestination({ world, query, hook: 'output', port: from, carries: packet });
-  trail.add(...turned.gates.map(gateStep));
   const output = { hook: 'output', port: from, packet: { ...packet, ...turned.ends } } as const;
-  trail.add(...lateFilterGates(world, output).map(gateStep));
-  if (turned.lost) return undefined;
+  const behind = lateFilterGates(world, output);
+  const sending = [first, ...(full ? [full] : []), ...turned.gates, ...behind].map(gateStep);
+  trail.add(...sending);
+  if (turned.lost || sending.some(isLost)) return undefined;
   const { destination } = turned.ends;
   let out = from;
   let hop = nextHop(route, destination);
@@ -224,12 +233,19 @@ function sendOut(
   }
   const carries = { ...packet, ...turned.ends };
   const leaving = { hook: 'postrouting', port: out, packet: carries } as const;
-  trail.add(gateStep(filterGate(world, leaving)));
+  const before = filterGate(world, leaving);
   const left = translateSource({ world, query, hook: 'postrouting', port: out, carries }, turned.tracked);
-  trail.add(...left.gates.map(gateStep));
-  if (left.lost) return undefined;
-  trail.add(...lateFilterGates(world, { ...leaving, packet: { ...carries, ...left.ends } }).map(gateStep));
+  const late = left.lost ? [] : lateFilterGates(world, { ...leaving, packet: { ...carries, ...left.ends } });
+  const last = [before, ...left.gates, ...late].map(gateStep);
+  trail.add(...last);
+  if (left.lost || last.some(isLost)) return undefined;
   return { out, hop, packet: { ...carries, ...left.ends } };
+}
+
+/** A namespace as it is made, with a lo that is down and nothing else: what it lacks is a network, and lo would be no help. */
+function isBare({ world }: Walk, start: Port): boolean {
+  const { links } = start.namespace;
+  return links.every(({ kind }) => kind === 'loopback') && loopbackGate(world, start, 'send').verdict === 'stop';
 }
 
 function overLoopback({ world, trail }: Walk, port: Port, packet: Packet, purpose: 'send' | 'reply'): void {

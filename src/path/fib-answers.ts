@@ -3,22 +3,31 @@ import { familyOf, isMulticast, parseAddress } from '../topology/address.ts';
 import type { Namespace, Route } from '../topology/model.ts';
 import { prefixContains, prefixLength } from '../topology/prefix.ts';
 import { findRoute } from './fib.ts';
-import type { FibAnswers } from './ruleset.ts';
+import type { FibAnswers, FibAsked } from './ruleset.ts';
 
 export function fibAnswers(namespace: Namespace): FibAnswers {
   return {
     addressType: (address, device) => addressType(namespace, address, device),
-    reaches: (address, from, device) => reaches(namespace, address, from, device),
+    deviceTo: (address, from, asked) => deviceTo(namespace, address, from, asked),
   };
 }
 
 /** Over IPv4 the route is looked up first, and then whether it uses the device; over IPv6 only routes by it count. */
-function reaches(namespace: Namespace, destination: string, source: string, device?: string): boolean | undefined {
+function deviceTo(
+  namespace: Namespace,
+  destination: string,
+  source: string,
+  { device, mark, local }: FibAsked,
+): string | undefined {
   const bound = device !== undefined && familyOf(destination) === 6 ? { outputInterface: device } : {};
-  const found = findRoute(namespace, { destination, source, ...bound });
-  if (found?.uncertain !== undefined) return undefined;
-  if (found?.type !== 'unicast' && found?.type !== 'local') return false;
-  return device === undefined || found.route.nextHops.some((hop) => hop.device === device);
+  const found = findRoute(namespace, { destination, source, ...bound, ...(mark === undefined ? {} : { mark }) });
+  const hops = found?.route.nextHops ?? [];
+  const uses = device === undefined || hops.some((hop) => hop.device === device);
+  const reached = (found?.type === 'unicast' || (local === true && found?.type === 'local')) && uses;
+  // Of several next hops each counts as used.
+  if (found?.uncertain !== undefined && (!reached || hops.length < 2 || device === undefined)) return undefined;
+  if (!reached) return 'none';
+  return device ?? found?.device;
 }
 
 /** Only the table `local` is asked: whatever it does not know is unicast. */

@@ -72,8 +72,12 @@ export function findRoute(namespace: Namespace, query: RouteQuery): RouteFound |
 }
 
 function isDefault(rule: PolicyRule): boolean {
-  const { from, to, inputInterface, outputInterface, mark, tos, ipProtocol, inverted, suppressPrefixLength } = rule;
-  const selectors = [from, to, inputInterface, outputInterface, mark, tos, ipProtocol, inverted, suppressPrefixLength];
+  const { from, to, inputInterface, outputInterface, mark, tos, ipProtocol, inverted, suppressPrefixLength, uids } =
+    rule;
+  const selectors = [
+    ...[from, to, inputInterface, outputInterface, mark, tos],
+    ...[ipProtocol, inverted, suppressPrefixLength, uids],
+  ];
   return (
     selectors.every((selector) => selector === undefined) &&
     DEFAULT_RULES.some(
@@ -122,6 +126,8 @@ function selects(rule: PolicyRule, query: RouteQuery): boolean {
   if (rule.inputInterface !== undefined && rule.inputInterface !== (query.inputInterface ?? 'lo')) return false;
   const output = query.outputInterface ?? query.nearInterface;
   if (rule.outputInterface !== undefined && rule.outputInterface !== output) return false;
+  // Those who may trace are root, and so is the kernel (fib4_rule_match).
+  if (rule.uids !== undefined && rule.uids.first > 0) return false;
   if (rule.mark !== undefined && ((query.mark ?? 0) ^ rule.mark) & (rule.markMask ?? 0xffffffff)) return false;
   return true;
 }
@@ -172,6 +178,21 @@ export function chooseSource(namespace: Namespace, device: string, nextHop: stri
     if (other) return other.address;
   }
   return undefined;
+}
+
+/**
+ * The source address of what takes this route: the one it prefers, or the device's. An IPv4 route through an IPv6 next hop
+ * (RFC 5549) has no IPv4 address to choose by.
+ */
+export function sourceBy(
+  namespace: Namespace,
+  device: string,
+  destination: string,
+  route: Pick<RouteFound, 'source' | 'gateway'> | undefined,
+): string | undefined {
+  const gateway = route?.gateway;
+  const near = gateway !== undefined && familyOf(destination) === 4 && familyOf(gateway) === 4;
+  return route?.source ?? chooseSource(namespace, device, near ? gateway : destination);
 }
 
 function addresses(namespace: Namespace, device: string) {

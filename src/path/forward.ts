@@ -5,13 +5,16 @@ import { commandIn, placeName } from '../topology/naming.ts';
 import { ownersOf } from '../topology/query.ts';
 import { placeKey } from '../trace/frame.ts';
 import { type NextHop, resolve } from './arp.ts';
+import { shownAtPort } from './bridge-filter.ts';
 import { conntrackGate } from './conntrack.ts';
 import { errorWay } from './error-way.ts';
 import type { EchoQuery } from './expect.ts';
 import { findRoute, type RouteFound, routeText } from './fib.ts';
 import type { MtuGate, RouteGate, UnmodelledGate } from './gate.ts';
-import { filterGate, lateFilterGates } from './ip-filter.ts';
+import { type Filtered, filterGate, lateFilterGates } from './ip-filter.ts';
+import type { Arrival } from './layer2.ts';
 import { sendPacket } from './link.ts';
+import type { Step } from './model.ts';
 import { longestFragment, routerMtuGate, senderMtuGate } from './mtu.ts';
 import { translateDestination, translateSource } from './nat.ts';
 import { translatedInBridges } from './nat-bridge.ts';
@@ -41,6 +44,8 @@ export interface Packet {
   readonly datagram?: { readonly destinationPort: number };
   /** Its sender refuses to cut it: to what it knows of the path (IP_PMTUDISC_DO), or to its device (IP_PMTUDISC_PROBE). */
   readonly whole?: 'known' | 'device';
+  /** The process that sends it. */
+  readonly sender?: NonNullable<Filtered['sender']>;
 }
 
 /** Where a packet was delivered to a local stack. */
@@ -73,7 +78,7 @@ export function carry(walk: Walk, from: Port, hop: NextHop, packet: Packet): Del
     const circle = passed.has(at);
     passed.add(at);
     carried = translatedInBridges(walk, withoutAsides(arrival.steps), carried);
-    const taken = input(walk, arrival.port, carried, circle);
+    const taken = input(walk, arrival, carried, circle);
     if (taken === undefined || circle) return undefined;
     carried = taken.packet;
     if (!('out' in taken)) return { port: arrival.port, packet: carried };
@@ -130,7 +135,7 @@ function refusedByRouter(
 /** ip_rcv to ip_local_deliver or ip_forward. Undefined where the walk cannot go on. */
 function input(
   walk: Walk,
-  port: Port,
+  { port, steps }: Arrival,
   arrived: Packet,
   circle: boolean,
 ): { out: Port; hop: NextHop; packet: Packet } | { packet: Packet } | undefined {
@@ -144,28 +149,28 @@ function input(
   }
   const family = familyOf(arrived.destination);
   if (family === 6) trail.add(...ipv6Gates(world, port).map(gateStep));
-  trail.add(gateStep(filterGate(world, { hook: 'prerouting', port, packet: arrived })));
+  const physical = shownAtPort(port, steps, arrived.destination);
   const full = arrived.kind === 'echo-request' ? conntrackGate(world, port) : undefined;
-  if (full) trail.add(gateStep(full));
+  const first = filterGate(world, { hook: 'prerouting', port, physical, packet: arrived });
   const entered = translateDestination({ world, query, hook: 'prerouting', port, carries: arrived });
-  trail.add(...entered.gates.map(gateStep));
-  const late = { hook: 'prerouting', port, packet: { ...arrived, ...entered.ends } } as const;
-  trail.add(...lateFilterGates(world, late).map(gateStep));
-  if (entered.lost) return undefined;
+  const late = { hook: 'prerouting', port, physical, packet: { ...arrived, ...entered.ends } } as const;
+  const entering = [first, ...(full ? [full] : []), ...entered.gates, ...lateFilterGates(world, late)].map(gateStep);
+  if (physical === undefined) trail.add(...entering);
+  else trail.addBeforePlace(...entering);
+  if (entered.lost || entering.some(isLost)) return undefined;
   const packet = { ...arrived, ...entered.ends };
   const { source, destination } = packet;
   const route = pickHop(namespace, findRoute(namespace, { destination, source, inputInterface: link.name }), query);
   if (route?.type === 'local') {
     // IPv6 itself validates no source.
     if (family === 4) trail.add(gateStep(sourceGate(world, port, 'ip', source, destination)));
-    const local = { hook: 'input', port, packet } as const;
-    trail.add(gateStep(filterGate(world, local)));
+    const local = { hook: 'input', port, physical, packet } as const;
+    const asked = filterGate(world, local);
     const taken = translateSource({ world, query, hook: 'input', port, carries: packet }, entered.tracked);
-    trail.add(
-      ...taken.gates.map(gateStep),
-      ...lateFilterGates(world, { ...local, packet: { ...packet, ...taken.ends } }).map(gateStep),
-    );
-    return { packet: { ...packet, ...taken.ends } };
+    const late = lateFilterGates(world, { ...local, packet: { ...packet, ...taken.ends } });
+    const last = [asked, ...taken.gates, ...late].map(gateStep);
+    trail.add(...last);
+    return last.some(isLost) ? undefined : { packet: { ...packet, ...taken.ends } };
   }
   trail.add(
     gateStep(forwardingGate(world, port, destination)),
@@ -177,21 +182,26 @@ function input(
   const out = portNamed(namespace, route?.device);
   const tooBig = out && route?.type === 'unicast' ? refusedByRouter(walk, port, out, route, packet) : undefined;
   if (tooBig) trail.add(gateStep(tooBig.gate));
-  trail.add(
-    gateStep(filterGate(world, { hook: 'forward', port, beside: out, packet: { ...packet, ttl: packet.ttl - 1 } })),
-  );
-  if (!route || !out || route.type !== 'unicast') return undefined;
-  const leaving = { hook: 'postrouting', port: out, beside: port, packet: { ...packet, ttl: packet.ttl - 1 } } as const;
-  trail.add(gateStep(filterGate(world, leaving)));
+  const sent = { ...packet, ttl: packet.ttl - 1 };
+  const forwarded = gateStep(filterGate(world, { hook: 'forward', port, beside: out, physical, packet: sent }));
+  trail.add(forwarded);
+  if (!route || !out || route.type !== 'unicast' || isLost(forwarded)) return undefined;
+  const leaving = { hook: 'postrouting', port: out, beside: port, physical, packet: sent } as const;
+  const before = filterGate(world, leaving);
   const left = translateSource(
     { world, query, hook: 'postrouting', port: out, carries: packet, input: link.name },
     entered.tracked,
   );
-  trail.add(...left.gates.map(gateStep));
-  if (left.lost) return undefined;
-  trail.add(...lateFilterGates(world, { ...leaving, packet: { ...leaving.packet, ...left.ends } }).map(gateStep));
+  const behind = left.lost ? [] : lateFilterGates(world, { ...leaving, packet: { ...sent, ...left.ends } });
+  const last = [before, ...left.gates, ...behind].map(gateStep);
+  trail.add(...last);
+  if (left.lost || last.some(isLost)) return undefined;
   return { out, hop: nextHop(route, destination), packet: { ...(tooBig?.packet ?? packet), ...left.ends } };
 }
+
+/** A filter rule has given it other addresses. */
+export const isLost = (step: Step): boolean =>
+  step.kind === 'gate' && step.gate.kind === 'filter' && step.gate.rewrites === true;
 
 /** @param route undefined: a socket bound to a device takes the destination to be on that link */
 export function nextHop(route: RouteFound | undefined, destination: string): NextHop {

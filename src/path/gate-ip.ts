@@ -91,6 +91,8 @@ export interface FilterGate extends Decided {
   /** Not decided, and so what may have dropped it too; where `open`, more than these. */
   readonly suspects?: readonly Stopper[];
   readonly open?: boolean;
+  /** Rules may have put other addresses into it: where it goes from here is not known. */
+  readonly rewrites?: true;
   /** The kernel itself told what the rules did. */
   readonly traced?: true;
 }

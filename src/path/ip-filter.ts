@@ -11,6 +11,7 @@ import {
   type ConnectionState,
   type Family,
   type FilterPacket,
+  type Owner,
   type Ruling,
   rule,
   type Stopper,
@@ -37,6 +38,8 @@ export interface FilterMemory {
 
 /** A packet at a hook, as far as filters look at it. */
 export interface Filtered extends Carried {
+  /** Of the process that sends it, in the namespace it starts in. */
+  readonly sender?: { readonly netns: NetnsId; readonly owner: Owner };
   readonly ttl?: number;
   readonly lengthBytes?: number;
 }
@@ -46,6 +49,8 @@ export interface IpPassage {
   /** The device it came in by, or leaves by; where both are known, the other one is `beside`. */
   readonly port: Port;
   readonly beside?: Port | undefined;
+  /** The port of the bridge it came in through, where br_netfilter made that known to the IP chains. */
+  readonly physical?: string | undefined;
   readonly packet: Filtered;
 }
 
@@ -137,7 +142,7 @@ function remember(world: World, netns: NetnsId, kind: Carried['kind'], after: Fi
   });
 }
 
-function filterPacket(world: World, { hook, port, beside, packet }: IpPassage): FilterPacket {
+function filterPacket(world: World, { hook, port, beside, physical, packet }: IpPassage): FilterPacket {
   const { namespace, link } = port;
   const memory = memoryOf(world, namespace.id);
   const { kind, source, destination, target, datagram, ttl, lengthBytes } = packet;
@@ -150,6 +155,7 @@ function filterPacket(world: World, { hook, port, beside, packet }: IpPassage): 
   return {
     inputInterface: enters ? link.name : hook === 'forward' ? link.name : other,
     outputInterface: hook === 'forward' ? other : enters ? '' : link.name,
+    ...(physical === undefined ? {} : { physicalInput: physical }),
     ...memory.traversals.get(kind),
     ...(opened ? { connection: opened } : {}),
     translated: {
@@ -159,6 +165,7 @@ function filterPacket(world: World, { hook, port, beside, packet }: IpPassage): 
     ...(ttl === undefined ? {} : { ttl }),
     ...(lengthBytes === undefined ? {} : { lengthBytes }),
     packetType: 'host',
+    ...(hook === 'output' || hook === 'postrouting' ? { owner: ownerOf(packet, namespace.id, beside) } : {}),
     fib: fibAnswers(namespace),
     carries: {
       kind,
@@ -170,6 +177,11 @@ function filterPacket(world: World, { hook, port, beside, packet }: IpPassage): 
   };
 }
 
+/** What the kernel itself answers, and what is passed on, is no process' own. */
+function ownerOf({ sender }: Filtered, netns: NetnsId, forwardedFrom: Port | undefined): Owner | null {
+  return sender?.netns === netns && !forwardedFrom ? sender.owner : null;
+}
+
 function gateOf(
   world: World,
   { hook, port, beside, packet }: IpPassage,
@@ -179,8 +191,9 @@ function gateOf(
   const { namespace } = port;
   const place = placeOf(port);
   const { kind, source, destination } = packet;
+  const rewrites = ruling?.packet.rewritten === true && ruling.verdict !== 'stop';
   const unread = namespace.filters.nftables === undefined && ruling?.verdict !== 'stop';
-  const verdict = unread ? 'unknown' : (ruling?.verdict ?? 'pass');
+  const verdict = unread || rewrites ? 'unknown' : (ruling?.verdict ?? 'pass');
   const state = memoryOf(world, namespace.id).traversals.get(kind)?.state;
   const from = hook === 'prerouting' || hook === 'input' || hook === 'forward' ? port : beside;
   const to = hook === 'forward' ? beside : hook === 'output' || hook === 'postrouting' ? port : undefined;
@@ -199,6 +212,7 @@ function gateOf(
     ...(verdict === 'stop' && ruling?.stopper ? { stopper: ruling.stopper } : {}),
     ...(ruling?.suspects ? { suspects: ruling.suspects } : {}),
     ...(ruling?.open || unread ? { open: true } : {}),
+    ...(rewrites ? { rewrites } : {}),
     facts: facts(
       world,
       namespace,
@@ -221,6 +235,8 @@ function facts(
 ): Fact[] {
   const list = commandIn(topology, id, ['nft', 'list', 'ruleset']);
   if (ruling === undefined) return [{ text: `the filter rules at ${hook} could not be read`, look: list }];
+  if (ruling !== 'none' && ruling.packet.rewritten && ruling.verdict !== 'stop')
+    return [{ text: `rules at ${hook} change its addresses at ${where}: where it goes then is not known`, look: list }];
   if (ruling === 'none') return [{ text: `no filter rules at ${hook}`, look: list }];
   if (ruling.verdict === 'pass') return [{ text: `the rules at ${hook} let it pass at ${where}`, look: list }];
   const named = ruling.stopper ? [ruling.stopper] : (ruling.suspects ?? []).slice(0, MAX_NAMED);

@@ -97,7 +97,11 @@ function samePort(a: Port, b: Port): boolean {
 
 /** A router that answers for others takes packets for addresses it does not own. */
 function proxies({ namespace, link }: Port): boolean {
-  return ipv4Setting(namespace, link, 'proxy_arp') === 1 || namespace.neighbours.some(({ proxy }) => proxy);
+  const settings = ['proxy_arp', 'proxy_arp_pvlan'] as const;
+  return (
+    settings.some((setting) => ipv4Setting(namespace, link, setting) === 1) ||
+    namespace.neighbours.some(({ proxy }) => proxy)
+  );
 }
 
 function commonLength(a: readonly WayStep[], b: readonly WayStep[]): number {

@@ -78,7 +78,8 @@ function callsIptables({ namespace, link }: Port): boolean {
 const USUAL_MTU = 1500;
 
 /**
- * What may not be cut, and is longer than what a tunnel has room for, gets an ICMP error in the name of its target.
+ * What may not be cut, and is longer than what a tunnel has room for, is dropped by its device. From a port of a bridge it
+ * gets an ICMP error in the name of its target.
  * @param room the longest IP packet that fits
  */
 export function tunnelMtuGate(

@@ -1,10 +1,10 @@
 /** Translation of bridged packets: with br_netfilter a bridge shows what it passes on to the NAT rules of its namespace, as if it were routed. */
-import { familyOf } from '../topology/address.ts';
 import { masterOf } from '../topology/query.ts';
+import { showsToIp } from './bridge-filter.ts';
 import type { Packet, Walk } from './forward.ts';
 import type { Step } from './model.ts';
 import { translateDestination, translateSource } from './nat.ts';
-import { gateStep, type Port, portAt } from './world.ts';
+import { gateStep, portAt } from './world.ts';
 
 /** @param steps the way of the packet over one link; @returns it with the addresses it has at the end of it */
 export function translatedInBridges({ world, trail, query }: Walk, steps: readonly Step[], packet: Packet): Packet {
@@ -18,7 +18,7 @@ export function translatedInBridges({ world, trail, query }: Walk, steps: readon
     const link = from && masterOf(from.namespace, from.link);
     if (!from || !to || !link || to.link.master !== link.index || from.namespace.id !== to.namespace.id) continue;
     const bridge = { namespace: from.namespace, link };
-    if (!isShown(bridge, carried.source)) continue;
+    if (!showsToIp(bridge, carried.source)) continue;
     const common = { world, query, port: bridge, ports: { input: from.link.name, output: to.link.name } };
     const entered = translateDestination({ ...common, hook: 'prerouting', carries: carried });
     // Another destination is routed anew (br_nf_pre_routing_finish): where to is not followed.
@@ -34,11 +34,4 @@ export function translatedInBridges({ world, trail, query }: Walk, steps: readon
     carried = { ...carried, ...left.ends };
   }
   return carried;
-}
-
-/** bridge-nf-call-iptables or ip6tables, of the namespace or of the bridge alone. */
-function isShown({ namespace, link }: Port, address: string): boolean {
-  const six = familyOf(address) === 6;
-  const all = namespace.sysctls[`bridge.bridge-nf-call-${six ? 'ip6tables' : 'iptables'}`] === 1;
-  return all || (six ? Number(link.data.nf_call_ip6tables) === 1 : link.bridge?.nfCallIptables === true);
 }

@@ -3,6 +3,7 @@ import type { Topology } from '../topology/model.ts';
 import { commandIn, interfaceSysctl, placeName } from '../topology/naming.ts';
 import { ipv6Setting, ownersOf } from '../topology/query.ts';
 import { type NextHop, nobodyAnswers, type Resolved } from './arp.ts';
+import { shownAtPort } from './bridge-filter.ts';
 import { type FrameAddresses, groupMac, solicitedNode } from './ethernet.ts';
 import { isPreferred } from './fib6.ts';
 import type { AdvertiseGate, Gate, IpHook, Ipv6Gate } from './gate.ts';
@@ -11,7 +12,7 @@ import { type Arrival, emerge, transmit } from './layer2.ts';
 import { sendPacket } from './link.ts';
 import { neighbourTableGate } from './neighbour-table.ts';
 import { stackGate } from './stack.ts';
-import type { Trail } from './trail.ts';
+import { beforeLastPlace, stopsOf, type Trail } from './trail.ts';
 import { createWorld, gateStep, learnNeighbour, type Port, placeOf, usableNeighbour, type World } from './world.ts';
 
 /**
@@ -103,15 +104,16 @@ function answer(world: World, arrival: Arrival, askerAddress: string, target: st
     const owns = ownersOf(world.topology, target).some((owner) => owner.namespace.id === namespace.id);
     return owns ? { ...silent, as: 'owner' } : silent;
   }
-  const taken: Gate[] = [...ipv6Gates(world, port), ...receiving(world, port, solicited(askerAddress, target))];
+  const { arrival: taken, gates } = received(world, arrival, solicited(askerAddress, target));
+  const asked: Gate[] = [...ipv6Gates(world, port), ...gates];
   if (link.addresses.some(({ address }) => address === target))
-    return answering('owner', arrival, [...taken, advertiseGate(world, port, target)]);
+    return answering('owner', taken, [...asked, advertiseGate(world, port, target)]);
   const published = namespace.neighbours.some(
     (entry) => entry.proxy && entry.address === target && entry.device === link.name,
   );
   const proxies =
     published && ipv6Setting(namespace, link, 'forwarding') === 1 && ipv6Setting(namespace, link, 'proxy_ndp') === 1;
-  return proxies ? answering('proxy', arrival, taken) : silent;
+  return proxies ? answering('proxy', taken, asked) : silent;
 }
 
 function answering(as: 'owner' | 'proxy', arrival: Arrival, gates: readonly Gate[]): Answer {
@@ -152,8 +154,12 @@ function advertise(
     known?.mac === undefined ? { mac: asker.link.mac, answeredBy: asker } : { mac: known.mac, entry: known };
   const back = sendPacket(world, trail, answerer, hop, resolved, packet);
   if (back?.reaches !== 'stack') return;
+  const physical = shownAtPort(back.port, back.steps, packet.destination);
+  const entering = filters(world, back.port, packet, ['prerouting'], physical).map(gateStep);
+  if (physical === undefined) trail.add(...entering);
+  else trail.addBeforePlace(...entering);
   trail.add(
-    ...receiving(world, back.port, packet).map(gateStep),
+    ...filters(world, back.port, packet, ['input'], physical).map(gateStep),
     gateStep(stackGate(world, asker, back.port, 'neighbour', askerAddress)),
   );
 }
@@ -179,16 +185,27 @@ function sending(world: World, port: Port, packet: Filtered): Gate[] {
   return filters(world, port, packet, ['output', 'postrouting']);
 }
 
-function receiving(world: World, port: Port, packet: Filtered): Gate[] {
-  return filters(world, port, packet, ['prerouting', 'input']);
+/** The arrival with what the packet meets before it can be seen there, and the gates behind that. */
+function received(
+  world: World,
+  arrival: Arrival,
+  packet: Filtered,
+): { readonly arrival: Arrival; readonly gates: readonly Gate[] } {
+  const { port, steps } = arrival;
+  const physical = shownAtPort(port, steps, packet.source);
+  const entering = filters(world, port, packet, ['prerouting'], physical);
+  const gates = filters(world, port, packet, ['input'], physical);
+  if (physical === undefined) return { arrival, gates: [...entering, ...gates] };
+  const way = beforeLastPlace(steps, entering.map(gateStep));
+  return { arrival: { ...arrival, steps: way, stops: stopsOf(way) }, gates };
 }
 
 /** Hop limit 255, or it is thrown away (RFC 4861 section 7.1). */
 const HOP_LIMIT = 255;
 
-function filters(world: World, port: Port, packet: Filtered, hooks: readonly IpHook[]): Gate[] {
+function filters(world: World, port: Port, packet: Filtered, hooks: readonly IpHook[], physical?: string): Gate[] {
   return hooks
-    .map((hook) => ({ hook, port, packet: { ...packet, ttl: HOP_LIMIT } }))
+    .map((hook) => ({ hook, port, physical, packet: { ...packet, ttl: HOP_LIMIT } }))
     .flatMap((passage) => [filterGate(world, passage), ...lateFilterGates(world, passage)])
     .filter(({ verdict }) => verdict !== 'pass');
 }

@@ -119,6 +119,10 @@ export function metaField(packet: FilterPacket, key: string): Value {
       return numberText(packet.mark);
     case 'length':
       return numberText(packet.lengthBytes);
+    case 'skuid':
+      return ownerField(packet, 'uid');
+    case 'skgid':
+      return ownerField(packet, 'gid');
     case 'iiftype':
     case 'oiftype':
       return undefined;
@@ -127,6 +131,11 @@ export function metaField(packet: FilterPacket, key: string): Value {
     default:
       return undefined;
   }
+}
+
+/** Of what no process sends there is none, and the rule does not match (nft_meta_get_eval_skugid). */
+function ownerField({ owner }: FilterPacket, of: 'uid' | 'gid'): Value {
+  return owner ? String(owner[of]) : owner;
 }
 
 const numberText = (value: number | undefined): string | undefined => (value === undefined ? undefined : String(value));

@@ -10,13 +10,14 @@ const PRIORITY: Readonly<Record<string, number>> = { raw: -300, mangle: -150, na
 /** NF_IP_PRI_NAT_SRC */
 const SOURCE_NAT_PRIORITY = 100;
 
-export function legacyChains({ iptablesLegacy, ip6tablesLegacy }: Filters): Chain[] {
-  return [...chainsIn('ip', iptablesLegacy), ...chainsIn('ip6', ip6tablesLegacy)];
+export function legacyChains({ iptablesLegacy, ip6tablesLegacy, queues }: Filters): Chain[] {
+  const listening = queues && new Set(queues);
+  const reading: Reading = { sets: () => undefined, addresses: new Map(), ...(listening && { listening }) };
+  return [...chainsIn('ip', iptablesLegacy, reading), ...chainsIn('ip6', ip6tablesLegacy, reading)];
 }
 
-function chainsIn(family: 'ip' | 'ip6', text: string | undefined): Chain[] {
+function chainsIn(family: 'ip' | 'ip6', text: string | undefined, reading: Reading): Chain[] {
   if (text === undefined) return [];
-  const reading: Reading = { sets: () => undefined, addresses: new Map() };
   return parseListing(text).flatMap((table) => chainsOfTable(family, table, reading));
 }
 

@@ -1,18 +1,26 @@
 /** What rules write on a packet: marks, and that conntrack is to leave it alone. */
 import type { Changes, FilterPacket } from './ruleset.ts';
-import { member } from './ruleset-want.ts';
+import { mapLookup } from './ruleset-nft-map.ts';
+import { member, type Reading } from './ruleset-want.ts';
 
 type Number32 = number | 'unknown';
 type Effect = (packet: FilterPacket) => Changes;
 
 /** Of a rule in nft's JSON; undefined where it changes nothing that other rules ask for. */
-export function changesOf(expressions: readonly unknown[]): Effect | undefined {
+export function changesOf(expressions: readonly unknown[], reading: Reading): Effect | undefined {
   const effects = expressions.flatMap((expression): Effect[] => {
     const mangle = member(expression, 'mangle');
     const key = member(mangle, 'key');
     const value = member(mangle, 'value');
-    if (member(member(key, 'meta'), 'key') === 'mark') return [(packet) => ({ mark: computed(packet, value) })];
-    if (member(member(key, 'ct'), 'key') === 'mark') return [(packet) => ({ connectionMark: computed(packet, value) })];
+    if (member(member(key, 'meta'), 'key') === 'mark') {
+      const compute = computed(value, reading);
+      return [(packet) => ({ mark: compute(packet) })];
+    }
+    if (member(member(key, 'ct'), 'key') === 'mark') {
+      const compute = computed(value, reading);
+      return [(packet) => ({ connectionMark: compute(packet) })];
+    }
+    if (/^[sd]addr$/.test(String(member(member(key, 'payload'), 'field')))) return [() => ({ rewritten: true })];
     // Taking a packet out of conntrack that is in it already does nothing (nft_notrack_eval).
     const notracks = typeof expression === 'object' && expression !== null && 'notrack' in expression;
     return notracks ? [untracked] : [];
@@ -24,18 +32,33 @@ export function changesOf(expressions: readonly unknown[]): Effect | undefined {
 const untracked: Effect = () => ({ state: 'untracked' });
 
 /** The right side of `meta mark set …`. */
-function computed(packet: FilterPacket, value: unknown): Number32 {
-  if (typeof value === 'number') return value >>> 0;
-  if (typeof value === 'string' && /^(0x[0-9a-f]{1,8}|\d{1,10})$/i.test(value)) return Number(value) >>> 0;
-  if (member(member(value, 'meta'), 'key') === 'mark') return packet.mark ?? 'unknown';
-  if (member(member(value, 'ct'), 'key') === 'mark') return packet.connectionMark ?? 'unknown';
+function computed(value: unknown, reading: Reading): (packet: FilterPacket) => Number32 {
+  const fixed = fixedMark(value);
+  if (fixed !== undefined) return () => fixed;
+  if (member(member(value, 'meta'), 'key') === 'mark') return ({ mark }) => mark ?? 'unknown';
+  if (member(member(value, 'ct'), 'key') === 'mark') return ({ connectionMark }) => connectionMark ?? 'unknown';
+  const map = member(value, 'map');
+  if (map !== undefined) {
+    const look = mapLookup(map, reading, fixedMark);
+    return (packet) => {
+      const looked = look(packet);
+      // Without its key the rule ends there, and nothing is set.
+      if (looked === 'absent') return packet.mark ?? 'unknown';
+      return looked === 'unknown' ? 'unknown' : (looked.found ?? 'unknown');
+    };
+  }
   for (const operator of ['&', '|', '^'] as const) {
     const operands = member(value, operator);
     if (!Array.isArray(operands)) continue;
-    const numbers = operands.map((operand) => computed(packet, operand));
-    return numbers.reduce((left, right) => combine(operator, left, right));
+    const parts = operands.map((operand) => computed(operand, reading));
+    return (packet) => parts.map((part) => part(packet)).reduce((left, right) => combine(operator, left, right));
   }
-  return 'unknown';
+  return () => 'unknown';
+}
+
+function fixedMark(value: unknown): number | undefined {
+  if (typeof value === 'number') return value >>> 0;
+  return typeof value === 'string' && /^(0x[0-9a-f]{1,8}|\d{1,10})$/i.test(value) ? Number(value) >>> 0 : undefined;
 }
 
 function combine(operator: '&' | '|' | '^', left: Number32, right: Number32): Number32 {
@@ -55,19 +78,31 @@ export function targetChanges(target: string | undefined, words: readonly string
       return (packet) => ({ mark: marked(packet.mark, option, words[1]) });
     case 'CONNMARK':
       if (option === '--save-mark')
-        return (packet) => ({ connectionMark: whole(words) ? (packet.mark ?? 'unknown') : 'unknown' });
+        return ({ mark, connectionMark }) => ({ connectionMark: copied(words, connectionMark, mark, 'ct', 'nf') });
       if (option === '--restore-mark')
-        return (packet) => ({ mark: whole(words) ? (packet.connectionMark ?? 'unknown') : 'unknown' });
+        return ({ mark, connectionMark }) => ({ mark: copied(words, mark, connectionMark, 'nf', 'ct') });
       return (packet) => ({ connectionMark: marked(packet.connectionMark, option, words[1]) });
     default:
       return undefined;
   }
 }
 
-/** No mask keeps some of the bits. */
-function whole(words: readonly string[]): boolean {
-  const masks = words.flatMap((word, index) => (/^--(nf|ct)?mask$/.test(word) ? [words[index + 1] ?? ''] : []));
-  return masks.every((mask) => Number(mask) === 0xffffffff);
+/** From one mark to the other: `(to & ~toMask) ^ (from & fromMask)` (connmark_tg). */
+function copied(
+  words: readonly string[],
+  to: number | undefined,
+  from: number | undefined,
+  toMask: string,
+  fromMask: string,
+): Number32 {
+  const maskOf = (name: string): number => {
+    const at = words.findIndex((word) => word === `--${name}mask` || word === '--mask');
+    return at < 0 ? 0xffffffff : Number(words[at + 1]) >>> 0;
+  };
+  const [keep, take] = [maskOf(toMask), maskOf(fromMask)];
+  if (from === undefined) return 'unknown';
+  if (keep === 0xffffffff) return (from & take) >>> 0;
+  return to === undefined ? 'unknown' : ((to & ~keep) ^ (from & take)) >>> 0;
 }
 
 /** `--set-xmark VALUE/MASK`: the mask's bits are cleared, and the value's turned. */

@@ -1,23 +1,12 @@
 /** One rule of nftables (libnftables-json(5)): its expressions in order, prepared once, asked of many packets. */
 import { networkOf } from './ethernet.ts';
 import { type Action, type Changes, type FilterPacket, not, type Rule, type Truth } from './ruleset.ts';
-import { connectionField, maskedField, metaField, payloadField, type Value } from './ruleset-field.ts';
+import type { Value } from './ruleset-field.ts';
 import { changesOf } from './ruleset-mark.ts';
-import {
-  bareElement,
-  member,
-  type Reading,
-  type Test,
-  type Want,
-  type WantTuple,
-  wantJson,
-  wantTuple,
-} from './ruleset-want.ts';
-
-/** What kind of expression it is: libnftables-json(5) has one key in each. */
-export function keyIn(expression: unknown): string {
-  return typeof expression === 'object' && expression !== null ? (Object.keys(expression)[0] ?? '') : '';
-}
+import { type Field, fieldOf, keyIn } from './ruleset-nft-field.ts';
+import { mapLookup } from './ruleset-nft-map.ts';
+import { hasFlag, queueAction, queuesOf } from './ruleset-queue.ts';
+import { member, type Reading, type Test, type WantTuple, wantJson, wantTuple } from './ruleset-want.ts';
 
 function expressionsOf(rule: unknown): readonly unknown[] {
   const found = member(rule, 'expr');
@@ -62,7 +51,7 @@ export function nftRule(rule: unknown, reading: Reading): Omit<Rule, 'handle'> {
     };
     return prepared;
   };
-  const changes = changesOf(all);
+  const changes = changesOf(all, reading);
   return {
     specific: all.some((expression) => member(expression, 'match') !== undefined),
     ...(rejects === undefined ? {} : { rejects }),
@@ -117,8 +106,11 @@ function matchTest(match: unknown, reading: Reading): Test {
   const right = member(match, 'right');
   const status = statusTest(left, right);
   if (status) return op === '!=' ? (packet) => not(status(packet)) : status;
-  const route = routeTest(left, right);
-  if (route) return op === '!=' ? (packet) => not(route(packet)) : route;
+  // `fib … exists` and `fib … missing`.
+  if (typeof right === 'boolean' && member(left, 'fib') !== undefined) {
+    const device = fieldOf(left);
+    return (packet) => signed(op, equalsTruth(device(packet), right));
+  }
   const parts = member(left, 'concat');
   if (Array.isArray(parts)) {
     const fields = parts.map(fieldOf);
@@ -133,6 +125,11 @@ function matchTest(match: unknown, reading: Reading): Test {
     if (value === null) return false;
     return signed(op, value === undefined ? undefined : want(value));
   };
+}
+
+/** @param way empty where there is none */
+function equalsTruth(way: Value, exists: boolean): Truth {
+  return typeof way === 'string' ? (way !== '') === exists : undefined;
 }
 
 function signed(op: string, truth: Truth | 'absent'): Truth {
@@ -160,85 +157,6 @@ function compareAll(fields: readonly Field[], packet: FilterPacket, want: WantTu
   return want(values);
 }
 
-type Field = (packet: FilterPacket) => Value;
-
-function fieldOf(left: unknown): Field {
-  const kind = keyIn(left);
-  const own = member(left, kind);
-  switch (kind) {
-    case 'meta': {
-      const key = String(member(own, 'key'));
-      return (packet) => metaField(packet, key);
-    }
-    case 'payload': {
-      const [protocol, field] = [String(member(own, 'protocol')), String(member(own, 'field'))];
-      return (packet) => payloadField(packet, protocol, field);
-    }
-    case 'ct': {
-      const key = String(member(own, 'key'));
-      const direction = member(own, 'dir');
-      return (packet) => connectionField(packet, key, direction === undefined ? undefined : String(direction));
-    }
-    case 'fib':
-      return fibField(own);
-    case '&':
-      return maskField(own);
-    default:
-      return () => undefined;
-  }
-}
-
-/** Some bits of a number. */
-function maskField(operands: unknown): Field {
-  const [left, right] = Array.isArray(operands) ? operands : [];
-  const payload = member(left, 'payload');
-  const mask = typeof right === 'string' && /^0x/i.test(right) ? Number(right) : right;
-  const field = fieldOf(left);
-  return (packet) => {
-    const value = field(packet);
-    // What the packet does not have has no bits either.
-    if (value === null || typeof mask !== 'number') return value === null ? null : undefined;
-    if (payload !== undefined)
-      return maskedField(String(member(payload, 'protocol')), String(member(payload, 'field')), mask, packet);
-    const number = Number(value);
-    return value === undefined || value === '' || !Number.isSafeInteger(number)
-      ? undefined
-      : String((number & mask) >>> 0);
-  };
-}
-
-/** `fib daddr type`, `fib daddr . iif type`. */
-function fibField(fib: unknown): Field {
-  const flags = fibFlags(fib);
-  if (member(fib, 'result') !== 'type' || flags.includes('mark')) return () => undefined;
-  return ({ fib: answers, carries, inputInterface, outputInterface }) => {
-    const address = flags.includes('saddr') ? carries.source : carries.destination;
-    const device = flags.includes('iif') ? inputInterface : flags.includes('oif') ? outputInterface : undefined;
-    return answers?.addressType(address, device);
-  };
-}
-
-function fibFlags(fib: unknown): unknown[] {
-  const flags = member(fib, 'flags');
-  return Array.isArray(flags) ? flags : [flags];
-}
-
-/** `fib saddr . iif oif missing`: is there a way back by the device it came in by (nft_fib)? */
-function routeTest(left: unknown, right: unknown): Test | undefined {
-  const fib = member(left, 'fib');
-  const result = member(fib, 'result');
-  if (fib === undefined || (result !== 'oif' && result !== 'oifname')) return undefined;
-  const flags = fibFlags(fib);
-  if (typeof right !== 'boolean' || flags.includes('mark')) return unknown;
-  return ({ fib: answers, carries, inputInterface, outputInterface }) => {
-    const device = flags.includes('iif') ? inputInterface : flags.includes('oif') ? outputInterface : undefined;
-    const { source, destination } = carries;
-    const [to, from] = flags.includes('saddr') ? [source, destination] : [destination, source];
-    const found = device === 'lo' ? true : answers?.reaches(to, from, device);
-    return found === undefined ? undefined : found === right;
-  };
-}
-
 /** `ct status dnat`, as far as it asks for translation alone. */
 function statusTest(left: unknown, right: unknown): Test | undefined {
   const ct = member(left, 'ct');
@@ -252,12 +170,20 @@ function statusTest(left: unknown, right: unknown): Test | undefined {
 
 /** Undefined where an expression gives no verdict. */
 function verdictOf(expression: unknown, reading: Reading): Verdict | undefined {
-  if (keyIn(expression) === 'vmap') return vmapOf(member(expression, 'vmap'), reading);
-  const action = actionOf(expression);
+  if (keyIn(expression) === 'vmap') {
+    const look = mapLookup(member(expression, 'vmap'), reading, (verdict) => actionOf(verdict, reading));
+    return (packet) => {
+      const looked = look(packet);
+      // Where no key is the packet's, the rule gives no verdict.
+      if (looked === 'absent') return undefined;
+      return looked === 'unknown' ? { kind: 'unknown' } : (looked.found ?? { kind: 'unknown' });
+    };
+  }
+  const action = actionOf(expression, reading);
   return action && (() => action);
 }
 
-function actionOf(expression: unknown): Action | undefined {
+function actionOf(expression: unknown, reading: Reading): Action | undefined {
   const kind = keyIn(expression);
   switch (kind) {
     case 'accept':
@@ -274,6 +200,11 @@ function actionOf(expression: unknown): Action | undefined {
     case 'redirect':
       return { kind: 'accept' };
     case 'queue':
+      return queueAction(
+        queuesOf(member(expression, 'queue')),
+        hasFlag(member(expression, 'queue'), 'bypass'),
+        reading,
+      );
     case 'tproxy':
     case 'fwd':
       return { kind: 'unknown' };
@@ -292,40 +223,6 @@ function actionOf(expression: unknown): Action | undefined {
     default:
       return undefined;
   }
-}
-
-/** A verdict map: the verdict of the first key that the packet has, and none where it has none of them. */
-function vmapOf(vmap: unknown, reading: Reading): Verdict {
-  const key = member(vmap, 'key');
-  const data = member(vmap, 'data');
-  const named = typeof data === 'string' && data.startsWith('@') ? reading.sets(data.slice(1)) : undefined;
-  const listed = named ? named.elements : member(data, 'set');
-  if (!Array.isArray(listed)) return () => ({ kind: 'unknown' });
-  const parts = member(key, 'concat');
-  const fields = (Array.isArray(parts) ? parts : [key]).map(fieldOf);
-  const entries = listed.map((pair) => {
-    const [wanted, verdict] = Array.isArray(pair) ? pair : [];
-    const plain = bareElement(wanted);
-    const one: Want | undefined = Array.isArray(parts) ? undefined : wantJson(reading, plain);
-    const tuple = one ? undefined : wantTuple(reading, [plain]);
-    const action = actionOf(verdict) ?? { kind: 'unknown' as const };
-    return { action, want: (values: readonly string[]) => one?.(values[0] ?? '') ?? tuple?.(values) };
-  });
-  return (packet) => {
-    const values: string[] = [];
-    for (const field of fields) {
-      const value = field(packet);
-      if (value === null) return undefined;
-      if (value === undefined) return { kind: 'unknown' };
-      values.push(value);
-    }
-    for (const { want, action } of entries) {
-      const truth = want(values);
-      if (truth === undefined) return { kind: 'unknown' };
-      if (truth) return action;
-    }
-    return named?.dynamic ? { kind: 'unknown' } : undefined;
-  };
 }
 
 /** With which error a rule refuses, as nft(8) says it. */

@@ -4,7 +4,7 @@ import type { Chain, Family, Rule } from './ruleset.ts';
 import { listings } from './ruleset-listing.ts';
 import { isOpaque, isUntracking, nftRule } from './ruleset-nft-rule.ts';
 import { textRule } from './ruleset-text.ts';
-import { type AddressBook, member, type NamedSet, type Sets } from './ruleset-want.ts';
+import { type AddressBook, member, type NamedSet, type Reading, type Sets } from './ruleset-want.ts';
 
 const FAMILIES: ReadonlySet<string> = new Set(['ip', 'ip6', 'inet', 'bridge', 'arp', 'netdev']);
 
@@ -13,6 +13,7 @@ export function nftChains(filters: Filters): Chain[] {
   const rules = new Map<string, unknown[]>();
   const sets = new Map<string, NamedSet>();
   const dormant = new Set<string>();
+  const filled = filledSets(entries);
   for (const entry of entries) {
     const rule = member(entry, 'rule');
     if (rule !== undefined) {
@@ -23,12 +24,14 @@ export function nftChains(filters: Filters): Chain[] {
       continue;
     }
     const set = member(entry, 'set') ?? member(entry, 'map');
-    if (set !== undefined) sets.set(keyOf(set, member(set, 'name')), namedSet(set));
+    const name = set === undefined ? '' : keyOf(set, member(set, 'name'));
+    if (set !== undefined) sets.set(name, namedSet(set, filled.has(name)));
     const table = member(entry, 'table');
     if (table !== undefined && flagsOf(table).includes('dormant')) dormant.add(keyOf(table, member(table, 'name')));
   }
   const listed = listings(filters);
   const addresses: AddressBook = new Map();
+  const listening = filters.queues && new Set(filters.queues);
   const byName = new Map<string, Chain>();
   for (const entry of entries) {
     const chain = member(entry, 'chain');
@@ -58,7 +61,7 @@ export function nftChains(filters: Filters): Chain[] {
       untracks: own.some(isUntracking),
       // Of tens of thousands of chains a packet comes to few: only those are read.
       get rules() {
-        read ??= rulesOf(own, texts ?? [], { sets: known, addresses });
+        read ??= rulesOf(own, texts ?? [], { sets: known, addresses, ...(listening && { listening }) });
         return read;
       },
       sibling: (other) => byName.get(keyFor(other)),
@@ -68,11 +71,7 @@ export function nftChains(filters: Filters): Chain[] {
 }
 
 /** Only where both listings have the same rules does a place in one mean the same place in the other. */
-function rulesOf(
-  own: readonly unknown[],
-  texts: readonly (readonly string[])[],
-  reading: { sets: Sets; addresses: AddressBook },
-): Rule[] {
+function rulesOf(own: readonly unknown[], texts: readonly (readonly string[])[], reading: Reading): Rule[] {
   const agree = texts.length === own.length;
   return own.map((rule, index) => {
     const words = agree ? texts[index] : undefined;
@@ -93,11 +92,27 @@ function expressionsOf(rule: unknown): readonly unknown[] {
   return Array.isArray(found) ? found : [];
 }
 
-function namedSet(set: unknown): NamedSet {
+/** Sets and maps that rules add to: nft 1.0.6 does not say so of the set itself. */
+function filledSets(entries: readonly unknown[]): ReadonlySet<string> {
+  const filled = new Set<string>();
+  for (const entry of entries) {
+    const rule = member(entry, 'rule');
+    for (const expression of rule === undefined ? [] : expressionsOf(rule)) {
+      for (const kind of ['set', 'map'] as const) {
+        const name = member(member(expression, kind), kind);
+        if (typeof name === 'string') filled.add(keyOf(rule, name.replace(/^@/, '')));
+      }
+    }
+  }
+  return filled;
+}
+
+/** @param filled rules add to it */
+function namedSet(set: unknown, filled: boolean): NamedSet {
   const elements = member(set, 'elem');
   return {
     elements: Array.isArray(elements) ? elements : [],
-    dynamic: flagsOf(set).includes('dynamic'),
+    dynamic: filled || flagsOf(set).includes('dynamic'),
     prepared: {},
   };
 }

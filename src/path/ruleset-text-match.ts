@@ -109,6 +109,9 @@ function special({ module, option, values }: Condition): Test | undefined {
       return ({ ttl }) => (ttl === undefined ? undefined : ttl > Number(value));
     case '--ctstatus':
       return status(value);
+    case '--uid-owner':
+    case '--gid-owner':
+      return ({ owner }) => owned(owner, option === '--uid-owner' ? 'uid' : 'gid', value);
     default:
       return module === 'recent' && SILENT_RECENT.has(option) ? () => true : undefined;
   }
@@ -120,12 +123,26 @@ const SILENT_RECENT: ReadonlySet<string> = new Set(['--name', '--mask', '--rsour
 /** Is there a way back by the device it came in by? Inverted: is there none (rpfilter_mt)? */
 function reversePath(flags: readonly string[]): Test {
   const [loose, inverted] = [flags.includes('--loose'), flags.includes('--invert')];
-  return ({ fib, carries, inputInterface }) => {
+  const marked = flags.includes('--validmark');
+  const local = flags.includes('--accept-local') ? { local: true as const } : {};
+  return ({ fib, carries, inputInterface, mark }) => {
+    if (marked && mark === undefined) return undefined;
     const { source, destination } = carries;
-    const device = loose ? undefined : inputInterface;
-    const valid = inputInterface === 'lo' ? true : fib?.reaches(source, destination, device);
-    return valid === undefined ? undefined : valid !== inverted;
+    const asked = {
+      ...local,
+      ...(loose ? {} : { device: inputInterface }),
+      ...(marked && mark !== undefined ? { mark } : {}),
+    };
+    const way = inputInterface === 'lo' ? inputInterface : fib?.deviceTo(source, destination, asked);
+    return way === undefined ? undefined : (way !== 'none') !== inverted;
   };
+}
+
+/** One number, or FIRST-LAST. What no process sends is nobody's (owner_mt). */
+function owned(owner: FilterPacket['owner'], of: 'uid' | 'gid', value: string): Truth {
+  const [first = Number.NaN, last = first] = value.split('-').map(Number);
+  if (owner === undefined || Number.isNaN(first) || Number.isNaN(last)) return undefined;
+  return owner !== null && first <= owner[of] && owner[of] <= last;
 }
 
 /** VALUE/MASK. */

@@ -2,6 +2,7 @@
 import { type Action, type FilterPacket, not, type Rule, type Truth } from './ruleset.ts';
 import type { Value } from './ruleset-field.ts';
 import { targetChanges } from './ruleset-mark.ts';
+import { queueAction, queuesIn } from './ruleset-queue.ts';
 import { ebtablesField } from './ruleset-text-bridge.ts';
 import { type Condition, iptablesTest } from './ruleset-text-match.ts';
 import { type Reading, type Test, wantAny, wantText } from './ruleset-want.ts';
@@ -20,7 +21,9 @@ export function textRule(words: readonly string[], dialect: Dialect, reading: Re
   const { conditions, target, jump, behind } = read(words);
   const rejects = target === 'REJECT' ? rejection(behind) : undefined;
   const changes = targetChanges(target, behind);
-  const action = actionOf(target, jump);
+  const action = /^(NF)?QUEUE$/.test(target ?? '')
+    ? queueAction(queuesIn(behind), behind.includes('--queue-bypass'), reading)
+    : actionOf(target, jump);
   let tests: readonly Test[] | undefined;
   return {
     specific: conditions.length > 0,
@@ -144,8 +147,6 @@ function actionOf(target: string | undefined, jump: 'jump' | 'goto'): Action {
       return { kind: 'drop' };
     case 'RETURN':
       return { kind: 'return' };
-    case 'QUEUE':
-    case 'NFQUEUE':
     case 'TPROXY':
     case 'SYNPROXY':
       return { kind: 'unknown' };

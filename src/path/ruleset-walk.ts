@@ -65,7 +65,11 @@ function through(walk: Walk, chain: Chain, depth: number, sure: boolean): Ending
   return { accepts, drops, returns: true };
 }
 
-function changed(packet: FilterPacket, { mark, connectionMark, state }: Changes, certain: boolean): FilterPacket {
+function changed(
+  packet: FilterPacket,
+  { mark, connectionMark, state, rewritten }: Changes,
+  certain: boolean,
+): FilterPacket {
   const { mark: oldMark, connectionMark: oldConnectionMark, state: oldState, ...rest } = packet;
   const merge = <T>(old: T | undefined, value: T | 'unknown' | undefined): T | undefined =>
     value === undefined || value === old ? old : certain && value !== 'unknown' ? value : undefined;
@@ -76,6 +80,7 @@ function changed(packet: FilterPacket, { mark, connectionMark, state }: Changes,
   };
   return {
     ...rest,
+    ...(rewritten ? { rewritten } : {}),
     ...(marks.mark === undefined ? {} : { mark: marks.mark }),
     ...(marks.connectionMark === undefined ? {} : { connectionMark: marks.connectionMark }),
     ...(marks.state === undefined ? {} : { state: marks.state }),
@@ -98,7 +103,10 @@ function ruleEndings(walk: Walk, chain: Chain, one: Rule, index: number, depth: 
     case 'accept':
       return { ...NOTHING, accepts: true };
     case 'drop':
-      return { ...NOTHING, drops: [stopperOf(chain, walk.base, one, index + 1, ruleText(chain, one))] };
+      return {
+        ...NOTHING,
+        drops: [stopperOf(chain, walk.base, one, index + 1, ruleText(chain, one), action.unheard)],
+      };
     case 'return':
       return { ...NOTHING, leaves: true };
     case 'continue':

@@ -21,6 +21,8 @@ export type AddressBook = Map<string, IpAddress | undefined>;
 
 export interface Reading {
   readonly sets: Sets;
+  /** Queues that programs listen to; absent: not known. */
+  readonly listening?: ReadonlySet<number>;
   readonly addresses: AddressBook;
 }
 
@@ -46,16 +48,23 @@ const NUMBERS: readonly (readonly [RegExp, Readonly<Record<string, string>>])[] 
   [/^destination-unreachable$/, { '3': 'destination-unreachable' }],
   [/^packet-too-big$/, { '2': 'packet-too-big' }],
   [/^4$/, { 'frag-needed': '4' }],
+  [/^0$/, { 'net-unreachable': '0', 'no-route': '0', root: '0' }],
+  // No interface.
+  [/^$/, { '0': '' }],
   [/^cs0$/, { '0': 'cs0', '0x00': 'cs0', df: 'cs0', be: 'cs0' }],
 ];
 
 /** Is the field this word? Understands `eth*` and the words' numbers; letter case counts for names alone. */
-function equalsWord(value: string, wanted: string): boolean {
+function equalsWord(value: string, wanted: string): Truth {
   const numbers = NUMBERS.find(([pattern]) => pattern.test(value))?.[1];
   const word = numbers && Object.hasOwn(numbers, wanted) ? numbers[wanted] : wanted;
   if (value === word) return true;
   if (wanted.endsWith('*') && !wanted.endsWith('\\*')) return value.startsWith(wanted.slice(0, -1));
-  if (isNumber(value) && isNumber(wanted)) return Number(value) === Number(wanted);
+  if (isNumber(value)) {
+    if (isNumber(wanted)) return Number(value) === Number(wanted);
+    // A name that a table of this machine has for a number: it may be this one.
+    if (/^[a-z][\w-]*$/i.test(wanted) && word === wanted) return undefined;
+  }
   return /^[0-9a-f:]{17}$/i.test(value) ? value.toLowerCase() === wanted.toLowerCase() : false;
 }
 
@@ -74,7 +83,15 @@ export function wantText({ addresses }: Reading, wanted: string): Want {
     };
   }
   // A mask with holes.
-  if (/^[0-9a-f.:]+\/[0-9a-f.:]+$/i.test(wanted)) return () => undefined;
+  const masked = /^([0-9a-f.:]+)\/([0-9a-f.:]+)$/i.exec(wanted)?.slice(1).map(parseAddress);
+  if (masked) {
+    const [network, mask] = masked;
+    if (!network || network.family !== mask?.family) return () => undefined;
+    return (value) => {
+      const at = addressIn(addresses, value);
+      return at && (at.family === network.family ? (at.value & mask.value) === network.value : false);
+    };
+  }
   return (value) => equalsWord(value, wanted);
 }
 

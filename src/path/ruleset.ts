@@ -46,20 +46,39 @@ export interface FilterPacket {
   readonly fib?: FibAnswers;
   readonly etherSource?: string;
   readonly etherDestination?: string;
+  /** Whose socket sends it, where it is made here: null, nobody's. */
+  readonly owner?: Owner | null;
+  /** A rule may have changed its addresses: where it goes is not known any more. */
+  readonly rewritten?: true;
   readonly carries: Carried;
+}
+
+/** Of the process that sends. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
 }
 
 /** Questions of rules to the routing tables (nft(8) "fib", iptables-extensions(8) addrtype and rpfilter). */
 export interface FibAnswers {
   /** local, unicast, broadcast …; with a device, only what is on that device is local. */
   addressType(address: string, device?: string): string | undefined;
-  /** Is there a way to an address, for what comes from another one; with a device, by that one? */
-  reaches(address: string, from: string, device?: string): boolean | undefined;
+  /** The device to an address, for what comes from another one; with a device, only where it is that one. Undefined: not known. */
+  deviceTo(address: string, from: string, asked: FibAsked): string | undefined;
+}
+
+/** `none`: there is no way, or none by the device that is asked for. */
+export interface FibAsked {
+  readonly device?: string;
+  readonly mark?: number;
+  /** An address of the namespace itself counts as reached. */
+  readonly local?: true;
 }
 
 /** What a rule does with a packet that it matches. */
 export type Action =
-  | { readonly kind: 'accept' | 'drop' | 'return' | 'continue' | 'unknown' }
+  /** `unheard`: it gives the packet to a queue that no program listens to. */
+  | { readonly kind: 'accept' | 'drop' | 'return' | 'continue' | 'unknown'; readonly unheard?: true }
   | { readonly kind: 'jump' | 'goto'; readonly chain: string };
 
 /** What a rule changes of a packet; `unknown` where it cannot be told to what. */
@@ -67,6 +86,8 @@ export interface Changes {
   readonly mark?: number | 'unknown';
   readonly connectionMark?: number | 'unknown';
   readonly state?: ConnectionState;
+  /** Its addresses are others then. */
+  readonly rewritten?: true;
 }
 
 export interface Rule {
@@ -125,6 +146,8 @@ export interface Stopper {
   readonly specific?: boolean;
   /** The error it refuses with. */
   readonly rejects?: string;
+  /** It gives packets to a queue that no program listens to. */
+  readonly unheard?: true;
   /** The rule as its own program lists it. */
   readonly text?: string;
 }
@@ -218,7 +241,14 @@ function afterChain(packet: FilterPacket, { packet: after }: Ending, early: bool
   return after.state === undefined || packet.state === undefined ? rest : { ...rest, state: packet.state };
 }
 
-export function stopperOf(chain: Chain, base: Chain, one?: Rule, position?: number, text?: string): Stopper {
+export function stopperOf(
+  chain: Chain,
+  base: Chain,
+  one?: Rule,
+  position?: number,
+  text?: string,
+  unheard?: boolean,
+): Stopper {
   return {
     family: chain.family,
     table: chain.table,
@@ -230,6 +260,7 @@ export function stopperOf(chain: Chain, base: Chain, one?: Rule, position?: numb
     ...(position === undefined ? {} : { position }),
     ...(one?.specific ? { specific: true } : {}),
     ...(one?.rejects === undefined ? {} : { rejects: one.rejects }),
+    ...(unheard ? { unheard } : {}),
     ...(text === undefined ? {} : { text }),
   };
 }

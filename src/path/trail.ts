@@ -16,6 +16,8 @@ export interface Trail {
   begin(kind: LegKind, source: string, destination: string, asker?: Place): void;
   /** An aside's legs stand between what came before it and what comes behind, which is a leg of the same packet again. */
   add(...steps: readonly WayStep[]): void;
+  /** What a packet meets before it can be seen at the place it came to. */
+  addBeforePlace(...steps: readonly Step[]): void;
 }
 
 export function createTrail(): Trail {
@@ -33,7 +35,17 @@ export function createTrail(): Trail {
           legs.push(...step.legs.map((leg) => ({ ...leg, steps: [...leg.steps] })), { ...current, steps: [] });
       }
     },
+    addBeforePlace(...steps) {
+      const current = legs.at(-1);
+      if (current) current.steps = beforeLastPlace(current.steps, steps);
+    },
   };
+}
+
+/** The way with something more before the last of its places, or at its end where it has none. */
+export function beforeLastPlace<Kind extends WayStep>(way: readonly Kind[], added: readonly Kind[]): Kind[] {
+  const last = way.findLastIndex(({ kind }) => kind === 'place');
+  return way.toSpliced(last === -1 ? way.length : last, 0, ...added);
 }
 
 /** The gates of a way, those of its asides too, that stop. */

@@ -3,7 +3,7 @@ import { type Family, familyOf } from '../topology/address.ts';
 import type { Namespace } from '../topology/model.ts';
 import type { Place } from '../trace/frame.ts';
 import type { FrameAddresses } from './ethernet.ts';
-import { chooseSource, findRoute, type RouteFound } from './fib.ts';
+import { findRoute, type RouteFound, sourceBy } from './fib.ts';
 import { carry, type Packet, routeGate } from './forward.ts';
 import type { Tunnel } from './gate.ts';
 import { filterGate, lateFilterGates } from './ip-filter.ts';
@@ -63,8 +63,7 @@ export function passUnderlay(
 ): Passage {
   const { remote, tunnel } = outer;
   const family = familyOf(remote);
-  const source =
-    outer.local ?? route.source ?? chooseSource(outer.namespace, out.link.name, route.gateway ?? remote) ?? '';
+  const source = outer.local ?? sourceBy(outer.namespace, out.link.name, remote, route) ?? '';
   const packet: Packet = {
     kind: 'echo-request',
     source,

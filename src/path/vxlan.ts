@@ -78,7 +78,7 @@ function send(sending: Sending, socket: Namespace, remote: Remote, before: reado
     if (way.route.type === 'local')
       return receiveVxlan(sending, remote, { at: way.out, source: remote.address }, before);
     const room = roomFor(outer, way);
-    const refused = isRefused(port, frame, room);
+    const refused = isRefused(port, frame, room) || isTooLongUncut(remote, frame, room);
     const ready = refused ? [...before, gateStep(tunnelMtuGate(world, port, frame, room, outer.tunnel))] : before;
     const { steps, end } = passUnderlay(world, outer, way, refused ? { ...frame, lengthBytes: room } : frame);
     const passed = [...ready, ...steps];
@@ -133,6 +133,11 @@ function sendToGroup(sending: Sending, remote: Remote, outer: Outer, before: rea
 function isRefused({ namespace, link }: Port, { lengthBytes, fragmentable }: FrameAddresses, room: number): boolean {
   const whole = lengthBytes !== undefined && fragmentable === false;
   return whole && lengthBytes > room && masterOf(namespace, link)?.kind === 'bridge';
+}
+
+/** Over IPv6 nobody cuts what a tunnel sends (ip6_fragment of a packet without ignore_df, net/ipv6/ip6_output.c). */
+function isTooLongUncut({ address }: Remote, { lengthBytes = 0 }: FrameAddresses, room: number): boolean {
+  return familyOf(address) === 6 && lengthBytes > room;
 }
 
 function remoteOf({ address, settings }: Peer): Remote {

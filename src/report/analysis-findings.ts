@@ -4,6 +4,7 @@ import { type AnalysisWriter, clockTime, counted, grouped } from './analysis-wri
 import { milliseconds, offset } from './figures.ts';
 import { cureLines, evidenceLines, ruleOf, shellLines, worded } from './finding-text.ts';
 import { commandLines, NO_BREAK, prose, wrapped } from './prose.ts';
+import { capitalised } from './sentence.ts';
 import { tableLines } from './table.ts';
 import { painted } from './terminal.ts';
 
@@ -42,7 +43,7 @@ function inFull(writer: AnalysisWriter, finding: CaptureFinding): string[][] {
   const zeroNs = finding.trail?.[0]?.timeNs ?? finding.example?.timeNs ?? writer.zeroNs;
   const timed = { ...writer, zeroNs };
   return [
-    prose(safe(finding.summary), terminal.width),
+    prose(safe(capitalised(finding.summary, writer.analysis.topology)), terminal.width),
     evidenceLines(timed, finding),
     finding.remedies.length > 0 ? cureLines(writer, finding.remedies) : candidateLines(writer, finding),
     [...weight(writer, finding), ...trail(timed, finding)],
@@ -111,14 +112,17 @@ function trail(
   return [...lines, ...wrapped(again, terminal.width, '  ', '    ')];
 }
 
-interface SightedPacket {
+export interface SightedPacket {
   readonly timeNs: bigint;
   readonly text: string;
   readonly places: string[];
 }
 
 /** Sightings of the same words, one after the other, as long as they come by no place again. */
-function packetsOf(steps: NonNullable<CaptureFinding['trail']>, nameOf: AnalysisWriter['place']): SightedPacket[] {
+export function packetsOf(
+  steps: NonNullable<CaptureFinding['trail']>,
+  nameOf: AnalysisWriter['place'],
+): SightedPacket[] {
   const packets: SightedPacket[] = [];
   for (const { place, timeNs, direction, text } of steps) {
     const at = `${nameOf(place)}${direction === 'unknown' ? '' : `${NO_BREAK}${direction}`}`;

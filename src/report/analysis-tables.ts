@@ -38,7 +38,7 @@ function pairs(writer: AnalysisWriter): string[] {
 }
 
 /** What became of the requests that had no reply, and what else is odd. */
-function fate(writer: AnalysisWriter, pair: PairSummary): string[] {
+export function fate(writer: AnalysisWriter, pair: PairSummary): string[] {
   const { failures, furtherReplies, unheeded } = pair;
   const groups = failures.slice(0, MOST_CAUSES).map((group) => failureText(writer, group));
   const left = failures.slice(MOST_CAUSES).reduce((sum, { requests }) => sum + requests, 0);

@@ -1,10 +1,11 @@
 /** What captures tell, as text: what is wrong, what was read, the findings, and the exchanges in tables. */
 import type { CaptureAnalysis, CaptureFinding } from '../diagnose/analysis.ts';
 import { findingSections } from './analysis-findings.ts';
+import { analysisHeadline, analysisRoot } from './analysis-headline.ts';
 import { readLines } from './analysis-read.ts';
 import { hasMoreThan, othersThan } from './analysis-run.ts';
 import { surveyTables } from './analysis-tables.ts';
-import { type AnalysisWriter, counted, createWriter, grouped } from './analysis-writer.ts';
+import { type AnalysisWriter, createWriter } from './analysis-writer.ts';
 import { ruleOf, signed } from './finding-text.ts';
 import { wrapped } from './prose.ts';
 import type { Report } from './report.ts';
@@ -24,7 +25,7 @@ export function analysisText(
   const writer = createWriter(analysis, terminal, options.verbose === true);
   if (run !== undefined) return withRun(writer, run, options);
   const { findings } = analysis;
-  const root = rootOf(findings);
+  const root = analysisRoot({ findings });
   if (options.quiet === true) return joined([headline(writer, root)]);
   return joined([
     headline(writer, root),
@@ -43,7 +44,7 @@ function withRun(writer: AnalysisWriter, run: Report, options: TextOptions): str
   const { analysis, terminal, verbose } = writer;
   const text = reportText(run, terminal, options);
   const others = othersThan(analysis.findings, run);
-  const root = run.diagnosis.outcome === 'healthy' ? rootOf(others) : undefined;
+  const root = run.diagnosis.outcome === 'healthy' ? analysisRoot({ findings: others }) : undefined;
   if (options.quiet === true) return root === undefined ? text : text + joined([headline(writer, root)]);
   const more = others.length > 0 || hasMoreThan(analysis.summary, run);
   const sections = [
@@ -62,26 +63,14 @@ function joined(sections: readonly (readonly string[])[]): string {
     .join('\n');
 }
 
-/** The finding the analysis is about; notes are never it. */
-function rootOf(findings: readonly CaptureFinding[]): CaptureFinding | undefined {
-  const [first] = findings;
-  return first?.severity === 'note' ? undefined : first;
-}
-
 function headline(writer: AnalysisWriter, root: CaptureFinding | undefined): string[] {
   const { analysis, glyphs, safe } = writer;
-  if (root !== undefined) return signed(writer, 'bad', glyphs.fault, `${safe(root.title)} ${ruleOf(writer, root)}`);
+  const text = analysisHeadline(analysis, root);
+  if (root !== undefined) return signed(writer, 'bad', glyphs.fault, `${safe(text)} ${ruleOf(writer, root)}`);
   const { summary, outcome } = analysis;
-  const { requests, answered, frames, pairCount } = summary;
-  const places = counted(summary.places.filter((place) => place.frames > 0).length, 'place');
-  const doubt = (text: string): string[] => signed(writer, 'doubt', glyphs.doubt, text);
-  if (frames === 0) return doubt('no frame to analyze');
-  if (requests === 0)
-    return doubt(
-      `nobody asked anything that vdiag follows (ARP, echo, neighbour discovery): ${counted(frames, 'frame')} at ${places}`,
-    );
-  const text = `${grouped(answered)} of ${counted(requests, 'request')} answered, ${counted(pairCount, 'pair')}, over ${places}`;
-  return outcome === 'healthy' ? signed(writer, 'good', glyphs.healthy, text) : doubt(text);
+  return outcome === 'healthy' && summary.requests > 0
+    ? signed(writer, 'good', glyphs.healthy, text)
+    : signed(writer, 'doubt', glyphs.doubt, text);
 }
 
 /** What this analysis lacks: the reader must know before trusting an absence. */

@@ -7,6 +7,7 @@ import { asideLines, cureLines, type FindingWriter, ruleOf, shellLines, signed, 
 import { printable } from './printable.ts';
 import { prose, wrapped } from './prose.ts';
 import type { Report } from './report.ts';
+import { capitalised } from './sentence.ts';
 import { addressName, sourceName } from './target-name.ts';
 import { glyphsOf, painted, type Terminal, type Tone } from './terminal.ts';
 
@@ -44,7 +45,7 @@ function sectionsOf(report: Report, writer: FindingWriter, { verbose = false }: 
     wrapped(opening, terminal.width, '', '  '),
     headline(report, writer),
     ...joined(path.legs).map((leg) => legLines(leg, writer, verbose)),
-    root === undefined ? [] : prose(safe(root.summary), terminal.width),
+    root === undefined ? [] : prose(safe(capitalised(root.summary, report.diagnosis.before)), terminal.width),
     root === undefined ? [] : cureLines(writer, root.remedies),
     ...findings
       .filter(({ blocks }) => blocks === 'next')

@@ -9,6 +9,7 @@ import { meaningOf } from '../trace/drop-reason.ts';
 import type { Journey } from '../trace/journey.ts';
 import { describePacket } from '../wire/describe.ts';
 import { milliseconds } from './figures.ts';
+import { frameLines } from './frame-bytes.ts';
 import { zeroOf } from './ladder.ts';
 import { exampleJourneys } from './ladder-rows.ts';
 import { printable } from './printable.ts';
@@ -32,6 +33,7 @@ export function detailLines(report: Report, terminal: Terminal): string[][] {
   return [
     gates(report, terminal),
     journeys(report, terminal),
+    frameLines(report, terminal),
     drops(report, terminal),
     filterRules(report, terminal),
     kernelHops(report, terminal),

@@ -1,5 +1,5 @@
 /** The forms a report can be given. */
-
+import { checkText } from './check-text.ts';
 import { reportHtml } from './html/page.ts';
 import { reportJson } from './json.ts';
 import { jsonText } from './json-text.ts';
@@ -17,7 +17,7 @@ export type Format = (typeof FORMATS)[number];
 export function formatted(report: Report, format: Format, terminal: Terminal, options: TextOptions = {}): string {
   switch (format) {
     case 'text':
-      return reportText(report, terminal, options);
+      return report.command === 'check' ? checkText(report, terminal, options) : reportText(report, terminal, options);
     case 'json':
       return jsonText(reportJson(report));
     case 'html':

@@ -106,8 +106,8 @@ function placeJson({ namespace, link }: MapLink): object {
 }
 
 export function containerJson(container: Container): object {
-  const { runtime, id, name, named, pod, image, command, hostname, state, hostNetwork, sharesWith, networks, pids } =
-    container;
+  const { runtime, id, name, named, pod, image, command, hostname, state, hostNetwork } = container;
+  const { sharesWith, networks, ports, pids } = container;
   return {
     runtime,
     id,
@@ -128,6 +128,7 @@ export function containerJson(container: Container): object {
     hostNetwork,
     ...(sharesWith !== undefined && { sharesWith }),
     networks: networks.map(({ name: network, addresses }) => ({ name: network, addresses: [...addresses] })),
+    ports: ports.map(({ address, hostPort, port, protocol }) => ({ address, hostPort, port, protocol })),
     pids: [...pids],
   };
 }

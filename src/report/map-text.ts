@@ -10,6 +10,7 @@ import {
 } from '../containers/host-map.ts';
 import { addressWords, kindWords, stateWords } from '../containers/link-words.ts';
 import { type Oddity, odditiesOf } from '../containers/oddities.ts';
+import { portWords } from '../containers/ports.ts';
 import { printable } from './printable.ts';
 import { wrapped } from './prose.ts';
 import { painted, type Terminal } from './terminal.ts';
@@ -121,6 +122,7 @@ function headOf({ map, safe, verbose }: Writer, namespace: MapNamespace): string
           : `namespace ${label}`,
     ...(owner && names[0] !== undefined ? [`namespace ${names[0]}`] : []),
     ...(others.length > 0 ? [`with ${others.map(({ name }) => name).join(', ')}`] : []),
+    ...(owner ? portWords(owner) : []),
     ...(processes === 0 ? (id === map.home ? [] : ['no process']) : verbose ? [processesText(processes, pids)] : []),
     ...(verbose && id !== map.home ? [path] : []),
   ];
@@ -206,9 +208,10 @@ function tenantWords({ tenants }: MapNamespace): string {
   const runtime = owner.runtime === 'unknown' ? 'container' : owner.runtime;
   if (owner.pod) {
     const members = tenants.filter(({ pod }) => pod?.sandbox !== true).map(({ name }) => name);
-    return ` (${runtime}${members.length > 0 ? `: ${members.join(', ')}` : ''})`;
+    return ` (${[runtime + (members.length > 0 ? `: ${members.join(', ')}` : ''), ...portWords(owner)].join(', ')})`;
   }
-  return ` (${runtime}${others.length > 0 ? `, with ${others.map(({ name }) => name).join(', ')}` : ''})`;
+  const shared = others.length > 0 ? [`with ${others.map(({ name }) => name).join(', ')}`] : [];
+  return ` (${[runtime, ...shared, ...portWords(owner)].join(', ')})`;
 }
 
 function placeOf({ map }: Writer, { link, namespace }: MapLink, from: MapNamespace): string {
@@ -252,7 +255,8 @@ function elsewhere({ map, safe, terminal }: Writer): string[] {
 }
 
 function oddLines({ terminal, safe }: Writer, oddities: readonly Oddity[]): string[] {
-  return oddities.flatMap(({ text }) => {
+  // Both places of one address say the same.
+  return [...new Set(oddities.map(({ text }) => text))].flatMap((text) => {
     const [first = '', ...rest] = wrapped(safe(text), terminal.width, '! ', '  ');
     return [painted(terminal, 'bad', first.slice(0, 1)) + first.slice(1), ...rest];
   });

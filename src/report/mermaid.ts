@@ -3,6 +3,7 @@ import { placeName } from '../topology/naming.ts';
 import { ladderColumns } from './ladder-columns.ts';
 import { exampleJourneys, ladderRows } from './ladder-rows.ts';
 import { printable } from './printable.ts';
+import { NO_BREAK } from './prose.ts';
 import type { Report } from './report.ts';
 
 /** `sequenceDiagram` and its lines, ending in a newline. */
@@ -37,7 +38,7 @@ export function reportMermaid(report: Report): string {
 
 /** Text that ends no statement and opens no markup: everything unusual as an entity code (#35; is #). */
 export function inert(text: string): string {
-  return printable(text, true).replace(
+  return printable(text.replaceAll(NO_BREAK, ' '), true).replace(
     /[^\p{L}\p{N} .,:@/_>()?'+=…✗-]/gu,
     (character) => `#${character.codePointAt(0)};`,
   );

@@ -23,7 +23,9 @@ export function hasOtherEnd({ map, ends }: PeerAnswer): boolean {
 /** One paragraph for each interface, ending in a newline. */
 export function peerText({ map, ends }: PeerAnswer, terminal: Terminal): string {
   const finder = linkFinder(map);
-  const lines = ends.flatMap((at) => answerLines(at, map, finder, terminal));
+  // Of all interfaces of a namespace a bridge tells of its ports as well.
+  const told = new Set(ends.length > 1 ? ends.flatMap((at) => finder.ports(at)).map(({ link }) => link) : []);
+  const lines = ends.filter(({ link }) => !told.has(link)).flatMap((at) => answerLines(at, map, finder, terminal));
   return `${lines.flatMap((line) => wrapped(printable(line, terminal.unicode), terminal.width, '', '      ')).join('\n')}\n`;
 }
 
@@ -37,8 +39,8 @@ function answerLines(at: MapLink, map: HostMap, finder: LinkFinder, terminal: Te
   const ports = finder.ports(at);
   if (ports.length > 0)
     return [
-      `${self}: no pair, it has ${ports.length} ports:`,
-      ...ports.flatMap((port) => answerLines(port, map, finder, terminal)),
+      `${self}: no pair, it has ${ports.length} port${ports.length === 1 ? '' : 's'}:`,
+      ...ports.flatMap((port) => answerLines(port, map, finder, terminal).map((line) => `  ${line}`)),
     ];
   return [`${self}: ${whyNone(at)}`];
 }

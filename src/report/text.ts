@@ -20,6 +20,7 @@ import { pathMtuLines } from './mtu-text.ts';
 import { displayWidth, printable } from './printable.ts';
 import { prose, wrapped } from './prose.ts';
 import type { Report } from './report.ts';
+import { capitalised } from './sentence.ts';
 import { addressName, sourceName } from './target-name.ts';
 import { glyphsOf, type Terminal } from './terminal.ts';
 
@@ -68,7 +69,7 @@ function sectionsOf(writer: Writer, verbose: boolean): string[][] {
     opening(writer),
     headline(writer),
     ladder(report, terminal, { flooded: verbose }),
-    root === undefined ? [] : prose(writer.safe(root.summary), terminal.width),
+    root === undefined ? [] : prose(writer.safe(capitalised(root.summary, report.diagnosis.before)), terminal.width),
     root === undefined ? [] : evidenceLines(writer, root),
     root === undefined ? [] : cureLines(writer, root.remedies),
     ...others.filter((finding) => finding.blocks !== undefined).map((finding) => further(writer, finding)),

@@ -27,6 +27,8 @@ export interface AnalyzeOptions {
   readonly since?: Moment;
   readonly until?: Moment;
   readonly stdin?: AsyncIterable<Uint8Array>;
+  /** Replace addresses, hardware addresses and names before anything is told of them. */
+  readonly redact?: boolean;
   /** Called now and then while frames are read. */
   readonly onProgress?: (progress: AnalyzeProgress) => void;
   /** Ends the reading early: what was read is analyzed. */
@@ -49,6 +51,7 @@ export interface AnalyzeResult {
 /** @throws VdiagError unreadable, usage */
 export async function analyze(options: AnalyzeOptions): Promise<AnalyzeResult> {
   const state = readState(options);
+  if (options.redact) return redacted(options, state);
   const set = await CaptureSet.open(options.captures, {
     ...(options.stdin === undefined ? {} : { stdin: options.stdin }),
     ...(state === undefined ? {} : { topology: state.before, namespaces: state.namespaces }),
@@ -79,7 +82,7 @@ export async function analyze(options: AnalyzeOptions): Promise<AnalyzeResult> {
             coverageOf(state.coverage, set, summary),
             toldBy(run),
           );
-    const gaps = [...set.files.flatMap(textGaps), ...look.gaps, ...gapsOf(summary, options)];
+    const gaps = [...set.files.flatMap((file) => textGaps(file)), ...look.gaps, ...gapsOf(summary, options)];
     const analysis: CaptureAnalysis = {
       outcome: outcomeOf(findings, summary, run),
       findings,
@@ -92,6 +95,35 @@ export async function analyze(options: AnalyzeOptions): Promise<AnalyzeResult> {
     return { analysis, ...(run === undefined ? {} : { run }) };
   } finally {
     set.close();
+  }
+}
+
+/** The same of redacted copies. What is known of the originals beside their frames is told of the copies. */
+async function redacted(options: AnalyzeOptions, state: RecordedState | undefined): Promise<AnalyzeResult> {
+  const { redact: _, topology: __, stdin, between, ...others } = options;
+  const { redactCaptures } = await import('./redact-captures.ts');
+  const copies = await redactCaptures(options.captures, state, {
+    ...(stdin === undefined ? {} : { stdin }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  try {
+    const { redactor, files, captures, topology } = copies;
+    const result = await analyze({
+      ...others,
+      captures,
+      ...(topology === undefined ? {} : { topology }),
+      ...(between === undefined ? {} : { between: [redactor.address(between[0]), redactor.address(between[1])] }),
+    });
+    const notes = result.analysis.captures.map((note, index): CaptureNote => {
+      const file = files[index];
+      if (!file) return note;
+      const name = `capture ${index + 1}`;
+      return { ...noteOf(file, note.clock), name };
+    });
+    const gaps = files.flatMap((file, index) => textGaps(file, `capture ${index + 1}`));
+    return { ...result, analysis: { ...result.analysis, captures: notes, gaps: [...gaps, ...result.analysis.gaps] } };
+  } finally {
+    copies.release();
   }
 }
 
@@ -114,6 +146,8 @@ export interface RecordedState {
   readonly coverage?: Coverage;
   readonly namespaces: readonly NetnsId[];
   readonly recording?: Recording;
+  /** As it stands in its file. */
+  readonly text: string;
 }
 
 function readState({ topology, captures }: AnalyzeOptions): RecordedState | undefined {
@@ -138,6 +172,7 @@ function readState({ topology, captures }: AnalyzeOptions): RecordedState | unde
       ...(coverage === undefined ? {} : { coverage }),
       namespaces: recording ? placeOptionsOf(recording).namespaces : [...new Set(known)],
       ...(recording === undefined ? {} : { recording }),
+      text,
     };
   } catch (error) {
     if (error instanceof VdiagError) throw new VdiagError(error.code, `${path}: ${error.message}`, error.hint);
@@ -197,17 +232,17 @@ function coverageOf(recorded: Coverage | undefined, set: CaptureSet, summary: Su
 }
 
 /** Lines of a pasted text that were left out. */
-function textGaps(file: CaptureFile): string[] {
+function textGaps(file: CaptureFile, name = file.name): string[] {
   return file.summary().comments.flatMap((comment) => {
     const left = readTextTally(comment)?.left;
     if (!left) return [];
     return [
       ...(left.names > 0
         ? [
-            `${left.names} lines of ${file.name} have names instead of addresses and were left out: print them with tcpdump -n`,
+            `${left.names} lines of ${name} have names instead of addresses and were left out: print them with tcpdump -n`,
           ]
         : []),
-      ...(left.unclear > 0 ? [`${left.unclear} lines of ${file.name} could not be read`] : []),
+      ...(left.unclear > 0 ? [`${left.unclear} lines of ${name} could not be read`] : []),
     ];
   });
 }

@@ -13,7 +13,10 @@ import { lookAround } from './whereabouts.ts';
 export type CheckOptions = Pick<
   PingTraceOptions,
   'interface' | 'address' | 'netns' | 'sizeBytes' | 'dontFragment' | 'ttl' | 'signal' | 'onNote'
->;
+> & {
+  /** Replace addresses, hardware addresses and names before anything is told of them. */
+  readonly redact?: boolean;
+};
 
 const DEFAULT_SIZE = 56;
 
@@ -24,7 +27,7 @@ const DEFAULT_SIZE = 56;
 export async function check(given: CheckOptions): Promise<Report> {
   const known = await lookAround();
   const { home, start, ...located } = locate(given, known);
-  for (const note of located.notes) given.onNote?.(note);
+  if (!given.redact) for (const note of located.notes) given.onNote?.(note);
   const options = { ...given, ...located, address: checkAddress(located.address, located.interface) };
   const taken = await takeTopology({
     start,
@@ -45,11 +48,16 @@ export async function check(given: CheckOptions): Promise<Report> {
     ...(options.dontFragment === undefined ? {} : { dontFragment: options.dontFragment }),
   };
   const source = sourceFor(topology, asked);
-  return {
+  const query = source === undefined ? asked : { ...asked, source };
+  const report: Report = {
     version: version(),
     command: 'check',
     target: targetOf(topology, { interface: options.interface, address: options.address, netns: start.id }),
     probes: { sent: 0, received: 0, duplicates: 0, sizeBytes: options.sizeBytes ?? DEFAULT_SIZE },
-    diagnosis: predict(source === undefined ? asked : { ...asked, source }, topology),
+    diagnosis: predict(query, topology),
   };
+  if (!given.redact) return report;
+  const { redacted, redactor, losses } = (await import('./redact.ts')).redactCheck(report, topology, query);
+  for (const note of [...located.notes.map(redactor.text), ...losses]) given.onNote?.(note);
+  return redacted;
 }

@@ -1,6 +1,4 @@
 /** A close look at what failed: the frames around one failure of each pair, decoded whole and joined as a live run's are. */
-import type { ByteWindow } from '../capfile/byte-window.ts';
-import type { FrameCursor } from '../capfile/frame-cursor.ts';
 import type { Case } from '../diagnose/sighted/case.ts';
 import { AddressTable } from '../survey/addresses.ts';
 import { Glance, Kind } from '../survey/glance.ts';
@@ -12,7 +10,7 @@ import { createSighter } from '../trace/sight.ts';
 import type { Sighting } from '../trace/sighting.ts';
 import { decodeFrame } from '../wire/frame.ts';
 import type { Packet } from '../wire/packet.ts';
-import type { CaptureSet } from './capture-set.ts';
+import type { Span } from './capture-set.ts';
 
 /** Pairs that are looked at closely. */
 const MOST_CASES = 32;
@@ -29,13 +27,32 @@ const AFTER_NS = 4_000_000_000n;
 /** Frames of one pair. */
 const MOST_OF_PAIR = 4_000;
 
+/** A frame that may be wanted: where it stands in the bytes of `view`, and how it starts (LINKTYPE_). */
+export interface FrameAt {
+  readonly start: number;
+  readonly end: number;
+  readonly source: { readonly linkType: number };
+}
+
+/** Frames that can be looked at again: those of files (`CaptureSet`), or of a live view's last minute. */
+export interface Revisited {
+  /** Nanoseconds of the survey's time. */
+  relative(timeNs: bigint): number;
+  /** In order of time; undefined where they are gone. */
+  revisit(
+    spans: readonly Span[],
+    keep: (at: FrameAt, bytes: { readonly view: DataView }) => boolean,
+    most: number,
+  ): Promise<readonly Frame[] | undefined>;
+}
+
 export interface CloseLook {
   readonly cases: readonly Case[];
   readonly gaps: readonly string[];
 }
 
 /** @param withAnswered also pairs whose echoes were answered: a reply that was sighted need not have come to the socket */
-export async function closeLook(set: CaptureSet, summary: SurveySummary, withAnswered: boolean): Promise<CloseLook> {
+export async function closeLook(set: Revisited, summary: SurveySummary, withAnswered: boolean): Promise<CloseLook> {
   const { fromNs, untilNs } = summary;
   const whole = summary.frames <= SMALL;
   const odd = summary.pairs.filter(isOdd).slice(0, whole ? MOST_CASES : MOST_LARGE_CASES);
@@ -68,7 +85,7 @@ function isOdd({ failures, unheeded, passesTo }: PairSummary): boolean {
 }
 
 /** ARP, ICMP and ICMPv6 of the chosen pairs, whatever they ride in; an error goes to the one it is about. */
-function isAbout(pairs: readonly PairSummary[]): (cursor: FrameCursor, window: ByteWindow) => boolean {
+function isAbout(pairs: readonly PairSummary[]): Parameters<Revisited['revisit']>[1] {
   const glance = new Glance();
   const addresses = new AddressTable();
   const wanted = new Set(

@@ -21,8 +21,14 @@ export interface KernelDrops {
   attend(): void;
   /** Reads to the end, and stops. */
   finish(): void;
-  /** Drops at the devices listened to, and of this process's own packets, in order of time. */
-  readonly drops: readonly KernelDrop[];
+  /** Drops at the devices listened to, and of this process's own packets. */
+  readonly seen: number;
+  /**
+   * Of those the ones that matter, in order of time; ordinary ones are left out.
+   * @param mattering picks them while their functions have no names yet: the kernel needs 40 ms to list those, which a run
+   *   without a drop of its own packets does not spend
+   */
+  drops(mattering: (drops: readonly KernelDrop[]) => readonly KernelDrop[]): KernelDrop[];
   /** Ways of packets that follow from this process's own, or may: complete or none of the latter. */
   readonly lives: readonly KernelLife[];
   /** What was not read, one line each. */
@@ -54,7 +60,8 @@ export function openKernelDrops(options: KernelDropsOptions): KernelDrops {
       opened: false,
       attend: () => undefined,
       finish: () => undefined,
-      drops: [],
+      seen: 0,
+      drops: () => [],
       lives: [],
       gaps: () => [gap],
       close: () => undefined,
@@ -64,7 +71,6 @@ export function openKernelDrops(options: KernelDropsOptions): KernelDrops {
 
 function watch({ sizeBytes, devices }: KernelDropsOptions): KernelDrops {
   const unnamed: UnnamedDrop[] = [];
-  const drops: KernelDrop[] = [];
   const own: KernelLife[] = [];
   const others: KernelLife[] = [];
   const lives: KernelLife[] = [];
@@ -105,13 +111,15 @@ function watch({ sizeBytes, devices }: KernelDropsOptions): KernelDrops {
   for (const event of early) tracker.add(event);
   return {
     opened: true,
-    drops,
+    get seen() {
+      return unnamed.length;
+    },
+    drops: (mattering) => named(unnamed, mattering),
     lives,
     attend: () => stream.attend(),
     finish() {
       stream.drain();
       tracker.end();
-      drops.push(...named(unnamed.splice(0)));
       // Where some were left out, nobody knows which packet could be mistaken for which.
       lives.push(...own, ...(others.length > MOST_WAYS ? [] : others));
     },
@@ -144,11 +152,12 @@ function remembered(devices: () => ReadonlySet<string>): () => ReadonlySet<strin
   };
 }
 
-/** The functions are looked up at the end: the kernel needs 60 ms to list them. */
-function named(drops: readonly UnnamedDrop[]): KernelDrop[] {
+function named(drops: readonly UnnamedDrop[], mattering: Parameters<KernelDrops['drops']>[0]): KernelDrop[] {
   const symbols = openKernelSymbols();
-  return drops
-    .map(({ location, ...drop }) => ({ ...drop, function: symbols.nameOf(location) }))
+  const locations = new Map<KernelDrop, bigint>();
+  for (const { location, ...drop } of drops) locations.set({ ...drop, function: '' }, location);
+  return mattering([...locations.keys()])
+    .map((drop) => ({ ...drop, function: symbols.nameOf(locations.get(drop) ?? 0n) }))
     .filter(({ reason, function: where }) => reason === 'OTHERHOST' || !isBenign(reason, where));
 }
 

@@ -5,6 +5,7 @@
 import { type Container, labelOf } from '../containers/container.ts';
 import type { Directory } from '../containers/directory.ts';
 import { asksForContainer, containerNames } from '../containers/find.ts';
+import { portsNote } from '../containers/ports.ts';
 import { VdiagError } from '../linux/error.ts';
 import type { NetnsHandle } from '../linux/netns.ts';
 import { openRouteSocket } from '../linux/rtnetlink.ts';
@@ -22,6 +23,7 @@ import {
   type Known,
   type MeantNetns,
   meantNetns,
+  unseen,
 } from './whereabouts.ts';
 
 export interface Named {
@@ -50,13 +52,23 @@ export function locate(named: Named, known: Known): Located {
   const home = homeNetns(known);
   const from = sourceMeant(named, home, known);
   const target = isIpAddress(named.address) === undefined ? targetMeant(named.address, known) : undefined;
-  if (from.interface !== undefined && !target)
-    return { home, start: from.netns, interface: from.interface, address: named.address, notes: from.notes };
+  const published = target ? [] : portsNotes(named.address, home, known.directory);
+  if (from.interface !== undefined && !target) {
+    const notes = [...from.notes, ...published];
+    return { home, start: from.netns, interface: from.interface, address: named.address, notes };
+  }
   const address = target ? reached(target, named.address, from) : named.address;
   const route = routeTo(from.netns, address);
   const name = from.interface ?? interfaceFor(from.netns, route, address);
-  const notes = [...from.notes, choice(from, name, address, target, route)];
+  const notes = [...from.notes, choice(from, name, address, target, route), ...published];
   return { home, start: from.netns, interface: name, address, notes };
+}
+
+/** A ping is no port: who asks the host where containers are published is told so. */
+function portsNotes(address: string, home: NetnsHandle, { containers }: Directory): string[] {
+  const note = portsNote(containers, address);
+  if (note === undefined) return [];
+  return linksOf(home).some((link) => link.addresses.some((own) => own.address === address)) ? [note] : [];
 }
 
 interface Source extends MeantNetns {
@@ -121,7 +133,7 @@ function targetMeant(word: string, known: Known): MeantNetns {
     near.length > 0 ? `neither an IP address nor a container: ${word}` : `not an IP address: ${word}`,
     near.length > 0
       ? `did you mean ${near.join(', ')}?`
-      : 'vdiag asks no DNS: give the address, as 10.9.0.3 or fd00::3, or the name of a container (vdiag map)',
+      : `vdiag asks no DNS: give the address, as 10.9.0.3 or fd00::3, or the name of a container (vdiag map)${unseen(known)}`,
   );
 }
 

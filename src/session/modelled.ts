@@ -17,7 +17,7 @@ export interface State {
 
 const ICMP_HEADER = 8;
 /** What is said where nothing known explains an absence. */
-const UNEXPLAINED: readonly string[] = ['request-lost', 'reply-lost', 'not-captured'];
+const UNEXPLAINED: readonly string[] = ['request-lost', 'reply-lost', 'not-captured', 'loss-partial'];
 
 export function modelledFindings(
   { before, after }: State,

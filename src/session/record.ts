@@ -1,14 +1,17 @@
 /** A recording: every frame of some interfaces, written while it goes on, with what the kernel said before and after. */
 import { rmSync } from 'node:fs';
-import { companionPath, saveCompanion } from '../capfile/companion.ts';
+import { companionPath, saveCompanion, type TopologyCompanion } from '../capfile/companion.ts';
 import { createPcapngWriter, SNAP_LENGTH } from '../capfile/pcapng-writer.ts';
 import { recordingPath } from '../capfile/recording.ts';
 import { openCapture, type RingCapture } from '../capture/capture.ts';
 import { keepAll } from '../capture/filter.ts';
 import { VdiagError } from '../linux/error.ts';
+import { replaceCoverage } from '../redact/recording.ts';
+import { createRedactor, type Redactor } from '../redact/redactor.ts';
 import { retakeTopology } from '../topology/collect.ts';
 import type { Topology } from '../topology/model.ts';
-import { type Coverage, type Frame, placeKey } from '../trace/frame.ts';
+import { unusualVxlanPorts } from '../topology/vxlan.ts';
+import { type Coverage, type Frame, type Place, placeKey } from '../trace/frame.ts';
 import { version } from '../version.ts';
 import { replaceFile } from './record-file.ts';
 import { type OrderedFrames, orderedFrames } from './record-order.ts';
@@ -27,6 +30,8 @@ export interface RecordOptions extends PlacesWanted {
   readonly count?: number;
   /** Ends after this time. */
   readonly durationMs?: number;
+  /** Replace addresses, hardware addresses and names in what is written, and zero what packets carry. */
+  readonly redact?: boolean;
   /** Told about twice a second. */
   readonly onProgress?: (progress: RecordProgress) => void;
 }
@@ -68,6 +73,8 @@ interface Session {
   readonly frames: OrderedFrames;
   readonly output: RecordOutput;
   readonly watch: Watch;
+  /** Of what is written; undefined: it is written as it is. */
+  readonly redactor?: Redactor;
 }
 
 /**
@@ -81,18 +88,27 @@ export async function record(options: RecordOptions): Promise<RecordSummary> {
   const capture = openRings(places, snapLength, frames.add);
   let output: RecordOutput | undefined;
   try {
-    output = openOutput(options, places, capture, snapLength);
+    const redactor = options.redact ? redactorOf(places.before) : undefined;
+    output = openOutput(options, places, capture, snapLength, redactor);
     const watch = watchPlaces(places.namespaces, places.only, snapLength, places.before);
-    const session = { options, places, capture, frames, output, watch };
+    const session = {
+      options,
+      places,
+      capture,
+      frames,
+      output,
+      watch,
+      ...(redactor === undefined ? {} : { redactor }),
+    };
     const companion = companionFor(session);
     // What is known now is there whatever happens.
-    writeCompanion(companion, places.before, coverageOf(session));
+    writeCompanion(companion, session, coverageOf(session));
     const ended = await run(session);
     capture.close();
     const after = await takeAgain(places.before);
     const seen = coverageOf(session, ended !== undefined);
     const coverage = { ...seen, gaps: [...seen.gaps, ...after.gaps] };
-    const unwritten = await failureOf(() => writeCompanion(companion, places.before, coverage, after));
+    const unwritten = await failureOf(() => writeCompanion(companion, session, coverage, after));
     const failure = ended ?? unwritten;
     return {
       ...progressOf(session),
@@ -114,13 +130,15 @@ function run(session: Session): Promise<VdiagError | undefined> {
   const { count = Number.POSITIVE_INFINITY, durationMs = Number.POSITIVE_INFINITY, signal, onProgress } = options;
   const startedMs = performance.now();
   let toldMs = startedMs;
+  const { redactor } = session;
+  const write = redactor ? (frame: Frame): void => output.add(redactor.frame(frame)) : output.add;
   return failureOf(async () => {
     for (let over = false; !over; ) {
       const leftMs = startedMs + durationMs - performance.now();
       over = leftMs <= 0 || signal?.aborted === true;
       if (over) await capture.drain();
       else await capture.poll(Math.min(TICK_MS, leftMs));
-      frames.take(over ? undefined : capture.coverage().untilNs, count - frames.taken, output.add);
+      frames.take(over ? undefined : capture.coverage().untilNs, count - frames.taken, write);
       await output.flush();
       if (output.readerLeft || frames.taken >= count) break;
       watch.check(capture);
@@ -128,7 +146,7 @@ function run(session: Session): Promise<VdiagError | undefined> {
       toldMs = performance.now();
       onProgress(progressOf(session));
     }
-    await output.finish(coverageOf(session));
+    await output.finish(redactedCoverage(coverageOf(session), redactor));
   });
 }
 
@@ -152,17 +170,21 @@ function openOutput(
   { before, only }: RecordedPlaces,
   capture: RingCapture,
   snapLength: number,
+  redactor: Redactor | undefined,
 ): RecordOutput {
+  const shown = (place: Place): Place => redactor?.place(place) ?? place;
   const writer = () =>
     createPcapngWriter({
-      home: before.home,
+      home: redactor?.netns(before.home) ?? before.home,
       application: `vdiag ${version()}`,
       operatingSystem: `Linux ${before.kernel}`,
-      places: only ?? capture.places(),
+      places: (only ?? capture.places()).map(shown),
       snapLength,
     });
   if (typeof to !== 'string') return streamOutput(to, writer);
-  return ringBytes === undefined ? fileOutput(to, writer) : ringOutput(to, ringBytes, writer, () => capture.coverage());
+  return ringBytes === undefined
+    ? fileOutput(to, writer)
+    : ringOutput(to, ringBytes, writer, () => redactedCoverage(capture.coverage(), redactor));
 }
 
 /** Where the companion goes; undefined where there is none. */
@@ -173,11 +195,30 @@ function companionFor({ options: { to }, output }: Session): string | undefined 
   return companionPath(to);
 }
 
-function writeCompanion(path: string | undefined, before: Topology, coverage: Coverage, end?: After): void {
+function writeCompanion(
+  path: string | undefined,
+  { places: { before }, redactor }: Session,
+  coverage: Coverage,
+  end?: After,
+): void {
   if (path === undefined) return;
-  const after = end?.topology ? { after: end.topology } : {};
-  const text = saveCompanion({ schema: 'vdiag.companion/1', complete: end !== undefined, coverage, before, ...after });
-  replaceFile(path, text);
+  const shown = (topology: Topology): Topology => redactor?.topology(topology) ?? topology;
+  const companion: TopologyCompanion = {
+    schema: 'vdiag.companion/1',
+    complete: end !== undefined,
+    coverage: redactedCoverage(coverage, redactor),
+    before: shown(before),
+    ...(end?.topology ? { after: shown(end.topology) } : {}),
+  };
+  replaceFile(path, saveCompanion(companion));
+}
+
+function redactorOf(before: Topology): Redactor {
+  return createRedactor({ topologies: [before], vxlanPorts: unusualVxlanPorts(before) });
+}
+
+function redactedCoverage(coverage: Coverage, redactor: Redactor | undefined): Coverage {
+  return redactor ? replaceCoverage(coverage, redactor) : coverage;
 }
 
 interface After {

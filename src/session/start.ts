@@ -90,7 +90,7 @@ export function refuseOwnAddress(topology: Topology, link: Link, address: string
   if (lo && isUp(lo))
     throw new VdiagError(
       'own-address',
-      `${address} is an address of this namespace: it answers over ${lo.name}, whatever the network is like`,
+      `${address} is an address of ${topology.start === topology.home ? 'this namespace' : netnsName(topology, topology.start)} itself: it answers over ${lo.name}, whatever the network is like`,
       'trace to it from another namespace or machine',
     );
 }

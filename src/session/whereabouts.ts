@@ -119,10 +119,15 @@ export function meantPlaces(spec: string, start: NetnsHandle, known: Known): Mea
     throw noInterface(spec, name, names);
   }
   const meant = bareNetns(spec, known);
-  if (!meant) throw noInterface(spec, spec, here, containerNames(known.directory));
+  if (!meant) throw noInterface(spec, spec, here, containerNames(known.directory), unseen(known));
   const names = interfacesOf(meant.netns);
   const leading = names.filter((name) => name !== 'lo');
   return { netns: meant.netns, names: leading.length > 0 ? leading : names };
+}
+
+/** What to add to a hint where a container might be meant that cannot be seen. */
+export function unseen({ directory }: Known): string {
+  return directory.gaps.length > 0 ? '; not every container could be seen: vdiag map says why' : '';
 }
 
 export function noInterface(
@@ -130,11 +135,12 @@ export function noInterface(
   name: string,
   names: readonly string[],
   others: readonly string[] = [],
+  remark = '',
 ): VdiagError {
   const near = nearestNames(name, [...names, ...others]);
   return new VdiagError(
     'no-such-interface',
     `no such interface: ${spec}`,
-    near.length > 0 ? `did you mean ${near.join(', ')}?` : `there is ${someOf(names)}`,
+    near.length > 0 ? `did you mean ${near.join(', ')}?` : `there is ${someOf(names)}${remark}`,
   );
 }

@@ -6,8 +6,8 @@ import { listNetns, type NetnsHandle, netnsOfThread } from '../linux/netns.ts';
 import { pinNetns } from '../linux/pin.ts';
 import { realtimeNs } from '../linux/socket.ts';
 import { readInFull as chooseFull, connectedTo, type LinkedScan, resolvePeers, type Scan } from './discover.ts';
-import type { Link, Namespace, NetnsId, Topology } from './model.ts';
-import { type Outcome, programRunner, type RunProgram } from './program.ts';
+import type { Namespace, NetnsId, Topology } from './model.ts';
+import { type Outcome, programRunner, type RunProgram, refuseUnfitIp } from './program.ts';
 import { linksOnly, readInFull, readLinks } from './read-namespace.ts';
 
 export interface TopologyOptions {
@@ -81,9 +81,7 @@ async function readConnected(
   noteNamesakes(connected, gaps);
   const namespaces = await Promise.all(
     connected.map(({ handle, links }) =>
-      chosen.full.has(handle.id)
-        ? readInFull(run, handle, Promise.resolve(links), links, (gap) => gaps.add(gap))
-        : linksOnly(handle, links),
+      chosen.full.has(handle.id) ? readInFull(run, handle, links, (gap) => gaps.add(gap)) : linksOnly(handle, links),
     ),
   );
   options.signal?.throwIfAborted();
@@ -144,33 +142,28 @@ async function readAgain(
 ): Promise<{ namespaces: Namespace[]; gaps: string[] }> {
   const gaps = new Set<string>();
   const run = programRunner({ signal });
-  // All are read at once; the links that settle the peers are waited for inside.
-  const scans = before.namespaces.map((namespace) => {
-    const handle = namespace.detail === 'full' ? handles.get(namespace.id) : undefined;
-    return handle && scan(run, handle);
+  const wanted = before.namespaces.flatMap(({ id, detail }) => (detail === 'full' ? (handles.get(id) ?? []) : []));
+  const scans = new Map<string, Awaited<ReturnType<typeof scan>>>();
+  for (const [at, result] of (await Promise.all(wanted.map((handle) => scan(run, handle)))).entries())
+    scans.set(wanted[at]?.id ?? '', result);
+  // Those that are not read again may still be where a link leads.
+  const known = [...handles.values()].map((handle): Scan => {
+    const scanned = scans.get(handle.id);
+    return scanned && 'parsed' in scanned ? scanned : { handle, parsed: [] };
   });
-  const linked = Promise.all(scans).then((done) => {
-    const read = done.flatMap((result) => (result && 'parsed' in result ? [result] : []));
-    const others = [...handles.values()].filter(({ id }) => !read.some((result) => result.handle.id === id));
-    const known = [...read, ...others.map((handle) => ({ handle, parsed: [] }))];
-    return new Map(resolvePeers(known).map((result) => [result.handle.id, result.links]));
-  });
+  const linked = new Map(resolvePeers(known).map(({ handle, links }) => [handle.id, links]));
   const namespaces = await Promise.all(
-    before.namespaces.map(async (namespace, at) => {
+    before.namespaces.map(async (namespace) => {
       const handle = handles.get(namespace.id);
-      const scanned = scans[at];
+      const scanned = scans.get(namespace.id);
       if (!handle) {
         const again = names.has(namespace.id) ? ', and another one has its name now' : '';
         gaps.add(`namespace ${namespace.id} has vanished${again}: its state is the one before the probe`);
       }
       if (!handle || !scanned) return namespace;
-      const links: Promise<readonly Link[]> = linked.then((all) => all.get(namespace.id) ?? namespace.links);
-      const [full, result] = await Promise.all([
-        readInFull(run, handle, links, namespace.links, (gap) => gaps.add(gap)),
-        scanned,
-      ]);
-      if ('parsed' in result) return full;
-      gaps.add(`ip addr in ${namespace.id}: ${result.reason}, its state is the one before the probe`);
+      if ('parsed' in scanned)
+        return readInFull(run, handle, linked.get(namespace.id) ?? namespace.links, (gap) => gaps.add(gap));
+      gaps.add(`ip addr in ${namespace.id}: ${scanned.reason}, its state is the one before the probe`);
       return namespace;
     }),
   );
@@ -213,16 +206,8 @@ async function scanAll(
 }
 
 function startUnreadable(id: string, failure: Exclude<Outcome, { kind: 'ok' }>): Error {
-  const install = 'apt-get install iproute2';
   if (failure.cause instanceof VdiagError) return failure.cause;
-  if (failure.kind === 'missing')
-    return new VdiagError('missing-program', `the program ip (iproute2) is ${failure.reason}`, install);
-  if (/no JSON|unknown|unrecognized|invalid option|usage|busybox/i.test(failure.reason))
-    return new VdiagError(
-      'missing-program',
-      'the program ip here prints no JSON (ip -j)',
-      `${install} (4.18 or newer)`,
-    );
+  refuseUnfitIp(failure);
   return new VdiagError('unreadable', `ip addr in ${id}: ${failure.reason}`, 'try it by hand: ip -j -d addr show', {
     cause: failure.cause,
   });

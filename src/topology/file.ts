@@ -175,6 +175,7 @@ const rule = shape<PolicyRule>({
   table: optional(text),
   goto: optional(count),
   suppressPrefixLength: optional(count),
+  uids: optional(shape<NonNullable<PolicyRule['uids']>>({ first: count, last: count })),
   undecidable: texts,
 });
 
@@ -233,6 +234,7 @@ const namespace = shape<Namespace>({
     ip6tablesNft: optional(text),
     iptablesNft: optional(text),
     ebtablesNft: optional(text),
+    queues: optional(list(integer)),
   }),
 });
 

@@ -89,7 +89,7 @@ function readNamespace(handle: NetnsHandle, path: string, gaps: string[]): ReadN
     return { handle, parsed, path, routes };
   } catch (cause) {
     if (!(cause instanceof VdiagError)) throw cause;
-    gaps.push(`${handle.id}: ${cause.message}`);
+    gaps.push(`${handle.id}: ${cause.message.replaceAll(handle.path, path)}`);
     return undefined;
   } finally {
     socket?.close();

@@ -1,13 +1,13 @@
 /**
  * Links and addresses straight from the kernel (RTM_GETLINK, RTM_GETADDR; rtnetlink(7)): what `ip -j -d addr show` prints,
- * for commands that look at every namespace of a machine, where a program for each would take seconds.
+ * without a program for each namespace of a machine.
  */
 import {
   type Attributes,
   attribute,
   attributesIn,
+  attributesOf,
   type RouteSocket,
-  RTM_GETADDR,
   RTM_GETLINK,
   s32,
   textIn,
@@ -16,8 +16,10 @@ import {
   u32,
   u32Bytes,
 } from '../linux/rtnetlink.ts';
-import { addressFromBytes, formatAddress } from './address.ts';
-import type { Address, BridgePort, BridgeSettings, Link, PortState } from './model.ts';
+import { dumpAddresses } from './addresses-by-netlink.ts';
+import { bridgeData, bridgePort, bridgeSettings } from './bridge-by-netlink.ts';
+import { defined, kindData, macText } from './link-data-by-netlink.ts';
+import type { Address, Link } from './model.ts';
 import { kindsWithLink, type ParsedLink } from './parse-links.ts';
 
 /** include/uapi/linux/if_link.h */
@@ -33,39 +35,16 @@ const IFLA = {
   extMask: 29,
   promiscuity: 30,
   linkNetnsid: 37,
+  xdp: 43,
   propList: 52,
   altIfname: 53,
 } as const;
 const INFO = { kind: 1, data: 2, slaveKind: 4, slaveData: 5 } as const;
-const BRIDGE = {
-  forwardDelay: 1,
-  ageing: 4,
-  stp: 5,
-  vlanFiltering: 7,
-  groupAddress: 20,
-  snooping: 23,
-  ipt: 36,
-  arpt: 38,
-};
-const PORT = {
-  state: 1,
-  hairpin: 4,
-  learning: 8,
-  flood: 9,
-  proxyArp: 10,
-  mcastFlood: 27,
-  bcastFlood: 30,
-  neighSuppress: 32,
-  isolated: 33,
-  locked: 39,
-};
-/** include/uapi/linux/if_addr.h */
-const IFA = { address: 1, local: 2, flags: 8 } as const;
+const XDP_ATTACHED = 2;
 const ARPHRD_LOOPBACK = 772;
 /** Counters are not asked for: they are half of each answer. */
 const RTEXT_FILTER_SKIP_STATS = 8;
 const ifinfoBytes = 16;
-const ifaddrBytes = 8;
 /** More than the kernel's own tables hold of links in practice; memory stays bounded. */
 const most = 1 << 16;
 
@@ -94,48 +73,53 @@ const IFF_UP = 0x1;
 const IFF_RUNNING = 0x40;
 /** RFC 2863, as include/uapi/linux/if.h numbers them. */
 const operStates = ['unknown', 'notpresent', 'down', 'lowerlayerdown', 'testing', 'dormant', 'up'];
-const portStates: readonly PortState[] = ['disabled', 'listening', 'learning', 'forwarding', 'blocking'];
-/** IFA_FLAGS with the names of ip-address(8); IFA_F_PERMANENT is printed when it is not there. */
-const addressFlags: readonly (readonly [number, string])[] = [
-  [0x02, 'nodad'],
-  [0x04, 'optimistic'],
-  [0x08, 'dadfailed'],
-  [0x10, 'home'],
-  [0x20, 'deprecated'],
-  [0x40, 'tentative'],
-  [0x100, 'mngtmpaddr'],
-  [0x200, 'noprefixroute'],
-  [0x400, 'autojoin'],
-  [0x800, 'stable-privacy'],
-];
-const IFA_F_SECONDARY = 0x01;
-const IFA_F_PERMANENT = 0x80;
-/** /etc/iproute2/rt_scopes */
-const scopes: Readonly<Record<number, string>> = { 0: 'global', 200: 'site', 253: 'link', 254: 'host', 255: 'nowhere' };
-const macvlanModes: Readonly<Record<number, string>> = {
-  1: 'private',
-  2: 'vepa',
-  4: 'bridge',
-  8: 'passthru',
-  16: 'source',
-};
-const ipvlanModes = ['l2', 'l3', 'l3s'];
 
 /**
  * The links of the socket's namespace as {@link parseLinks} gives them, in the kernel's order, with what `data` holds of
- * macvlan, ipvlan, vlan, vxlan and tun. Undefined when the kernel does not say.
+ * bridges, macvlan, ipvlan, vlan, vxlan and tun. Undefined when the kernel does not say.
  */
 export function dumpLinks(socket: RouteSocket): ParsedLink[] | undefined {
+  const dumped = dump(socket);
+  return dumped && [...dumped.values()].map(({ parsed }) => parsed);
+}
+
+/**
+ * Exactly what {@link parseLinks} gives of `ip -j -d addr show`; undefined where one of the links has settings that are not
+ * read here, so that the program must be asked.
+ */
+export function dumpLinksInFull(socket: RouteSocket): ParsedLink[] | undefined {
+  const dumped = dump(socket);
+  if (!dumped || [...dumped.values()].some(({ whole }) => !whole)) return undefined;
+  return [...dumped.values()].map(({ parsed, lower }) => {
+    const below = parsed.linkNetnsid === undefined && lower !== undefined ? dumped.get(lower) : undefined;
+    if (!below || below.parsed.link.flags.includes('UP')) return parsed;
+    // The word of iproute2 for a lower device or a peer that is not up.
+    return { ...parsed, link: { ...parsed.link, flags: [...parsed.link.flags, 'M-DOWN'] } };
+  });
+}
+
+interface DumpedLink {
+  readonly parsed: ParsedLink;
+  /** IFLA_LINK, as it is. */
+  readonly lower: number | undefined;
+  /** Nothing that iproute2 prints of it is missing. */
+  readonly whole: boolean;
+}
+
+/** By number. */
+function dump(socket: RouteSocket): ReadonlyMap<number, DumpedLink> | undefined {
   const mask = attribute(IFLA.extMask, u32Bytes(RTEXT_FILTER_SKIP_STATS));
   const request = new Uint8Array(ifinfoBytes + mask.length);
   request.set(mask, ifinfoBytes);
-  const { messages, errno } = socket.dump(RTM_GETLINK, request, most);
+  const { messages, cut, errno } = socket.dump(RTM_GETLINK, request, most);
   if (errno !== 0) return undefined;
-  const addresses = dumpAddresses(socket);
-  return messages.flatMap((message) => parseLink(message, addresses) ?? []);
+  const addresses = dumpAddresses(socket, most);
+  const links = messages.flatMap((message) => parseLink(message, addresses ?? new Map()) ?? []);
+  const whole = !cut && addresses !== undefined;
+  return new Map(links.map((link) => [link.parsed.link.index, { ...link, whole: link.whole && whole }]));
 }
 
-function parseLink(message: Uint8Array, addresses: ReadonlyMap<number, Address[]>): ParsedLink | undefined {
+function parseLink(message: Uint8Array, addresses: ReadonlyMap<number, Address[]>): DumpedLink | undefined {
   const index = s32(message, 4);
   const attributes = attributesIn(message, ifinfoBytes);
   const name = textIn(attributes.get(IFLA.ifname));
@@ -144,7 +128,8 @@ function parseLink(message: Uint8Array, addresses: ReadonlyMap<number, Address[]
   const kind = textIn(info.get(INFO.kind)) ?? (u16(message, 2) === ARPHRD_LOOPBACK ? 'loopback' : 'physical');
   const netnsid = s32(attributes.get(IFLA.linkNetnsid));
   const elsewhere = netnsid !== undefined && netnsid >= 0;
-  const peer = peerIndex(s32(attributes.get(IFLA.link)), index, kind);
+  const lower = s32(attributes.get(IFLA.link));
+  const peer = peerIndex(lower, index, kind);
   const master = s32(attributes.get(IFLA.master));
   const data = attributesIn(info.get(INFO.data) ?? new Uint8Array());
   const link: Link = {
@@ -164,12 +149,17 @@ function parseLink(message: Uint8Array, addresses: ReadonlyMap<number, Address[]
     }),
     ipv4: {},
     ipv6: {},
-    data: { ...kindData(kind, data), ...otherData(attributes) },
+    data: { ...(kind === 'bridge' ? bridgeData(data) : kindData(kind, data)), ...otherData(attributes) },
   };
+  const xdp = attributesIn(attributes.get(IFLA.xdp) ?? new Uint8Array());
   return {
-    link,
-    ...(elsewhere && { linkNetnsid: netnsid }),
-    peerIsHere: peer !== undefined && !elsewhere,
+    parsed: {
+      link,
+      ...(elsewhere && { linkNetnsid: netnsid }),
+      peerIsHere: peer !== undefined && !elsewhere,
+    },
+    lower,
+    whole: (kind === 'bridge' || !info.has(INFO.data)) && (u8(xdp.get(XDP_ATTACHED)) ?? 0) === 0,
   };
 }
 
@@ -184,132 +174,13 @@ function linkFlags(bits: number): string[] {
   return [...carrier, ...flagNames.flatMap(([bit, name]) => ((bits & bit) !== 0 ? [name] : []))];
 }
 
-function macText(bytes: Uint8Array | undefined): string {
-  if (!bytes || bytes.length < 6) return '';
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
-}
-
-function bridgeSettings(data: Attributes): BridgeSettings {
-  const groupAddress = macText(data.get(BRIDGE.groupAddress));
-  return {
-    stp: (u32(data.get(BRIDGE.stp)) ?? 0) !== 0,
-    forwardDelay: u32(data.get(BRIDGE.forwardDelay)) ?? 1500,
-    ageingTime: u32(data.get(BRIDGE.ageing)) ?? 30000,
-    vlanFiltering: u8(data.get(BRIDGE.vlanFiltering)) === 1,
-    mcastSnooping: u8(data.get(BRIDGE.snooping)) === 1,
-    nfCallIptables: u8(data.get(BRIDGE.ipt)) === 1,
-    nfCallArptables: u8(data.get(BRIDGE.arpt)) === 1,
-    ...(groupAddress !== '' && { groupAddress }),
-  };
-}
-
-function bridgePort(data: Attributes): BridgePort {
-  const flag = (number: number, otherwise: boolean): boolean => (u8(data.get(number)) ?? Number(otherwise)) !== 0;
-  return {
-    state: portStates[u8(data.get(PORT.state)) ?? 3] ?? 'forwarding',
-    hairpin: flag(PORT.hairpin, false),
-    isolated: flag(PORT.isolated, false),
-    locked: flag(PORT.locked, false),
-    learning: flag(PORT.learning, true),
-    flood: flag(PORT.flood, true),
-    mcastFlood: flag(PORT.mcastFlood, true),
-    bcastFlood: flag(PORT.bcastFlood, true),
-    neighSuppress: flag(PORT.neighSuppress, false),
-    proxyArp: flag(PORT.proxyArp, false),
-    vlans: [],
-  };
-}
-
-/** With the names that iproute2's JSON has. */
-function kindData(kind: string, data: Attributes): Record<string, unknown> {
-  switch (kind) {
-    case 'macvlan':
-    case 'macvtap':
-      return defined({ mode: macvlanModes[u32(data.get(1)) ?? 0] });
-    case 'ipvlan':
-    case 'ipvtap':
-      return defined({ mode: ipvlanModes[u16(data.get(1)) ?? -1] });
-    case 'vlan':
-      return defined({ id: u16(data.get(1)) });
-    case 'vxlan': {
-      const port = data.get(15);
-      const remote = addressIn(data.get(2) ?? data.get(16));
-      const group = remote !== undefined && /^(22[4-9]|23\d)\.|^ff/i.test(remote);
-      return defined({
-        id: u32(data.get(1)),
-        [group ? 'group' : 'remote']: remote,
-        local: addressIn(data.get(4) ?? data.get(17)),
-        // In network byte order, unlike everything else here.
-        port: port && port.length >= 2 ? (port[0] ?? 0) * 256 + (port[1] ?? 0) : undefined,
-        linkIndex: u32(data.get(3)),
-      });
-    }
-    case 'tun':
-      return defined({ type: [undefined, 'tun', 'tap'][u8(data.get(3)) ?? 0] });
-    default:
-      return {};
-  }
-}
-
 function otherData(attributes: Attributes): Record<string, unknown> {
-  // IFLA_ALT_IFNAME comes once for each name: a map would keep the last alone, so they are counted out by hand.
-  const list = attributes.get(IFLA.propList);
-  const altnames = list ? allTexts(list, IFLA.altIfname) : [];
+  const altnames = attributesOf(attributes.get(IFLA.propList)).flatMap(([type, value]) =>
+    type === IFLA.altIfname ? (textIn(value) ?? []) : [],
+  );
   return defined({
     qdisc: textIn(attributes.get(IFLA.qdisc)),
     promiscuity: u32(attributes.get(IFLA.promiscuity)),
     altnames: altnames.length > 0 ? altnames : undefined,
   });
-}
-
-function allTexts(list: Uint8Array, wanted: number): string[] {
-  const found: string[] = [];
-  for (let rest = list; rest.length >= 4; ) {
-    const length = u16(rest) ?? 0;
-    if (length < 4 || length > rest.length) break;
-    const text = ((u16(rest, 2) ?? 0) & 0x3fff) === wanted ? textIn(rest.subarray(4, length)) : undefined;
-    if (text !== undefined) found.push(text);
-    rest = rest.subarray((length + 3) & ~3);
-  }
-  return found;
-}
-
-function defined(fields: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
-}
-
-/** Addresses of both families by interface number. */
-function dumpAddresses(socket: RouteSocket): ReadonlyMap<number, Address[]> {
-  const found = new Map<number, Address[]>();
-  for (const message of socket.dump(RTM_GETADDR, new Uint8Array(ifaddrBytes), most).messages) {
-    const index = u32(message, 4) ?? 0;
-    const address = parseAddress(message);
-    if (address) found.set(index, [...(found.get(index) ?? []), address]);
-  }
-  return found;
-}
-
-function parseAddress(message: Uint8Array): Address | undefined {
-  const attributes = attributesIn(message, ifaddrBytes);
-  const peer = addressIn(attributes.get(IFA.address));
-  const address = addressIn(attributes.get(IFA.local)) ?? peer;
-  const family = u8(message) === 2 ? 4 : u8(message) === 10 ? 6 : undefined;
-  if (address === undefined || family === undefined) return undefined;
-  const bits = u32(attributes.get(IFA.flags)) ?? u8(message, 2) ?? 0;
-  const secondary = (bits & IFA_F_SECONDARY) !== 0 ? [family === 4 ? 'secondary' : 'temporary'] : [];
-  const dynamic = (bits & IFA_F_PERMANENT) === 0 ? ['dynamic'] : [];
-  return {
-    family,
-    address,
-    prefixLength: u8(message, 1) ?? 0,
-    scope: scopes[u8(message, 3) ?? 0] ?? String(u8(message, 3)),
-    ...(peer !== undefined && peer !== address && { peer }),
-    flags: [...secondary, ...addressFlags.flatMap(([bit, name]) => ((bits & bit) !== 0 ? [name] : [])), ...dynamic],
-  };
-}
-
-/** Canonical text of 4 or 16 bytes. */
-function addressIn(bytes: Uint8Array | undefined): string | undefined {
-  const address = bytes && addressFromBytes(bytes);
-  return address && formatAddress(address);
 }

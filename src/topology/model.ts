@@ -223,6 +223,8 @@ export interface PolicyRule {
   readonly goto?: number;
   /** What the table has with a prefix of this length or shorter does not count (`suppress_prefixlength`). */
   readonly suppressPrefixLength?: number;
+  /** For what sockets of these users send (`uidrange`); what the kernel sends or passes on counts as root's. */
+  readonly uids?: { readonly first: number; readonly last: number };
   /** What is left of a rule this model has no field for; a rule with any of these is decided as unknown. */
   readonly undecidable: readonly string[];
 }
@@ -272,4 +274,6 @@ export interface Filters {
   readonly ip6tablesNft?: string;
   /** `ebtables-nft-save`, where `nftables` has expressions that nft cannot print (`xt`). */
   readonly ebtablesNft?: string;
+  /** Numbers of the queues that programs listen to (NFQUEUE), where the kernel tells. */
+  readonly queues?: readonly number[];
 }

@@ -7,7 +7,7 @@ import type { PolicyRule } from './model.ts';
 const known: ReadonlySet<string> = new Set(
   (
     'priority src srclen dst dstlen iif oif fwmark fwmask table action protocol iif_detached oif_detached ' +
-    'not tos ipproto l3mdev goto unresolved nop suppress_prefixlen flow_from flow_to'
+    'not tos ipproto l3mdev goto unresolved nop suppress_prefixlen uid_start uid_end flow_from flow_to'
   ).split(' '),
 );
 
@@ -29,6 +29,7 @@ function parseRule(entry: JsonObject, family: Family): PolicyRule {
   const ipProtocol = text(entry, 'ipproto');
   const target = integer(entry, 'goto');
   const suppressPrefixLength = integer(entry, 'suppress_prefixlen');
+  const [first, last] = [integer(entry, 'uid_start'), integer(entry, 'uid_end')];
   const number = integer(entry, 'table');
   const table = text(entry, 'table') ?? (number === undefined ? undefined : String(number));
   const undecidable = Object.keys(entry)
@@ -55,6 +56,7 @@ function parseRule(entry: JsonObject, family: Family): PolicyRule {
     ...(table !== undefined && { table }),
     ...(target !== undefined && { goto: target }),
     ...(suppressPrefixLength !== undefined && { suppressPrefixLength }),
+    ...(first !== undefined && { uids: { first, last: last ?? first } }),
     undecidable,
   };
 }

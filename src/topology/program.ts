@@ -1,5 +1,6 @@
 /** Running iproute2, nftables and iptables inside a namespace, a few at once, and reading the JSON they print. */
 import { execFile } from 'node:child_process';
+import { VdiagError } from '../linux/error.ts';
 import { insideNetns, type NetnsHandle } from '../linux/netns.ts';
 import { document, documents } from './json.ts';
 
@@ -123,6 +124,18 @@ function reasonOf(
   const line = stderr.split('\n').find((candidate) => candidate.trim() !== '');
   const end = error.signal ? `ended by ${error.signal}` : `exit status ${String(error.code)}`;
   return (line ?? end).trim().slice(0, 200);
+}
+
+/**
+ * Throws where ip itself is the trouble: without an answer the tables would look empty.
+ * @throws VdiagError `missing-program`
+ */
+export function refuseUnfitIp(failure: Exclude<Outcome, { kind: 'ok' }>): void {
+  const install = 'apt-get install iproute2';
+  if (failure.kind === 'missing')
+    throw new VdiagError('missing-program', `the program ip (iproute2) is ${failure.reason}`, install);
+  if (/no JSON|unknown|unrecognized|invalid option|usage|busybox/i.test(failure.reason))
+    throw new VdiagError('missing-program', 'the program ip here prints no JSON (ip -j)', `${install} (4.18 or newer)`);
 }
 
 /** The answer to one question: JSON, or why there is none. */

@@ -6,13 +6,21 @@ import type { Filters } from './model.ts';
 import { type RunProgram, readJson } from './program.ts';
 import type { NoteGap } from './read-namespace.ts';
 
-export async function readFilters(run: RunProgram, at: NetnsHandle, gap: NoteGap): Promise<Filters> {
+/** @param hasNftables false: there is no table of nftables, so that nft is not asked */
+export async function readFilters(
+  run: RunProgram,
+  at: NetnsHandle,
+  hasNftables: boolean,
+  gap: NoteGap,
+): Promise<Filters> {
   const [nftables, iptablesLegacy, ip6tablesLegacy] = await Promise.all([
-    readNftables(run, at, gap),
+    hasNftables ? readNftables(run, at, gap) : [],
     readLegacy(run, at, 'iptables', gap),
     readLegacy(run, at, 'ip6tables', gap),
   ]);
+  const queues = readQueues(at);
   return {
+    ...(queues && { queues }),
     ...(nftables && { nftables, ...(await readXtables(run, at, nftables, gap)) }),
     ...(iptablesLegacy !== undefined && { iptablesLegacy }),
     ...(ip6tablesLegacy !== undefined && { ip6tablesLegacy }),
@@ -109,5 +117,15 @@ function tableNames(at: NetnsHandle, file: string): string {
     return insideNetns(at, () => readFileSync(`/proc/thread-self/net/${file}`, 'latin1')).trim();
   } catch {
     return '';
+  }
+}
+
+/** One line for each queue, its number first (net/netfilter/nfnetlink_queue.c seq_show). */
+function readQueues(at: NetnsHandle): number[] | undefined {
+  try {
+    const text = insideNetns(at, () => readFileSync('/proc/thread-self/net/netfilter/nfnetlink_queue', 'latin1'));
+    return [...text.matchAll(/^\s*(\d+)\s/gm)].map(([, number]) => Number(number));
+  } catch {
+    return undefined;
   }
 }

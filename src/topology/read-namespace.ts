@@ -1,27 +1,31 @@
 /** Everything the kernel says about one namespace, for the model. */
 import { existsSync } from 'node:fs';
 import { insideNetns, type NetnsHandle } from '../linux/netns.ts';
-import type { FdbEntry, Link, Namespace, Neighbour, PathMtu, PolicyRule, Route } from './model.ts';
+import { dumpLinksInFull } from './links-by-netlink.ts';
+import type { FdbEntry, Link, Namespace } from './model.ts';
 import { parseFdb } from './parse-fdb.ts';
 import { type ParsedLink, parseLinks, parseVlans } from './parse-links.ts';
 import { parseNeighbours } from './parse-neighbours.ts';
 import { hasMtus, lockedAt, parsePathMtus } from './parse-path-mtus.ts';
 import { parseRoutes } from './parse-routes.ts';
 import { parseRules } from './parse-rules.ts';
-import { type Answer, ask, type Outcome, type RunProgram } from './program.ts';
+import { type Answer, ask, type Outcome, type RunProgram, refuseUnfitIp } from './program.ts';
 import { readFilters } from './read-filters.ts';
 import { readSnooping, withSnooping } from './read-snooping.ts';
 import { readSysctls, type Sysctls } from './sysctls.ts';
+import { type FamilyTables, readTables, withTables } from './tables-by-netlink.ts';
 import { readTrafficControl } from './traffic-control.ts';
 
 /** Takes down what could not be read: "nft: not installed, filter rules of newns unknown". */
 export type NoteGap = (gap: string) => void;
 
-/** Links and addresses, or why there are none. */
+/** Links and addresses, or why there are none. Asks ip only of devices whose settings it alone knows. */
 export async function readLinks(
   run: RunProgram,
   at: NetnsHandle,
 ): Promise<ParsedLink[] | Exclude<Outcome, { kind: 'ok' }>> {
+  const dumped = withTables(at, dumpLinksInFull);
+  if (dumped) return dumped;
   const [answer] = await ask(run, at, 'ip', ['-j', '-d'], ['addr show']);
   if (answer === undefined) return { kind: 'failed', reason: 'no answer' };
   return 'json' in answer ? parseLinks(answer.json) : answer.failure;
@@ -43,38 +47,39 @@ export function linksOnly(at: NetnsHandle, links: readonly Link[]): Namespace {
 }
 
 /**
- * A namespace on the path, its programs all started at once.
+ * A namespace on the path: what the kernel does not tell plainly is asked of programs, all started at once.
  *
- * @param links its links, as soon as they are known
- * @param likely its links as they were when last seen, to know what is worth asking about
+ * @throws VdiagError `missing-program` where ip has to be asked and cannot be
  */
 export async function readInFull(
   run: RunProgram,
   at: NetnsHandle,
-  links: Promise<readonly Link[]>,
-  likely: readonly Link[],
+  links: readonly Link[],
   gap: NoteGap,
 ): Promise<Namespace> {
-  const nothing = { routes: [], rules: [], neighbours: [], pathMtus: [] };
+  const nothing = { routes: [], skipped: 0, rules: [], neighbours: [], pathMtus: [] };
   const withIpv6 = existsSync('/proc/sys/net/ipv6');
-  const switches = likely.some((link) => link.kind === 'bridge' || link.kind === 'vxlan');
-  const filtersVlans = likely.some((link) => link.bridge?.vlanFiltering);
-  const [ipv4, ipv6, fdb, vlans, snooping, filters, traffic, withSettings] = await Promise.all([
-    readFamily(run, at, 4, gap),
-    withIpv6 ? readFamily(run, at, 6, gap) : nothing,
-    switches ? readFdb(run, at, gap) : [],
+  const switches = links.some((link) => link.kind === 'bridge' || link.kind === 'vxlan');
+  const filtersVlans = links.some((link) => link.bridge?.vlanFiltering);
+  const tables = readTables(at, new Map(links.map(({ index, name }) => [index, name])));
+  const settings = readSettings(at, links, gap);
+  const [ipv4, ipv6, fdb, vlans, snooping, filters, traffic] = await Promise.all([
+    tables.ipv4 ?? askFamily(run, at, 4, gap),
+    withIpv6 ? (tables.ipv6 ?? askFamily(run, at, 6, gap)) : nothing,
+    switches ? (tables.fdb ?? readFdb(run, at, gap)) : [],
     filtersVlans ? readVlans(run, at, gap) : new Map(),
-    readSnooping(run, at, links, likely, gap),
-    readFilters(run, at, gap),
-    readTrafficControl(run, at, gap),
-    links.then((known) => ({ known, ...readSettings(at, known, gap) })),
+    readSnooping(run, at, links, tables.mdb, gap),
+    readFilters(run, at, tables.hasNftables, gap),
+    tables.hasTrafficControl ? readTrafficControl(run, at, gap) : new Map(),
   ]);
+  for (const [family, { skipped }] of [[4, ipv4] as const, [6, ipv6] as const])
+    if (skipped > 0) gap(`${skipped} IPv${family} routes of ${at.id} have a TOS or a source prefix: left out`);
   return {
     ...identity(at),
     detail: 'full',
-    links: withSettings.known.map((known) => {
+    links: links.map((known) => {
       const link = withSnooping(known, snooping);
-      const own = withSettings.links.get(link.name);
+      const own = settings.links.get(link.name);
       return {
         ...link,
         ipv4: own?.ipv4 ?? {},
@@ -89,20 +94,13 @@ export async function readInFull(
     neighbours: [...ipv4.neighbours, ...ipv6.neighbours],
     pathMtus: [...ipv4.pathMtus, ...ipv6.pathMtus],
     fdb,
-    sysctls: withSettings.namespace,
+    sysctls: settings.namespace,
     filters,
   };
 }
 
 function identity(at: NetnsHandle): Pick<Namespace, 'id' | 'inode' | 'names' | 'path' | 'pids'> {
   return { id: at.id, inode: at.inode, names: at.names, path: at.path, pids: at.pids };
-}
-
-interface FamilyState {
-  readonly routes: Route[];
-  readonly rules: PolicyRule[];
-  readonly neighbours: Neighbour[];
-  readonly pathMtus: PathMtu[];
 }
 
 const familyQuestions = [
@@ -113,8 +111,9 @@ const familyQuestions = [
   'route show cache',
 ] as const;
 
-async function readFamily(run: RunProgram, at: NetnsHandle, family: 4 | 6, gap: NoteGap): Promise<FamilyState> {
+async function askFamily(run: RunProgram, at: NetnsHandle, family: 4 | 6, gap: NoteGap): Promise<FamilyTables> {
   const answers = await ask(run, at, 'ip', [`-${family}`, '-j', '-d'], familyQuestions);
+  for (const answer of answers) if ('failure' in answer) refuseUnfitIp(answer.failure);
   const json = (question: number): unknown =>
     take(answers[question], (reason) => gap(`ip -${family} ${familyQuestions[question]} in ${at.id}: ${reason}`));
   const [listedRoutes, listedPaths] = [json(0), json(4)];
@@ -122,12 +121,9 @@ async function readFamily(run: RunProgram, at: NetnsHandle, family: 4 | 6, gap: 
     readLocked(run, at, family, familyQuestions[0], listedRoutes),
     readLocked(run, at, family, familyQuestions[4], listedPaths),
   ]);
-  const { routes, skipped } = parseRoutes(listedRoutes, family, lockedRoutes);
-  if (skipped > 0) gap(`${skipped} IPv${family} routes of ${at.id} have a TOS or a source prefix: left out`);
-  const rules = parseRules(json(1), family);
   return {
-    routes,
-    rules,
+    ...parseRoutes(listedRoutes, family, lockedRoutes),
+    rules: parseRules(json(1), family),
     neighbours: [...parseNeighbours(json(2)), ...parseNeighbours(json(3))],
     pathMtus: parsePathMtus(listedPaths, family, lockedPaths),
   };

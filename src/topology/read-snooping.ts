@@ -6,30 +6,40 @@ import { type ParsedMdb, parseMdb } from './parse-mdb.ts';
 import { ask, type RunProgram } from './program.ts';
 import type { NoteGap } from './read-namespace.ts';
 
-/** By the bridge's name; those of which nothing could be read are missing. Asks nobody where no bridge snoops. */
+/**
+ * By the bridge's name; those of which nothing could be read are missing. Asks nobody where no bridge snoops.
+ * @param told the groups, where the kernel has told them plainly
+ */
 export async function readSnooping(
   run: RunProgram,
   at: NetnsHandle,
-  links: Promise<readonly Link[]>,
-  likely: readonly Link[],
+  links: readonly Link[],
+  told: ReadonlyMap<string, ParsedMdb> | undefined,
   gap: NoteGap,
 ): Promise<ReadonlyMap<string, BridgeSnooping>> {
-  if (!likely.some(({ bridge }) => bridge?.mcastSnooping)) return new Map();
+  const bridges = links.filter(({ bridge }) => bridge?.mcastSnooping);
+  if (bridges.length === 0) return new Map();
   const unknown = (reason: string) => gap(`bridge mdb: ${reason}, multicast groups of ${at.id} unknown`);
-  const [[answer], known] = await Promise.all([ask(run, at, 'bridge', ['-j', '-d'], ['mdb show']), links]);
-  if (!answer || !('json' in answer)) {
-    unknown(answer?.failure.reason ?? 'no answer');
-    return new Map();
-  }
-  const heard = parseMdb(answer.json);
-  const bridges = known.filter(({ bridge }) => bridge?.mcastSnooping);
+  const heard = told ?? (await askGroups(run, at, unknown));
+  if (!heard) return new Map();
   try {
     const queriers = insideNetns(at, () => otherQueriers(bridges.map(({ index }) => index)));
-    return new Map(bridges.map(({ name, index }) => [name, withQuerier(heard.get(name), queriers.get(index), known)]));
+    return new Map(bridges.map(({ name, index }) => [name, withQuerier(heard.get(name), queriers.get(index), links)]));
   } catch (cause) {
     unknown(cause instanceof Error ? cause.message : String(cause));
     return new Map();
   }
+}
+
+async function askGroups(
+  run: RunProgram,
+  at: NetnsHandle,
+  unknown: (reason: string) => void,
+): Promise<ReadonlyMap<string, ParsedMdb> | undefined> {
+  const [answer] = await ask(run, at, 'bridge', ['-j', '-d'], ['mdb show']);
+  if (answer && 'json' in answer) return parseMdb(answer.json);
+  unknown(answer?.failure.reason ?? 'no answer');
+  return undefined;
 }
 
 function withQuerier(

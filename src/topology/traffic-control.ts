@@ -45,7 +45,7 @@ export async function readTrafficControl(
       found.set(text(qdisc, 'dev') ?? '', {
         queues: [{ kind: text(qdisc, 'kind'), options: child(qdisc, 'options'), drops: integer(qdisc, 'drops') ?? 0 }],
       });
-  const hooked = qdiscs.filter((qdisc) => /^(clsact|ingress)$/.test(text(qdisc, 'kind') ?? ''));
+  const hooked = qdiscs.filter((qdisc) => isHook(text(qdisc, 'kind') ?? ''));
   await Promise.all(
     hooked.map(async (qdisc) => {
       const device = text(qdisc, 'dev') ?? '';
@@ -62,6 +62,16 @@ export async function readTrafficControl(
     }),
   );
   return found;
+}
+
+/** False of a discipline of which a link's `data` says nothing: then tc need not be asked. */
+export function matters(kind: string, isRoot: boolean): boolean {
+  return isHook(kind) || (isRoot && !isQuiet(kind));
+}
+
+/** Has filters. */
+function isHook(kind: string): boolean {
+  return kind === 'clsact' || kind === 'ingress';
 }
 
 /** Disciplines that drop nothing but what does not fit into them any more. */

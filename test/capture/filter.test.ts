@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { keepAll, keepInterfaces, probeFilter } from '../../src/capture/filter.ts';
+import { exchangeFilter, keepAll, keepInterfaces, probeFilter } from '../../src/capture/filter.ts';
 import { executeFilter } from '../../src/linux/bpf-machine.ts';
 import { droppedFrames, ethernet, icmp, ipv4, keptFrames, otherToken, token, vxlan } from './frames.ts';
 
@@ -76,5 +76,24 @@ describe('the filter of a recording', () => {
     const numbers = Array.from({ length: 250 }, (_, index) => index + 1);
     expect(keepInterfaces(numbers)).toHaveLength(253);
     expect(keepInterfaces([...numbers, 251], 96)).toEqual(keepAll(96));
+  });
+});
+
+describe('the kernel filter of a live view', () => {
+  const filter = exchangeFilter({ snapLength: 1600 });
+
+  it.each(Object.entries(keptFrames))('keeps %s', (_, frame) => {
+    expect(executeFilter(filter, frame)).toBe(1600);
+  });
+
+  it("keeps anybody's echoes, and no other traffic", () => {
+    expect(executeFilter(filter, ethernet(0x0800, ipv4(1, icmp(8, otherToken))))).toBe(1600);
+    expect(executeFilter(filter, ethernet(0x0800, ipv4(6, new Uint8Array(40))))).toBe(0);
+    expect(executeFilter(filter, ethernet(0x0800, ipv4(17, new Uint8Array(40))))).toBe(0);
+  });
+
+  it('keeps those of all interfaces where they are too many for one program', () => {
+    const interfaces = Array.from({ length: 400 }, (_, index) => index + 1);
+    expect(executeFilter(exchangeFilter({ interfaces }), ethernet(0x0806, token))).toBe(262144);
   });
 });

@@ -14,6 +14,7 @@ export function container(name: string, rest: Partial<Container> = {}): Containe
     state: 'running',
     hostNetwork: false,
     networks: [],
+    ports: [],
     pids: [],
     ...rest,
   };

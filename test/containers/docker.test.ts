@@ -3,7 +3,7 @@
  * The picture is in docker-host.sh; each test puts back what it changes.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type DockerHost, dockerHost, dockerLacks } from './docker-host.ts';
+import { type DockerHost, dockerHost, dockerLacks, run } from './docker-host.ts';
 
 const lacks = dockerLacks();
 
@@ -15,25 +15,6 @@ describe.skipIf(lacks !== undefined)(`docker${lacks === undefined ? '' : `: ${la
   afterAll(async () => {
     await docker?.close();
   }, 30_000);
-
-  /** A container of its own, removed with its networks when the action ends. */
-  async function withContainers(
-    create: string,
-    names: readonly string[],
-    action: () => Promise<void>,
-    networks: readonly string[] = [],
-  ) {
-    await docker.sh(create);
-    try {
-      await action();
-    } finally {
-      await docker.sh(
-        `docker rm -f ${names.join(' ')} >/dev/null; for n in ${networks.join(' ')}; do docker network rm $n; done`,
-      );
-    }
-  }
-  const run = (name: string, options = ''): string =>
-    `docker run -d --name ${name} ${options} busy:1 sleep 3600 >/dev/null\n`;
 
   describe('healthy', () => {
     test('container to container, both by name', async () => {
@@ -57,7 +38,7 @@ describe.skipIf(lacks !== undefined)(`docker${lacks === undefined ? '' : `: ${la
     });
 
     test('two networks on one container: by the one that leads there', async () => {
-      await withContainers(
+      await docker.with(
         `docker network create --internal back >/dev/null\n${run('app', '--network back')}docker network connect bridge app`,
         ['app'],
         async () => {
@@ -70,7 +51,7 @@ describe.skipIf(lacks !== undefined)(`docker${lacks === undefined ? '' : `: ${la
     });
 
     test("the host's network: said, and traced from the host", async () => {
-      await withContainers(run('hosty', '--network host'), ['hosty'], async () => {
+      await docker.with(run('hosty', '--network host'), ['hosty'], async () => {
         const { outcome, target, said } = await docker.trace('hosty', 'db');
         expect(outcome).toBe('healthy');
         expect(target).toMatchObject({ interface: 'docker0' });
@@ -81,13 +62,25 @@ describe.skipIf(lacks !== undefined)(`docker${lacks === undefined ? '' : `: ${la
     });
 
     test("another container's network", async () => {
-      await withContainers(run('side', '--network container:web'), ['side'], async () => {
+      await docker.with(run('side', '--network container:web'), ['side'], async () => {
         expect((await docker.trace('side', 'db')).target).toMatchObject({ interface: 'eth0', container: 'web' });
       });
     });
 
+    test('the address by which ports are published: the host answers, and that is said', async () => {
+      await docker.with(run('shop', '-p 8080:80 -p 127.0.0.1:5353:53/udp'), ['shop'], async () => {
+        const { outcome, rules, said } = await docker.trace('eth0@outside', '198.51.100.1');
+        expect({ outcome, rules }).toEqual({ outcome: 'healthy', rules: '' });
+        expect(said).toBe(
+          'vdiag: 198.51.100.1 is the host, which answers a ping itself, whatever becomes of the ports published there (8080->80/tcp of shop): to follow a packet into a container, name the container\n',
+        );
+        expect((await docker.trace('web', '198.51.100.2')).said).not.toContain('published');
+        expect((await docker.trace('web', 'shop')).outcome).toBe('healthy');
+      });
+    });
+
     test("a stopped container's successor is given its address", async () => {
-      await withContainers(run('first'), ['second'], async () => {
+      await docker.with(run('first'), ['second'], async () => {
         await docker.trace('web', 'first');
         await docker.sh(`docker rm -f first >/dev/null\n${run('second')}`);
         expect(await docker.trace('web', '172.17.0.4')).toMatchObject({
@@ -100,20 +93,25 @@ describe.skipIf(lacks !== undefined)(`docker${lacks === undefined ? '' : `: ${la
 
   describe('faults', () => {
     test('different networks: the isolation', async () => {
-      await withContainers(
+      await docker.with(
         `docker network create front >/dev/null\n${run('shop', '--network front')}`,
         ['shop'],
         async () => {
           const { rules, title } = await docker.trace('web', 'shop');
           expect(rules).toBe('filter-forward-drop');
           expect(title).toContain('DOCKER-ISOLATION-STAGE-2');
+          const { stdout } = await docker.vdiag('ping-trace', 'web', 'shop', '-c', '1');
+          expect(stdout.replaceAll(/\s+/g, ' ')).toContain('With this chain Docker keeps its networks apart');
+          const wrong = await docker.trace('docker0', 'shop');
+          expect(wrong.rules).toBe('route-missing');
+          expect(wrong.title).toMatch(/^docker0 does not lead to 172\.\d+\.0\.2: the way there is by br-[0-9a-f]{12}$/);
         },
         ['front'],
       );
     });
 
     test('an internal network leads nowhere', async () => {
-      await withContainers(
+      await docker.with(
         `docker network create --internal back >/dev/null\n${run('app', '--network back')}`,
         ['app'],
         async () => {
@@ -126,7 +124,7 @@ describe.skipIf(lacks !== undefined)(`docker${lacks === undefined ? '' : `: ${la
     });
 
     test('no network at all', async () => {
-      await withContainers(run('lonely', '--network none'), ['lonely'], async () => {
+      await docker.with(run('lonely', '--network none'), ['lonely'], async () => {
         const { rules, title } = await docker.trace('lonely', 'db');
         expect(rules).toBe('container-no-network');
         expect(title).toBe('lonely has no network: its only interface is lo');
@@ -137,7 +135,7 @@ describe.skipIf(lacks !== undefined)(`docker${lacks === undefined ? '' : `: ${la
     });
 
     test('a container that is stopped, while its neighbours still know it', async () => {
-      await withContainers(run('gone'), ['gone'], async () => {
+      await docker.with(run('gone'), ['gone'], async () => {
         expect((await docker.trace('web', 'gone')).outcome).toBe('healthy');
         await docker.sh('docker stop -t 0 gone');
         const { rules, title } = await docker.trace('web', '172.17.0.4');
@@ -151,7 +149,7 @@ describe.skipIf(lacks !== undefined)(`docker${lacks === undefined ? '' : `: ${la
     });
 
     test('docker network disconnect', async () => {
-      await withContainers(run('loose'), ['loose'], async () => {
+      await docker.with(run('loose'), ['loose'], async () => {
         await docker.sh('docker network disconnect bridge loose');
         expect((await docker.trace('loose', 'web')).rules).toBe('container-no-network');
       });
@@ -183,7 +181,7 @@ describe.skipIf(lacks !== undefined)(`docker${lacks === undefined ? '' : `: ${la
 
     test('containers kept apart (enable_icc=false), as long as bridges call iptables', async () => {
       const option = 'com.docker.network.bridge.enable_icc=false';
-      await withContainers(
+      await docker.with(
         `docker network create -o ${option} quiet >/dev/null\n${run('q1', '--network quiet')}${run('q2', '--network quiet')}`,
         ['q1', 'q2'],
         async () => {
@@ -220,7 +218,7 @@ describe.skipIf(lacks !== undefined)(`docker${lacks === undefined ? '' : `: ${la
     });
 
     test('a network with a smaller MTU', async () => {
-      await withContainers(
+      await docker.with(
         `docker network create -o com.docker.network.driver.mtu=1400 slim >/dev/null\n${run('s1', '--network slim')}${run('s2', '--network slim')}`,
         ['s1', 's2'],
         async () => {
@@ -232,7 +230,7 @@ describe.skipIf(lacks !== undefined)(`docker${lacks === undefined ? '' : `: ${la
     });
 
     test("the bridge's address on a port", async () => {
-      const port = await portOf('web');
+      const port = await docker.portOf('web');
       await docker.sh(`ip addr del 172.17.0.1/16 dev docker0; ip addr add 172.17.0.1/16 dev ${port}`);
       try {
         const { rules, commands } = await docker.trace('web', '172.17.0.1');
@@ -247,7 +245,7 @@ describe.skipIf(lacks !== undefined)(`docker${lacks === undefined ? '' : `: ${la
     });
 
     test('a port taken out of its bridge, while the container knows the way', async () => {
-      const port = await portOf('web');
+      const port = await docker.portOf('web');
       await docker.trace('web', '172.17.0.1');
       await docker.sh(`ip link set ${port} nomaster`);
       try {
@@ -270,109 +268,6 @@ describe.skipIf(lacks !== undefined)(`docker${lacks === undefined ? '' : `: ${la
       } finally {
         await docker.sh(`nsenter -t ${pid} -n ip link set eth0 up`);
       }
-    });
-  });
-
-  async function portOf(name: string): Promise<string> {
-    const { stdout } = await docker.vdiag('peer', name, '--json');
-    return JSON.parse(stdout).ends[0].other.name;
-  }
-
-  describe('which veth belongs to which container', () => {
-    test("as the tutorials find it: iflink, ip link, ethtool, the bridge's table", async () => {
-      const pid = await docker.sh("docker inspect -f '{{.State.Pid}}' web");
-      const port = await portOf('web');
-      const own = `nsenter -t ${pid} -n`;
-      const iflink = await docker.sh(`${own} ip -o link show eth0 | sed -n 's/.*eth0@if\\([0-9]*\\):.*/\\1/p'`);
-      expect(await docker.sh(`ip -o link | sed -n 's/^${iflink}: \\([^@]*\\)@.*/\\1/p'`)).toBe(port);
-      const peer = await docker.sh(`${own} ethtool -S eth0 2>/dev/null | sed -n 's/.*peer_ifindex: *//p' || :`);
-      if (peer !== '') expect(peer).toBe(iflink);
-      const mac = await docker.sh(
-        `${own} cat /proc/net/arp >/dev/null; ${own} ip -o link show eth0 | sed -n 's/.*link.ether \\([^ ]*\\).*/\\1/p'`,
-      );
-      await docker.trace('web', '172.17.0.1');
-      expect(
-        await docker.sh(`bridge fdb show br docker0 | sed -n 's/^${mac} dev \\([^ ]*\\) .*/\\1/p' | head -1`),
-      ).toBe(port);
-      // And from the host's end.
-      expect(JSON.parse((await docker.vdiag('peer', port, '--json')).stdout).ends[0].other).toMatchObject({
-        container: 'web',
-        name: 'eth0',
-        peer: { interface: port },
-      });
-    });
-
-    test('the map', async () => {
-      await withContainers(
-        `docker network create --internal back >/dev/null\n${run('app', '--network back')}docker network connect bridge app\n` +
-          `${run('lonely', '--network none')}${run('hosty', '--network host')}${run('side', '--network container:web')}` +
-          'docker create --name done busy:1 sleep 1 >/dev/null',
-        ['app', 'lonely', 'hosty', 'side', 'done'],
-        async () => {
-          const { stdout, status } = await docker.vdiag('map');
-          expect(status).toBe(0);
-          const text = stdout
-            .replaceAll(/veth[0-9a-f]{7}/g, 'VETH')
-            .replaceAll(/br-[0-9a-f]{12}/g, 'BR')
-            .replaceAll(/[0-9a-f]{12}(?=\))|[0-9a-f]{12}$/gm, 'ID')
-            .replaceAll(/\(docker [0-9a-f]{12}\)/g, '(docker ID)');
-          expect(text).toContain(`|- docker0 bridge, docker network bridge, 172.17.0.1/16
-|  |- VETH <-> eth0 of web (docker, with side), 172.17.0.2/16
-|  |- VETH <-> eth0 of db (docker), 172.17.0.3/16
-|  \`- VETH <-> eth1 of app (docker), 172.17.0.4/16
-`);
-          expect(text).toMatch(
-            /\|- BR bridge, docker network back \(internal\), 172\.\d+\.0\.1\/16\n\| {2}`- VETH <-> eth0 of app \(docker\), 172\.\d+\.0\.2\/16\n/,
-          );
-          expect(text).toContain('`- hosty (docker ID) uses this network (host)\n');
-          expect(text).toContain('lonely (docker ID), busy:1\n`- ! no network\n');
-          expect(text).toContain('without a network now: done (docker ID), created\n');
-          expect(text.match(/^! .*/gm)).toEqual(['! lonely has no interface but lo']);
-        },
-        ['back'],
-      );
-    });
-
-    test('without the daemon: ids and host names from the kernel', async () => {
-      const id = (await docker.sh("docker inspect -f '{{.Id}}' web")).slice(0, 12);
-      await withContainers(run('named', '--hostname front'), ['named'], async () => {
-        await docker.sh('mv /run/docker.sock /run/docker.sock.away');
-        try {
-          expect((await docker.vdiag('map')).stdout).toContain(`eth0 of ${id} (docker), 172.17.0.2/16`);
-          expect((await docker.trace(id, '172.17.0.3')).target).toMatchObject({ interface: 'eth0', container: id });
-          expect((await docker.trace(`container:${id.slice(0, 6)}`, '172.17.0.3')).outcome).toBe('healthy');
-          expect((await docker.trace('front', '172.17.0.3')).outcome).toBe('healthy');
-        } finally {
-          await docker.sh('mv /run/docker.sock.away /run/docker.sock');
-        }
-      });
-    });
-
-    test('a recording of a container, and of the way between two', async () => {
-      const { status, stdout } = await docker.vdiag(
-        'record',
-        '-w',
-        '/run/web.pcapng',
-        '--on',
-        'web',
-        '--duration',
-        '0.3',
-      );
-      expect({ status, places: /on (\d+) interface/.exec(stdout)?.[1] }).toEqual({ status: 0, places: '1' });
-      const way = await docker.vdiag('record', '-w', '/run/way.pcapng', 'web', 'db', '--duration', '0.3');
-      expect(way.stdout).toMatch(/on [45] interfaces/);
-    });
-
-    test('mistyped names', async () => {
-      expect((await docker.vdiag('ping-trace', 'webb', 'db')).stderr).toBe(
-        'vdiag: no such interface or container: webb\n  did you mean web?\n',
-      );
-      expect((await docker.vdiag('check', 'web', 'dbb')).stderr).toBe(
-        'vdiag: neither an IP address nor a container: dbb\n  did you mean db?\n',
-      );
-      expect((await docker.vdiag('peer', 'docker:wb')).stderr).toBe(
-        'vdiag: no container docker:wb\n  did you mean db, web?\n',
-      );
     });
   });
 });

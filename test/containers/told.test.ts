@@ -74,6 +74,22 @@ describe('docker', () => {
     ).toEqual([expect.objectContaining({ pod: { namespace: 'shop', name: 'web-1', uid: 'u', sandbox: true } })]);
   });
 
+  test('published ports, and none that are only exposed', () => {
+    const Ports = [
+      { IP: '0.0.0.0', PrivatePort: 80, PublicPort: 8080, Type: 'tcp' },
+      { IP: '::', PrivatePort: 80, PublicPort: 8080, Type: 'tcp' },
+      { IP: '', PrivatePort: 53, PublicPort: 5353, Type: 'udp' },
+      { PrivatePort: 443, Type: 'tcp' },
+      { IP: '0.0.0.0', PrivatePort: '80; reboot', PublicPort: {}, Type: 7 },
+      null,
+    ];
+    expect(parseContainers([{ Id: id, Ports }], 'docker')[0]?.ports).toEqual([
+      { address: '0.0.0.0', hostPort: 8080, port: 80, protocol: 'tcp' },
+      { address: '::', hostPort: 8080, port: 80, protocol: 'tcp' },
+      { address: '0.0.0.0', hostPort: 5353, port: 53, protocol: 'udp' },
+    ]);
+  });
+
   test('a legacy link is no name', () => {
     expect(parseContainers([{ Id: id, Names: ['/web/alias', '/db'] }], 'docker')[0]?.name).toBe('db');
   });
@@ -210,6 +226,7 @@ test('any JSON at all: every parser answers, and with objects alone', () => {
           'Names',
           'State',
           'HostConfig',
+          'Ports',
           'NetworkSettings',
           'id',
           'name',

@@ -100,6 +100,57 @@ describe('a route that leads to the wrong interface', () => {
   });
 });
 
+describe('routes that lead in a circle', () => {
+  const back = { routes: ['default via 10.3.0.1 dev tun0'] };
+
+  it('are cut where one may go', () => {
+    const { rules, commands } = named({ gw: { routes: ['10.2.7.0/24 via 10.3.0.2 dev vpn0'] }, away: back });
+    expect(rules).toEqual(['ttl-expired']);
+    expect(commands).toEqual(['ip -n gw route del 10.2.7.0/24 via 10.3.0.2 dev vpn0']);
+  });
+
+  it('get no cure where the target is nobody', () => {
+    const topology = network({ gw: { routes: ['10.9.0.0/16 via 10.3.0.2 dev vpn0'] }, away: back });
+    const { findings } = predict({ ...QUERY, destination: '10.9.0.1' }, topology);
+    expect(findings.map((finding) => finding.rule)).toEqual(['ttl-expired']);
+    expect(findings[0]?.remedies).toEqual([]);
+  });
+});
+
+describe('strict source validation', () => {
+  // srv answers by eth1, where away passes on what comes to it, or does not.
+  const twoWays = (away: Partial<NamespaceSketch>) =>
+    named({
+      srv: {
+        links: {
+          eth0: { peer: 'lan0@gw', addresses: ['10.2.7.9/16'], ipv4: { rp_filter: 1 } },
+          eth1: { peer: 'eth0@away', addresses: ['10.4.0.9/24'] },
+        },
+        routes: ['default via 10.4.0.1 dev eth1'],
+      },
+      away: {
+        links: {
+          tun0: { peer: 'vpn0@gw', addresses: ['10.3.0.2/24'] },
+          eth0: { peer: 'eth1@srv', addresses: ['10.4.0.1/24'], ipv4: { forwarding: 1 } },
+        },
+        routes: ['default via 10.3.0.1 dev tun0'],
+        ...away,
+      },
+    });
+
+  it('is loosened where the other way leads back too', () => {
+    const { rules, commands } = twoWays({});
+    expect(rules).toEqual(['reverse-path-filter']);
+    expect(commands).toEqual(['ip netns exec srv sysctl -w net.ipv4.conf.eth0.rp_filter=2']);
+  });
+
+  it('gets the right way back where that one leads nowhere', () => {
+    const { rules, commands } = twoWays({ sysctls: {}, routes: ['blackhole 10.1.0.0/24'] });
+    expect(rules).toEqual(['reverse-path-filter']);
+    expect(commands).toEqual(['ip -n srv route add 10.1.0.0/24 via 10.2.0.1']);
+  });
+});
+
 describe('a route that forbids', () => {
   it.each(['blackhole', 'unreachable', 'prohibit'])('%s is named, and taken away', (type) => {
     const { rules, commands } = named({ gw: { routes: [`${type} 10.2.7.0/24`] } });

@@ -51,6 +51,18 @@ describe.skipIf(why !== undefined)(`a lab's session${why === undefined ? '' : ` 
     expect(directory).toBe(process.cwd());
   });
 
+  it('runs many commands at once, and listens to no signal for any of them', async () => {
+    const session = await openLab(lab(''));
+    try {
+      const listeners = process.listenerCount('SIGINT');
+      const running = Array.from({ length: 12 }, () => session.exec(['sleep', '0.1']));
+      expect(process.listenerCount('SIGINT')).toBe(listeners);
+      expect((await Promise.all(running)).map(({ status }) => status)).toEqual(Array(12).fill(0));
+    } finally {
+      await session.close();
+    }
+  });
+
   it('keeps what one command did for the next, and takes odd arguments as they are', async () => {
     const odd = 'a b"c\'d$e`f\\g\nh';
     const results = await runInLab(lab('ip netns add box\n'), [

@@ -81,7 +81,7 @@ describe.skipIf(typeof isolation === 'string')(`labs${typeof isolation === 'stri
 });
 
 async function inLab(lab: Lab, job: (session: LabSession) => Promise<void>): Promise<void> {
-  const session = await openLab(lab);
+  const session = await openLab(lab, isolation);
   try {
     await job(session);
   } finally {

@@ -6,7 +6,7 @@ import { reportJson } from '../../src/report/json.ts';
 import { displayWidth } from '../../src/report/printable.ts';
 import type { Report } from '../../src/report/report.ts';
 import type { Terminal } from '../../src/report/terminal.ts';
-import { summariseProbes } from '../../src/session/ping-trace.ts';
+import { summariseProbes } from '../../src/session/ping-verdict.ts';
 import { inputOf, recorded } from '../diagnose/recordings.ts';
 
 const terminal: Terminal = { width: 80, color: false, unicode: false };

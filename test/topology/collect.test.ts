@@ -215,16 +215,19 @@ describe.skipIf(!mayMakeNamespaces)('the topology of a machine', () => {
     }
   });
 
-  it('without nft has a gap and no filters', async () => {
+  it('without nft has a gap and no filters where there are some, and none where there is nothing to list', async () => {
     const paths = machine.run('which nft || true').trim();
     if (paths === '') return;
+    machine.run('ip netns exec c1 nft add table ip t');
     machine.run(`printf '#!/nonexistent' > /run/nft; chmod +x /run/nft; mount --bind /run/nft ${paths}`);
     try {
       const seen = await takeTopology({ start });
       expect(seen.gaps).toContainEqual(expect.stringMatching(/^nft: not installed.*, filter rules of c1 unknown$/));
       expect(namespaceOf(seen, 'c1')?.filters).toEqual({});
+      expect(seen.gaps.filter((gap) => gap.endsWith(` of ${start.id} unknown`))).toEqual([]);
+      expect(namespaceOf(seen, start.id)?.filters).toEqual({ nftables: [] });
     } finally {
-      machine.run(`umount ${paths}`);
+      machine.run(`umount ${paths}; ip netns exec c1 nft delete table ip t`);
     }
   });
 

@@ -14,70 +14,100 @@ const LOW_BITS = (1n << 48n) - 1n;
 const NEWLINE = 0x0a;
 const SPACE = 0x20;
 
-/** The code symbols, in order of their addresses. Names stay in the text until one is asked for. */
-interface Table {
-  readonly text: Buffer;
-  readonly addresses: Float64Array;
-  /** Where in the text each name begins. */
-  readonly names: Uint32Array;
+interface Symbol {
+  /** The low 48 bits. */
+  readonly address: number;
+  /** Where in the list its name begins. */
+  readonly at: number;
 }
 
-/** Reads the list on first use and keeps it: some 100,000 functions. */
+/**
+ * Reads the list on first use and keeps it: some 100,000 symbols. The kernel's own come first and are searched as they
+ * stand: they are in order, as the kernel searches them the same way (kernel/kallsyms.c, get_symbol_pos). Those of modules,
+ * behind them, are in no order: they are read one by one, and only for an address that is not the kernel's own.
+ */
 export function openKernelSymbols(path = '/proc/kallsyms'): KernelSymbols {
-  let table: Table | undefined;
+  let text: Buffer | undefined;
+  let own = 0;
+  let modules: readonly Symbol[] | undefined;
   const known = new Map<bigint, string>();
+
+  const find = (list: Buffer, address: number): string | undefined => {
+    const [before, isLast] = lastBefore(list, own, address);
+    if (isLast) modules ??= [...symbolsIn(list, own)].sort((a, b) => a.address - b.address);
+    const other = isLast ? modules?.findLast((symbol) => symbol.address <= address) : undefined;
+    const found = before && (!other || before.address > other.address) ? before : other;
+    if (!found || found.address === 0 || address - found.address >= longestFunction) return undefined;
+    const end = list.indexOf(NEWLINE, found.at);
+    return plainName(list.toString('latin1', found.at, end < 0 ? list.length : end));
+  };
+
   return {
     nameOf(address) {
       const name = known.get(address);
       if (name !== undefined) return name;
-      table ??= tableOf(readWhole(path));
-      const found = lookUp(table, Number(address & LOW_BITS)) ?? `0x${address.toString(16)}`;
+      if (!text) {
+        text = readWhole(path);
+        own = firstOfModules(text);
+      }
+      const found = find(text, Number(address & LOW_BITS)) ?? `0x${address.toString(16)}`;
       known.set(address, found);
       return found;
     },
   };
 }
 
-function lookUp({ text, addresses, names }: Table, address: number): string | undefined {
-  let low = 0;
-  let high = addresses.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((addresses[middle] ?? 0) <= address) low = middle + 1;
-    else high = middle;
-  }
-  const start = addresses[low - 1];
-  if (start === undefined || start === 0 || address - start >= longestFunction) return undefined;
-  const from = names[low - 1] ?? 0;
-  const end = text.indexOf(NEWLINE, from);
-  return plainName(text.toString('latin1', from, end < 0 ? text.length : end));
+/** Where the lines begin that name a module: "ffffffffc0001000 t nft_do_chain\t[nf_tables]". */
+function firstOfModules(text: Buffer): number {
+  const bracket = text.indexOf('\t[');
+  return bracket < 0 ? text.length : lineAt(text, bracket);
 }
 
-/** Lines of "ffffffff81000000 T name\t[module]"; others are passed over. */
-function tableOf(text: Buffer): Table {
-  const addresses: number[] = [];
-  const names: number[] = [];
-  let sorted = true;
-  for (let at = 0; at < text.length; ) {
-    const space = text.indexOf(SPACE, at);
-    if (space < 0) break;
-    if (space - at <= 16 && codeTypes.has(text[space + 1] ?? 0)) {
-      const address = hexadecimal(text, Math.max(at, space - 12), space);
-      if (address < (addresses.at(-1) ?? 0)) sorted = false;
-      addresses.push(address);
-      names.push(space + 3);
-    }
-    const end = text.indexOf(NEWLINE, space);
-    if (end < 0) break;
-    at = end + 1;
+/** The last code symbol up to an address among the lines before `end`, and whether no other symbol follows that address. */
+function lastBefore(text: Buffer, end: number, address: number): [Symbol | undefined, isLast: boolean] {
+  let low = 0;
+  let high = end;
+  while (low < high) {
+    const line = lineAt(text, (low + high) >>> 1);
+    const next = text.indexOf(NEWLINE, line);
+    if (addressAt(text, line) > address) high = line;
+    else low = next < 0 || next >= end ? end : next + 1;
   }
-  if (sorted) return { text, addresses: Float64Array.from(addresses), names: Uint32Array.from(names) };
-  const order = addresses.map((_, index) => index).sort((a, b) => (addresses[a] ?? 0) - (addresses[b] ?? 0));
-  return {
-    text,
-    addresses: Float64Array.from(order, (index) => addresses[index] ?? 0),
-    names: Uint32Array.from(order, (index) => names[index] ?? 0),
-  };
+  const isLast = low >= end;
+  // Data is no code: the address lies in the function before it.
+  for (let line = low; line > 0; ) {
+    line = lineAt(text, line - 1);
+    const symbol = codeAt(text, line);
+    if (symbol) return [symbol, isLast];
+  }
+  return [undefined, isLast];
+}
+
+/** The code symbols from a line on. */
+function* symbolsIn(text: Buffer, from: number): Generator<Symbol> {
+  for (let line = from; line < text.length; ) {
+    const symbol = codeAt(text, line);
+    if (symbol) yield symbol;
+    const end = text.indexOf(NEWLINE, line);
+    line = end < 0 ? text.length : end + 1;
+  }
+}
+
+/** Where the line begins that holds this byte; a line's end belongs to it. */
+function lineAt(text: Buffer, at: number): number {
+  return at === 0 ? 0 : text.lastIndexOf(NEWLINE, at - 1) + 1;
+}
+
+/** A line of "ffffffff81000000 T name"; undefined for any other. */
+function codeAt(text: Buffer, line: number): Symbol | undefined {
+  const space = text.indexOf(SPACE, line);
+  if (space < 0 || space - line > 16 || !codeTypes.has(text[space + 1] ?? 0)) return undefined;
+  return { address: hexadecimal(text, Math.max(line, space - 12), space), at: space + 3 };
+}
+
+function addressAt(text: Buffer, line: number): number {
+  const space = text.indexOf(SPACE, line);
+  return space < 0 ? Number.POSITIVE_INFINITY : hexadecimal(text, Math.max(line, space - 12), space);
 }
 
 /** The number that the digits in these bytes are; no digit counts as 0. */

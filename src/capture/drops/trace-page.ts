@@ -69,8 +69,9 @@ export function readTracePage(bytes: Uint8Array, format: PageFormat, zeroNs: big
       at = Number(base - zeroNs);
       offset = data + 4;
     } else {
-      // The length counts itself; a padding's record is one that was taken back.
-      const next = data + ((word + 3) & ~3);
+      // The length counts itself; a padding's record is one that was taken back. Compared before it is rounded, which 32 bits
+      // alone survive: a length beyond 2 GiB would lead backwards.
+      const next = word > end - data ? end + 1 : data + ((word + 3) & ~3);
       if (word < 4 || next > end) return { lost, broken: 'a record reaches beyond the page' };
       at += time;
       if (kind === type.lengthFollows) onRecord(data + 4, data + word, at);

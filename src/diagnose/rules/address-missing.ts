@@ -1,9 +1,10 @@
 import type { NeighbourGate, OwnerGate, TranslationGate } from '../../path/gate.ts';
-import { familyOf, isLinkLocal } from '../../topology/address.ts';
+import { familyOf } from '../../topology/address.ts';
 import type { Link } from '../../topology/model.ts';
 import { placeName } from '../../topology/naming.ts';
 import { addressesOf, linkOf, namespaceOf } from '../../topology/query.ts';
 import type { Place } from '../../trace/frame.ts';
+import { intendedOwner } from '../intended-owner.ts';
 import { masqueradeAt, networkOf } from '../masquerade.ts';
 import type { Claim, Context, Cure, Rule } from '../rule.ts';
 import { coveringPrefix } from '../segment.ts';
@@ -56,7 +57,7 @@ address asked for is a router's, it is gateway-unreachable.`,
     if (gate.kind !== 'owner' || gate.gateway || gate.assumedOnLink) return undefined;
     const asker = placeName(topology, gate.asker);
     const translated = translationOf(context, gate.target);
-    const cure = intendedOwner(context, gate) ?? (translated && masqueraded(context, translated));
+    const cure = givenTo(context, gate) ?? (translated && masqueraded(context, translated));
     const beyond = gate.outside.length > 0;
     return {
       title: beyond
@@ -133,30 +134,23 @@ function sentence(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** The one interface the request reaches that has no address at all. */
-function intendedOwner(context: Context, gate: OwnerGate): { at: Place; cure: Cure } | undefined {
+/** The address, for the one interface of the segment that has none. */
+function givenTo(context: Context, gate: OwnerGate): { at: Place; cure: Cure } | undefined {
   const { topology } = context;
-  if (isLinkLocal(gate.target)) return undefined;
-  const bare = gate.reached.filter((place) => {
-    const link = linkOf(topology, place);
-    return link !== undefined && hasNone(link, gate.target) && place.netns !== gate.asker.netns;
-  });
-  const hosts = bare.filter((place) => linkOf(topology, place)?.kind !== 'bridge');
-  const [at, ...others] = hosts.length > 0 ? hosts : bare;
+  const owner = intendedOwner(topology, gate);
   const prefixLength = coveringPrefix(topology, gate.asker, gate.target);
-  if (!at || others.length > 0 || prefixLength === undefined) return undefined;
+  if (!owner || prefixLength === undefined) return undefined;
+  const { at, down } = owner;
   return {
     at,
     cure: {
-      why: `${placeName(topology, at)} is the only interface on the segment without an address`,
-      changes: [{ kind: 'address-add', at, address: gate.target, prefixLength }],
+      why: `${placeName(topology, at)} is the only interface on the segment without an address${down ? ', and it is down' : ''}`,
+      changes: [
+        ...(down ? [{ kind: 'link-up', at } as const] : []),
+        { kind: 'address-add', at, address: gate.target, prefixLength },
+      ],
     },
   };
-}
-
-/** IPv6 gives every interface a link-local address by itself. */
-function hasNone(link: Link, target: string): boolean {
-  return addressesOf(link, familyOf(target)).every(({ scope }) => scope === 'link');
 }
 
 const NO_LINK: Pick<Link, 'addresses'> = { addresses: [] };

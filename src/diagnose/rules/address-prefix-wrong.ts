@@ -5,7 +5,7 @@ import type { Change } from '../../topology/change.ts';
 import type { Address, Topology } from '../../topology/model.ts';
 import { placeName } from '../../topology/naming.ts';
 import { prefixContains } from '../../topology/prefix.ts';
-import { addressesOf, linkOf } from '../../topology/query.ts';
+import { addressesOf, linkOf, namespaceOf } from '../../topology/query.ts';
 import type { Place } from '../../trace/frame.ts';
 import { segmentOf } from '../routers.ts';
 import type { Context, Rule } from '../rule.ts';
@@ -34,7 +34,10 @@ look at (route-missing, route-return-missing). Where a router answers ARP for ot
   evaluate(context) {
     const { situation, topology } = context;
     if (situation.kind !== 'stopped') return undefined;
-    const wrong = tooLong(context, situation.gate) ?? tooShort(context, situation.gate);
+    const wrong =
+      tooLong(context, situation.gate) ??
+      tooLongForTarget(context, situation.gate) ??
+      tooShort(context, situation.gate);
     if (!wrong) return undefined;
     const { at, own, other, hidden, length } = wrong;
     const name = placeName(topology, at);
@@ -45,13 +48,18 @@ look at (route-missing, route-return-missing). Where a router answers ARP for ot
       }`,
       summary:
         length < own.prefixLength
-          ? `${hidden} is on the same segment as ${name} (${other} has a /${length}), but the prefix of ${address}/${own.prefixLength} does not cover it: the namespace does not know that it is on the link, and cannot ${situation.gate.kind === 'route' && situation.gate.purpose === 'send' ? 'send to it' : 'answer'}.`
+          ? `${hidden} is on the same segment as ${name} (${other} has a /${length}), but the prefix of ${address}/${own.prefixLength} does not cover it: the namespace does not know that it is on the link, and cannot ${verbFor(situation.gate)}.`
           : `${address}/${own.prefixLength} makes ${name} take ${hidden} to be on its own link, and ask ARP for it there. The others on the segment have a /${length} (${other}), and ${hidden} is not among them: the way to it is by the router.`,
       where: at,
       cure: { why: `give ${name} the prefix length of its segment`, changes: changesFor(at, own, length) },
     };
   },
 };
+
+function verbFor(gate: Gate): string {
+  if (gate.kind !== 'route') return 'answer';
+  return { send: 'send to it', forward: 'pass packets on to it', reply: 'answer' }[gate.purpose];
+}
 
 interface Wrong {
   readonly at: Place;
@@ -66,16 +74,36 @@ interface Wrong {
 /** The prefix of the device the packet came in by does not cover the sender, whose own prefix covers the device. */
 function tooLong(context: Context, gate: Gate): Wrong | undefined {
   const sender = unreturned(gate);
-  if (sender === undefined) return undefined;
-  const neighbours = onSegment(context.topology, gate.place, sender);
-  const asked = neighbours.find(({ address }) => address.address === sender);
+  return sender === undefined ? undefined : hiddenFrom(context, gate.place, sender);
+}
+
+/** Whoever has `hidden` is on the segment of `at`, and only one of the two sees that from its prefix. */
+function hiddenFrom(context: Context, at: Place, hidden: string): Wrong | undefined {
+  const { topology } = context;
+  const asked = onSegment(topology, at, hidden).find(({ address }) => address.address === hidden);
   if (!asked) return undefined;
-  for (const own of addressesAt(context.topology, gate.place, sender)) {
+  for (const own of addressesAt(topology, at, hidden)) {
     const length = asked.address.prefixLength;
-    const seen = prefixContains(`${sender}/${length}`, own.address);
-    if (own.peer !== undefined || own.prefixLength <= length || !seen || covers(own, sender)) continue;
-    if (context.passes(changesFor(gate.place, own, length)))
-      return { at: gate.place, own, hidden: sender, length, other: placeName(context.topology, asked.place) };
+    const seen = prefixContains(`${hidden}/${length}`, own.address);
+    if (own.peer !== undefined || own.prefixLength <= length || !seen || covers(own, hidden)) continue;
+    if (context.passes(changesFor(at, own, length)))
+      return { at, own, hidden, length, other: placeName(topology, asked.place) };
+  }
+  return undefined;
+}
+
+/**
+ * A router without a route, one of whose devices is on the segment of whoever has the target: that one's prefix covers the
+ * device's address, and the device's own does not cover the target.
+ */
+function tooLongForTarget(context: Context, gate: Gate): Wrong | undefined {
+  const { topology } = context;
+  if (gate.kind !== 'route' || gate.purpose !== 'forward' || gate.route !== undefined) return undefined;
+  const { netns } = gate.place;
+  for (const { name, kind } of namespaceOf(topology, netns)?.links ?? []) {
+    if (kind === 'loopback') continue;
+    const wrong = hiddenFrom(context, { netns, name }, gate.destination);
+    if (wrong) return wrong;
   }
   return undefined;
 }

@@ -1,10 +1,12 @@
 import { type Cable, cables, loopThrough } from '../../path/loop.ts';
 import { placeOf } from '../../path/world.ts';
 import type { Change } from '../../topology/change.ts';
+import type { Topology } from '../../topology/model.ts';
 import { placeName } from '../../topology/naming.ts';
 import { linkOf } from '../../topology/query.ts';
 import { isAnswered, type ResolutionExchange } from '../../trace/exchange.ts';
 import { type Place, placeKey } from '../../trace/frame.ts';
+import type { Confidence, Evidence } from '../finding.ts';
 import type { Claim, Context, Rule } from '../rule.ts';
 
 export const bridgeLoop: Rule = {
@@ -37,7 +39,10 @@ or let the bridges find the loop themselves, all of them: ip link set BRIDGE typ
   },
 };
 
-function claim({ topology, exchanges }: Context): Claim | undefined {
+/** A storm that a loop makes drowns the capture: this many frames of a network with three probes in it. */
+const DROWNED_FRAMES = 1000;
+
+function claim({ topology, exchanges, coverage, situation }: Context): Claim | undefined {
   const open = cables(topology).filter(({ from, to }) =>
     [from, to].every(({ link }) => link.port?.state === 'forwarding'),
   );
@@ -47,7 +52,11 @@ function claim({ topology, exchanges }: Context): Claim | undefined {
     if (!loop.includes(cable)) continue;
     const ports = loop.flatMap(({ from, to }) => [placeOf(from), placeOf(to)]);
     const round = roundOf(requests, ports, (at) => linkOf(topology, at)?.master !== undefined);
-    if (round) return looped(topology, loop, round);
+    if (round) return looped(topology, loop, cameRound(topology, round));
+    const inLoop = new Set(ports.map(({ netns }) => netns));
+    const drowned = coverage.lost.filter(({ netns }) => inLoop.has(netns)).reduce((sum, { frames }) => sum + frames, 0);
+    if (situation.kind === 'lost' && !situation.covered && drowned >= DROWNED_FRAMES)
+      return looped(topology, loop, storm(drowned));
   }
   return undefined;
 }
@@ -89,17 +98,47 @@ function roundOf(
   return undefined;
 }
 
-function looped(topology: Context['topology'], loop: readonly Cable[], { target, sent, came, place }: Round): Claim {
+/** What shows that frames go round. */
+interface Sign {
+  readonly sentence: string;
+  readonly evidence: Evidence;
+  readonly confidence?: Confidence;
+}
+
+function cameRound(topology: Topology, { target, sent, came, place }: Round): Sign {
+  const at = placeName(topology, place);
+  return {
+    sentence: `the ARP request for ${target} was sent ${sent === 1 ? 'once' : `${sent} times`} and came to ${at} ${came} times.`,
+    evidence: { kind: 'sighting', text: `the ARP request for ${target} came in by ${at} ${came} times`, place },
+  };
+}
+
+/** Nobody can keep up with it, so the probe's own frames are not found in it. */
+function storm(frames: number): Sign {
+  return {
+    sentence: `There is so much traffic there that the capture lost ${frames} frames of it.`,
+    evidence: { kind: 'sighting', text: `the capture could not keep up where the loop is: ${frames} frames were lost` },
+    confidence: 'likely',
+  };
+}
+
+function looped(
+  topology: Topology,
+  loop: readonly Cable[],
+  { sentence, evidence, confidence }: Sign,
+): Claim | undefined {
   const ends = loop.map(({ from, to }) => [from, to].map((end) => placeName(topology, placeOf(end))).join('-'));
   const bridges = new Map(loop.flatMap(({ bridges: both }) => both).map((bridge) => [placeKey(bridge), bridge]));
   const names = [...bridges.values()].map((bridge) => placeName(topology, bridge));
   const last = loop.at(-1)?.from;
-  const at = last ? placeOf(last) : place;
+  if (!last) return undefined;
+  const at = placeOf(last);
   const cut = placeName(topology, at);
   return {
     title: `${names.join(' and ')} form a loop (${ends.join(', ')}): broadcasts go round in it`,
-    summary: `the ARP request for ${target} was sent ${sent === 1 ? 'once' : `${sent} times`} and came to ${placeName(topology, place)} ${came} times. There is more than one way between these bridges, all are open, and with every round the sender is learnt on another port: answers can go astray.`,
+    summary: `${sentence} There is more than one way between these bridges, all are open, and with every round the sender is learnt on another port: answers can go astray.`,
     where: at,
+    ...(confidence === undefined ? {} : { confidence }),
     cure: {
       why: `cut one of the ways, ${cut}, and forget what was learnt in the loop`,
       changes: [
@@ -108,11 +147,7 @@ function looped(topology: Context['topology'], loop: readonly Cable[], { target,
       ],
     },
     evidence: [
-      {
-        kind: 'sighting',
-        text: `the ARP request for ${target} came in by ${placeName(topology, place)} ${came} times`,
-        place,
-      },
+      evidence,
       { kind: 'state', text: `these veth pairs join ${names.join(' and ')}: ${ends.join(', ')}`, look: 'bridge link' },
     ],
   };

@@ -29,7 +29,7 @@ If the router has none:
     const { gate } = situation;
     if (gate.kind !== 'owner' || !gate.gateway) return undefined;
     const asker = placeName(topology, gate.asker);
-    const cure = rightGateway(context, gate) ?? missingAddress(context, gate);
+    const cure = cureOf(context, gate);
     const beyond = gate.outside.map((place) => placeName(topology, place)).join(', ');
     return {
       title: `the gateway ${gate.target} of ${asker} does not answer`,
@@ -43,6 +43,19 @@ If the router has none:
     };
   },
 };
+
+/**
+ * The router's own address, where it has one on this network. Where it has one of another network alone (a bridge that kept
+ * its address when the containers were given new ones), what gets the packet further: a route to that, or the address.
+ */
+function cureOf(context: Context, gate: OwnerGate): Cure | undefined {
+  const right = rightGateway(context, gate);
+  const missing = missingAddress(context, gate);
+  if (!right || !missing) return right ?? missing;
+  const [change] = right.changes;
+  if (change?.kind !== 'route-replace' || change.onLink !== true) return right;
+  return context.best([right.changes, missing.changes]) === missing.changes ? missing : right;
+}
 
 /** Another router's address on the same segment. */
 function rightGateway(context: Context, gate: OwnerGate): Cure | undefined {
@@ -78,19 +91,22 @@ function rightGateway(context: Context, gate: OwnerGate): Cure | undefined {
     : undefined;
 }
 
-/** A router on the segment that has no address there. */
+/** A router on the segment that has no address of the asker's network. */
 function missingAddress(context: Context, gate: OwnerGate): Cure | undefined {
   const { topology } = context;
   const prefixLength = coveringPrefix(topology, gate.asker, gate.target);
   const family = familyOf(gate.target);
-  const bare = routersAmong(topology, gate.asker.netns, gate.reached, family).filter(({ link }) =>
-    addressesOf(link, family).every(({ scope }) => scope === 'link'),
+  const strangers = routersAmong(topology, gate.asker.netns, gate.reached, family).filter(({ link }) =>
+    addressesOf(link, family).every(
+      ({ scope, address }) => scope === 'link' || !isOnLink(topology, gate.asker, address),
+    ),
   );
-  const [router, ...others] = bare;
+  const [router, ...others] = strangers;
   if (!router || others.length > 0 || prefixLength === undefined) return undefined;
   const at = { netns: router.namespace.id, name: router.link.name };
+  const bare = addressesOf(router.link, family).every(({ scope }) => scope === 'link');
   return {
-    why: `${placeName(topology, at)} leads on from this segment and has no address on it${at.netns === topology.home ? '' : ` (in ${netnsName(topology, at.netns)})`}`,
+    why: `${placeName(topology, at)} leads on from this segment and has no address ${bare ? 'on it' : 'of this network'}${at.netns === topology.home ? '' : ` (in ${netnsName(topology, at.netns)})`}`,
     changes: [{ kind: 'address-add', at, address: gate.target, prefixLength }],
   };
 }

@@ -1,8 +1,11 @@
-import { familyBits, isLinkLocal } from '../../topology/address.ts';
+import type { RouteGate } from '../../path/gate.ts';
+import { familyBits, familyOf, isLinkLocal } from '../../topology/address.ts';
 import type { Change } from '../../topology/change.ts';
+import type { Topology } from '../../topology/model.ts';
 import { placeName } from '../../topology/naming.ts';
-import { ipv6Setting, linkOf, namespaceOf } from '../../topology/query.ts';
+import { ipv6Setting, linkOf, namespaceOf, ownersOf } from '../../topology/query.ts';
 import type { Place } from '../../trace/frame.ts';
+import { segmentOf } from '../routers.ts';
 import type { Claim, Context, Rule } from '../rule.ts';
 import { coveringPrefix } from '../segment.ts';
 
@@ -29,36 +32,70 @@ address-tentative.`,
     const { situation, topology } = context;
     if (situation.kind !== 'stopped') return undefined;
     const { gate } = situation;
+    if (gate.kind === 'route') return routeGone(context, gate);
     if (gate.kind === 'ipv6') return claim(context, gate.place, 'what comes or leaves by it is dropped', undefined);
     if (gate.kind !== 'owner' || gate.elsewhere.length > 0) return undefined;
     const [at, ...others] = gate.reached.filter((place) => place.netns !== gate.asker.netns && isOff(context, place));
     if (!at || others.length > 0) return undefined;
     const asker = placeName(topology, gate.asker);
-    return claim(context, at, `${asker} asks who has ${gate.target}, and it does not listen`, gate.target);
+    return claim(context, at, `${asker} asks who has ${gate.target}, and it does not listen`, {
+      address: gate.target,
+      prefixLength: coveringPrefix(topology, gate.asker, gate.target) ?? familyBits(6),
+    });
   },
 };
 
-function claim(context: Context, at: Place, effect: string, target: string | undefined): Claim | undefined {
-  const { topology, query } = context;
+interface Missed {
+  readonly address: string;
+  readonly prefixLength: number;
+}
+
+function claim(context: Context, at: Place, effect: string, missed: Missed | undefined): Claim | undefined {
+  const { topology } = context;
   const name = placeName(topology, at);
   const on: Change = { kind: 'interface-sysctl', at, family: 6, setting: 'disable_ipv6', value: 0 };
-  const { situation } = context;
-  const asker = situation.kind === 'stopped' && situation.gate.kind === 'owner' ? situation.gate.asker : query.start;
-  const length = target === undefined ? undefined : coveringPrefix(topology, asker, target);
   // The kernel makes the link-local address by itself.
   const add: Change[] =
-    target === undefined || isLinkLocal(target)
-      ? []
-      : [{ kind: 'address-add', at, address: target, prefixLength: length ?? familyBits(6) }];
+    missed === undefined || isLinkLocal(missed.address) ? [] : [{ kind: 'address-add', at, ...missed }];
   return {
     title: `IPv6 is switched off on ${name} (disable_ipv6=1)`,
     summary: `net.ipv6.conf.${at.name}.disable_ipv6 is 1: ${effect}. Whoever switched it off took the addresses of ${name} away with it.`,
     where: at,
     // Where nobody knows its addresses, switching it on alone cures nothing.
-    ...(target === undefined
+    ...(missed === undefined
       ? {}
       : { cure: { why: `switch IPv6 on at ${name}, and give it its address`, changes: [on, ...add] } }),
   };
+}
+
+/** With the addresses of the device its routes went: the one that is missing leads to the device's own segment. */
+function routeGone(context: Context, { route, place, destination }: RouteGate): Claim | undefined {
+  const { topology } = context;
+  const namespace = namespaceOf(topology, place.netns);
+  if (route || !namespace || familyOf(destination) !== 6) return undefined;
+  for (const link of namespace.links) {
+    const at = { netns: namespace.id, name: link.name };
+    if (link.kind === 'loopback' || !isOff(context, at)) continue;
+    const address = missedGateway(topology, segmentOf(topology, { namespace, link }), destination);
+    const claimed = address && claim(context, at, `the way to ${destination} is by it`, address);
+    if (claimed?.cure && context.passes(claimed.cure.changes)) return claimed;
+  }
+  return undefined;
+}
+
+/** The address that whoever has the destination names as its router, and nobody has. */
+function missedGateway(topology: Topology, segment: readonly Place[], destination: string): Missed | undefined {
+  for (const place of segment) {
+    const routes = namespaceOf(topology, place.netns)?.routes ?? [];
+    if (!ownersOf(topology, destination).some(({ namespace }) => namespace.id === place.netns)) continue;
+    for (const { gateway, device } of routes.flatMap(({ nextHops }) => nextHops)) {
+      if (gateway === undefined || device !== place.name || isLinkLocal(gateway)) continue;
+      const prefixLength = coveringPrefix(topology, place, gateway);
+      if (prefixLength !== undefined && ownersOf(topology, gateway).length === 0)
+        return { address: gateway, prefixLength };
+    }
+  }
+  return undefined;
 }
 
 function isOff({ topology }: Context, place: Place): boolean {

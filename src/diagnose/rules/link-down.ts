@@ -1,6 +1,9 @@
+import { familyOf } from '../../topology/address.ts';
 import { placeName } from '../../topology/naming.ts';
+import { intendedOwner } from '../intended-owner.ts';
 import { downLinkBehind } from '../lost-routes.ts';
 import type { Claim, Context, Rule } from '../rule.ts';
+import { coveringPrefix } from '../segment.ts';
 
 export const linkDown: Rule = {
   id: 'link-down',
@@ -21,7 +24,7 @@ in the namespace the interface is in. Routes set by hand have to be set again; t
     const { situation, topology } = context;
     if (situation.kind !== 'stopped') return undefined;
     const { gate } = situation;
-    if (gate.kind !== 'device') return routesWentWithIt(context);
+    if (gate.kind !== 'device') return routesWentWithIt(context) ?? addressWentWithIt(context);
     const name = placeName(topology, gate.place);
     if (gate.state === 'no-carrier')
       return {
@@ -49,6 +52,32 @@ function routesWentWithIt(context: Context): Claim | undefined {
     cure: {
       why: `set ${name} up; the routes of its addresses come with it`,
       changes: [{ kind: 'link-up', at: down.at }],
+    },
+  };
+}
+
+/** Unlike IPv4, IPv6 takes the addresses of an interface that goes down away (net.ipv6.conf.*.keep_addr_on_down). */
+function addressWentWithIt({ situation, topology }: Context): Claim | undefined {
+  if (situation.kind !== 'stopped' || situation.gate.kind !== 'owner') return undefined;
+  const { gate } = situation;
+  const { asker, target } = gate;
+  const prefixLength = coveringPrefix(topology, asker, target);
+  if (familyOf(target) !== 6 || gate.elsewhere.length > 0 || prefixLength === undefined) return undefined;
+  const owner = intendedOwner(topology, gate);
+  if (!owner?.down) return undefined;
+  const { at } = owner;
+  const name = placeName(topology, at);
+  return {
+    title: `${name} is down, and its IPv6 addresses went with it`,
+    summary: `${placeName(topology, asker)} asks who has ${target}, and nobody does. ${name} is the one interface of the segment without an address, and it is administratively down: an interface that goes down loses its IPv6 addresses.`,
+    where: at,
+    confidence: 'likely',
+    cure: {
+      why: `set ${name} up, and give it its address back`,
+      changes: [
+        { kind: 'link-up', at },
+        { kind: 'address-add', at, address: target, prefixLength },
+      ],
     },
   };
 }

@@ -1,5 +1,7 @@
 import { listing } from '../../path/nat-facts.ts';
+import { familyOf } from '../../topology/address.ts';
 import { netnsName, placeName } from '../../topology/naming.ts';
+import { prefixLength } from '../../topology/prefix.ts';
 import { linkOf } from '../../topology/query.ts';
 import type { Confidence, Evidence } from '../finding.ts';
 import { lossPlaces } from '../loss.ts';
@@ -14,7 +16,7 @@ import {
   type Passing,
   routersPassing,
 } from '../masquerade.ts';
-import { noWayBack } from '../no-way-back.ts';
+import { type NoWayBack, noWayBack } from '../no-way-back.ts';
 import type { Claim, Context, Rule } from '../rule.ts';
 import { coveringPrefix } from '../segment.ts';
 
@@ -36,7 +38,8 @@ end can be listened to: the request arrives there, and no reply leaves.`,
 and take the rule away that was wrong. Or, where the far side is yours, a route to the container network on it.
 Connections that are open keep what they had: conntrack -F, or wait.`,
     otherwise: `If the source that leaves is the router's own, this works, and the reply is lost elsewhere. Two private networks that
-know each other by routes need no masquerading: then a router between them lacks its route (route-return-missing).
+know each other by routes need no masquerading, nor does a far end next to the router where no rule for it was ever set:
+then somebody lacks a route (route-return-missing).
 Behind an uplink whose other end cannot be seen this is never proven: the far host may be down.`,
   },
   evaluate(context) {
@@ -51,11 +54,29 @@ function unanswerable(context: Context): Claim | undefined {
   const { topology } = context;
   const back = noWayBack(context);
   if (!back || !isPrivate(back.sender)) return undefined;
-  // Without a rule that was to do it, nobody said that this router masquerades: the far end lacks a route.
   const why = intended(context, back.sender, back.destination);
-  if (!why) return undefined;
+  const passing = why?.passing ?? byUplink(context, back);
+  // Without a rule that was to do it, nobody said that this router masquerades: the far end lacks a route.
+  if (!passing) return undefined;
   const who = netnsName(topology, back.place.netns);
-  return claim(context, why.passing, back.sender, why, `${who} has no route back to ${back.sender}`);
+  return claim(context, passing, back.sender, why, `${who} has no route back to ${back.sender}`);
+}
+
+/** The router that sends it into the Internet: to a public address, by the route it has for whatever is not its own. */
+function byUplink(context: Context, { sender, destination }: NoWayBack): Passing | undefined {
+  if (!isPublic(destination)) return undefined;
+  const family = familyOf(destination);
+  return routersPassing(context, sender).find(
+    (passing) =>
+      passing.namespace.routes.some(
+        ({ family: of, table, type, destination: to, nextHops }) =>
+          of === family &&
+          table === 'main' &&
+          type === 'unicast' &&
+          prefixLength(to) === 0 &&
+          nextHops.some(({ device, gateway }) => device === passing.out.name && gateway !== undefined),
+      ) && masqueradeAt(context, passing, networkOf(context, sender)) !== undefined,
+  );
 }
 
 /** It left this machine with an address that is not known there, and nothing came back. */

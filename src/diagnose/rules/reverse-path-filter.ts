@@ -1,7 +1,9 @@
 import { routeText } from '../../path/fib.ts';
+import type { SourceGate } from '../../path/gate.ts';
 import { placeName } from '../../topology/naming.ts';
 import { relaxations } from '../relax.ts';
-import type { Rule } from '../rule.ts';
+import type { Claim, Context, Rule } from '../rule.ts';
+import { routeBack } from '../way-back.ts';
 
 export const reversePathFilter: Rule = {
   id: 'reverse-path-filter',
@@ -38,7 +40,16 @@ itself, it is source-is-local.`,
         gate.protocol === 'arp' ? ' without any trace' : ''
       }.`,
       where: gate.place,
-      ...relaxations(context, gate.place, `let ${at} accept sources whose way back is another interface`, []),
+      ...cureOf(context, gate, at),
     };
   },
 };
+
+/** Loose; or, where the reply then goes by a way on which it is lost, the route that leads back where the packet came from. */
+function cureOf(context: Context, { place, source }: SourceGate, at: string): Pick<Claim, 'cure'> {
+  const loose = relaxations(context, place, `let ${at} accept sources whose way back is another interface`, []);
+  const route = loose.cure && routeBack(context, place, source);
+  if (!loose.cure || !route) return loose;
+  const better = context.best([loose.cure.changes, route.changes]);
+  return better === route.changes ? { cure: route } : loose;
+}

@@ -89,5 +89,5 @@ function release(context: Context, { place, found, destination, packet }: Forbid
   if (packet !== 'echo request') return routeBack(context, place, destination);
   return place.netns === context.query.start.netns
     ? defaultRoute(context, place, segmentAround(context.topology, place))
-    : routeOnwards(context, place.netns);
+    : routeOnwards(context, place.netns, destination);
 }

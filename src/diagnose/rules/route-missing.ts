@@ -1,7 +1,12 @@
+import { expectPath } from '../../path/expect.ts';
+import { findRoute, routeText } from '../../path/fib.ts';
 import { familyOf } from '../../topology/address.ts';
+import type { NetnsId, Topology } from '../../topology/model.ts';
 import { netnsName, placeName } from '../../topology/naming.ts';
 import { linkOf, namespaceOf } from '../../topology/query.ts';
-import type { Context, Rule } from '../rule.ts';
+import { socketNamespace } from '../../topology/vxlan.ts';
+import type { Place } from '../../trace/frame.ts';
+import type { Claim, Context, Rule } from '../rule.ts';
 import { defaultRoute, routeOnwards, segmentAround } from '../way-onwards.ts';
 
 export const routeMissing: Rule = {
@@ -34,6 +39,8 @@ Over IPv6 routers advertise themselves; an interface takes that with accept_ra=1
           summary: `a socket bound to ${gate.asker.name} looks for ${gate.target} on that interface's link, and asks ARP for it there. Unbound, it would answer over lo: ping it without -I.`,
           where: gate.asker,
         };
+      const other = byAnother(context, gate.asker);
+      if (other) return other;
       const who = netnsName(topology, gate.asker.netns);
       const cure = defaultRoute(context, gate.asker, gate.reached);
       return {
@@ -45,6 +52,8 @@ Over IPv6 routers advertise themselves; an interface takes that with accept_ra=1
     }
     if (gate.kind === 'route' && gate.purpose === 'send' && gate.route === undefined) {
       const here = query.start;
+      const other = byAnother(context, here);
+      if (other) return other;
       const who = netnsName(topology, here.netns);
       const cure = defaultRoute(context, here, segmentAround(topology, here));
       return {
@@ -54,11 +63,15 @@ Over IPv6 routers advertise themselves; an interface takes that with accept_ra=1
         ...(cure === undefined ? {} : { cure }),
       };
     }
+    if (gate.kind === 'vxlan' && gate.by === 'route' && gate.remote !== undefined)
+      return tunnelsRoute(context, gate.sender, gate.remote);
     if (gate.kind === 'route' && gate.purpose !== 'reply' && gate.route === undefined && leg.kind === 'echo-request') {
-      const cure = routeOnwards(context, gate.place.netns);
+      const { destination, tunnel } = gate;
+      const cure = routeOnwards(context, gate.place.netns, destination);
+      const packet = tunnel ? `the UDP packet of ${placeName(topology, tunnel.sender)}` : 'the echo request';
       return {
-        title: `${netnsName(topology, gate.place.netns)} has no route to ${query.destination}`,
-        summary: `the echo request comes to ${placeName(topology, gate.place)}, which should pass it on, and no route there covers ${query.destination}.`,
+        title: `${netnsName(topology, gate.place.netns)} has no route to ${destination}`,
+        summary: `${packet} comes to ${placeName(topology, gate.place)}, which should pass it on, and no route there covers ${destination}.`,
         where: gate.place,
         ...(cure === undefined ? {} : { cure }),
       };
@@ -66,6 +79,42 @@ Over IPv6 routers advertise themselves; an interface takes that with accept_ra=1
     return undefined;
   },
 };
+
+/** A socket that is not bound gets there by another interface: nothing is missing but the right -I. */
+function byAnother({ topology, query }: Context, asker: Place): Claim | undefined {
+  const { destination } = query;
+  const namespace = namespaceOf(topology, asker.netns);
+  const route = namespace && findRoute(namespace, { destination });
+  if (route?.type !== 'unicast' || route.device === undefined || route.device === asker.name) return undefined;
+  const { source: _, ...anySource } = query;
+  const start = { netns: asker.netns, name: route.device };
+  if (expectPath(topology, { ...anySource, start }).end !== 'delivered') return undefined;
+  const [bound, right] = [placeName(topology, asker), placeName(topology, start)];
+  return {
+    title: `${bound} does not lead to ${destination}: the way there is by ${right}`,
+    summary: `what is not bound to an interface takes ${routeText(route)} and gets there. A socket bound to ${asker.name} (ping -I) may not use that route, and no other one covers ${destination}: trace it from ${right}. If it has to go by ${asker.name}, a route by that interface is missing.`,
+    where: asker,
+  };
+}
+
+/** A tunnel's own packets need a route as any others do. */
+function tunnelsRoute(context: Context, sender: Place, remote: string): Claim {
+  const { topology } = context;
+  const netns = socketNetns(topology, sender);
+  const cure = routeOnwards(context, netns, remote);
+  const name = placeName(topology, sender);
+  return {
+    title: `${netnsName(topology, netns)} has no route to ${remote}, the node that ${name} sends to`,
+    summary: `${name} puts the frame into a UDP packet to ${remote}, and the namespace of its socket has no route to that address by the device it is to use.`,
+    where: sender,
+    ...(cure === undefined ? {} : { cure }),
+  };
+}
+
+function socketNetns(topology: Topology, sender: Place): NetnsId {
+  const link = linkOf(topology, sender);
+  return link === undefined ? sender.netns : socketNamespace(sender.netns, link);
+}
 
 /** Over IPv6 the default route mostly comes from a router's advertisement: may this interface take one? */
 function advertised({ topology, query: { start, destination } }: Context): string {

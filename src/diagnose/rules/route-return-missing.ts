@@ -25,7 +25,7 @@ interface, it is reverse-path-filter.`,
     const { topology, path } = context;
     const back = noWayBack(context);
     if (!back) return undefined;
-    const { place, sender, dropped } = back;
+    const { place, sender, dropped, midway } = back;
     const who = netnsName(topology, place.netns);
     const at = placeName(topology, place);
     const cure = routeBack(context, place, sender);
@@ -33,11 +33,13 @@ interface, it is reverse-path-filter.`,
     const translated = translationInto(path, 'source', sender);
     return {
       title: `${who} has no route back to ${sender}`,
-      summary: `the request from ${sender} comes to ${at}, and ${who} has no route to that address: ${
-        dropped ? 'source validation drops the request' : 'the reply cannot be sent'
-      }. Nothing comes back, not even an error.${
-        translated ? ` It is no sender's own address: ${translationText(topology, translated, 'source')}.` : ''
-      }`,
+      summary: `${
+        midway
+          ? `the reply to ${sender} comes to ${at}, which should pass it on, and ${who} has no route to that address. Whoever replied is told so, and ${sender} hears nothing.`
+          : `the request from ${sender} comes to ${at}, and ${who} has no route to that address: ${
+              dropped ? 'source validation drops the request' : 'the reply cannot be sent'
+            }. Nothing comes back, not even an error.`
+      }${translated ? ` It is no sender's own address: ${translationText(topology, translated, 'source')}.` : ''}`,
       where: place,
       ...(cure === undefined ? {} : { cure }),
     };

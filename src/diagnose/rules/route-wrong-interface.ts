@@ -7,7 +7,8 @@ import { inNetns, netnsName, placeName } from '../../topology/naming.ts';
 import { ownersOf } from '../../topology/query.ts';
 import { type Detour, findDetour, isNarrower } from '../detour.ts';
 import type { Evidence } from '../finding.ts';
-import type { Context, Cure, Rule } from '../rule.ts';
+import { findNextDoor, type NextDoor } from '../next-door.ts';
+import type { Claim, Context, Cure, Rule } from '../rule.ts';
 import { addressMissing } from './address-missing.ts';
 import { gatewayUnreachable } from './gateway-unreachable.ts';
 import { routeMissing } from './route-missing.ts';
@@ -24,7 +25,8 @@ export const routeWrongInterface: Rule = {
     what: `A sender, a router or the replier has a route that leads to the target, and another one that wins over it and leads
 elsewhere: a narrower prefix (a VPN or a second network that uses the same addresses), a lower metric, or a policy rule
 (ip rule) that sends this source to a table of its own. The packet leaves by the wrong interface, and there nobody has
-the address, or a router that knows no way.`,
+the address, or a router that knows no way. Or it is the narrower route that is missing: containers that are routed one
+by one (CNI's ptp plugin, Calico) have a route each on their host, and without it the default route takes their packets.`,
     wire: `The packet comes in by one interface and leaves by one that is not on the way to the target; there it is asked for
 in vain, or it is answered with an error, or nothing comes. On the way back: the request arrives, and the reply leaves
 the target or a router by another interface than the sender is behind.`,
@@ -46,8 +48,10 @@ is taken, it is reverse-path-filter.`,
     if (situation.kind === 'stopped' && situation.gate.kind === 'ttl') return undefined;
     // Lost, it must have been sighted at the end of its path: out of the last device.
     if (situation.kind === 'lost' && (path.end !== 'leaves' || situation.missing)) return undefined;
-    const detour = findDetour(topology, query, path, situation.kind === 'stopped' ? situation.gate : undefined);
-    if (!detour || isRivalled(context, detour)) return undefined;
+    const stop = situation.kind === 'stopped' ? situation.gate : undefined;
+    const detour = findDetour(topology, query, path, stop);
+    if (!detour) return besideItsRouter(context, findNextDoor(topology, query, path, stop));
+    if (isRivalled(context, detour)) return undefined;
     const { gate, taken, instead } = detour;
     const who = netnsName(topology, gate.place.netns);
     const { destination } = gate;
@@ -65,6 +69,26 @@ is taken, it is reverse-path-filter.`,
     };
   },
 };
+
+/** The target is on a segment of the router's own, and what takes the packet is the route for everything else. */
+function besideItsRouter(context: Context, found: NextDoor | undefined): Claim | undefined {
+  if (!found || RIVALS.some((rule) => rule.evaluate(context)?.cure !== undefined)) return undefined;
+  const { topology, situation } = context;
+  const { gate, taken, by, owner, change } = found;
+  const lost = situation.kind === 'lost';
+  const works = lost
+    ? expectPath(applyChanges(topology, [change]), context.query).end === 'delivered'
+    : context.passes([change]);
+  if (!works) return undefined;
+  const { destination } = gate;
+  return {
+    title: `${netnsName(topology, by.netns)} sends packets for ${destination} out of ${taken.device} (${routeText(taken)}), and the way there is by ${by.name}`,
+    summary: `${placeName(topology, owner)} has ${destination}, on the segment of ${by.name}${inNetns(topology, by.netns)}, and no route says so: ${routeText(taken)} takes what is for it, and out of ${taken.device} nobody has the address or knows a way to it. Whatever set that route up for it has taken it away, or never did.`,
+    where: { netns: by.netns, name: taken.device ?? by.name },
+    ...(lost ? { confidence: 'likely' as const } : {}),
+    cure: { why: `${destination} is behind ${by.name}`, changes: [change] },
+  };
+}
 
 /** Of two ways of equal right, one that only lacks something is repaired, not left. */
 function isRivalled(context: Context, detour: Detour): boolean {

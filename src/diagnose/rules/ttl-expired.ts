@@ -1,5 +1,6 @@
 import { familyOf } from '../../topology/address.ts';
 import { placeName } from '../../topology/naming.ts';
+import { circleCure } from '../circle-cure.ts';
 import type { Rule } from '../rule.ts';
 
 export const ttlExpired: Rule = {
@@ -19,10 +20,12 @@ back to the sender.`,
 one of its own links. With a small -t, send with more.`,
     otherwise: `If the circle is there because an interface is down and its route with it, it is link-down.`,
   },
-  evaluate({ situation, topology, query }) {
+  evaluate(context) {
+    const { situation, topology, query } = context;
     if (situation.kind !== 'stopped' || situation.gate.kind !== 'ttl') return undefined;
     const { gate, leg } = situation;
     const at = placeName(topology, gate.place);
+    const cure = gate.circle ? circleCure(context) : undefined;
     const limit = familyOf(query.destination) === 6 ? 'hop limit' : 'time to live';
     return {
       title: gate.circle
@@ -32,6 +35,7 @@ one of its own links. With a small -t, send with more.`,
         ? `the packet to ${leg.destination} comes back to ${at}, where it has been before: the routers' routes point at each other, and it travels until its ${limit} is used up.`
         : `the packet comes to ${at} with a ${limit} of 1. Passing it on would make that 0, so this router drops it and answers with an ICMP time exceeded.`,
       where: gate.place,
+      ...(cure === undefined ? {} : { cure }),
     };
   },
 };

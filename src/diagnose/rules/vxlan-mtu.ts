@@ -1,4 +1,5 @@
 import type { MtuGate, Tunnel } from '../../path/gate.ts';
+import { familyOf } from '../../topology/address.ts';
 import type { Change } from '../../topology/change.ts';
 import { placeName } from '../../topology/naming.ts';
 import { linkOf, masterOf, namespaceOf, ownersOf } from '../../topology/query.ts';
@@ -36,14 +37,17 @@ put into its UDP packet is link-mtu-smaller.`,
     const at = placeName(topology, gate.place);
     const own = gate.place.netns === tunnel.sender.netns && gate.place.name === tunnel.sender.name;
     const room = roomOf(gate, tunnel);
+    const six = familyOf(tunnel.remote) === 6;
     const inner = own ? gate.lengthBytes : gate.lengthBytes - tunnel.overheadBytes;
     const cure = smaller(context, room) ?? larger(context, gate);
     return {
       title: own
-        ? `${vx} has room for packets of ${room} bytes, and one of ${inner} bytes may not be cut`
+        ? `${vx} has room for packets of ${room} bytes, and ${six ? `this one has ${inner}` : `one of ${inner} bytes may not be cut`}`
         : `the MTU of ${at} is ${gate.mtu}: with ${tunnel.overheadBytes} bytes around it a packet of ${vx} may have ${room} bytes, and this one has ${inner}`,
       summary: own
-        ? `${vx} puts ${tunnel.overheadBytes} bytes around each packet on its way to ${tunnel.remote}. What is longer than ${room} bytes and may not be cut does not fit: the device drops it and answers with an ICMP error in the name of the target.`
+        ? six
+          ? `${vx} puts ${tunnel.overheadBytes} bytes around each packet on its way to ${tunnel.remote}. Over IPv6 nobody cuts what comes out of that: what is longer than ${room} bytes is dropped.`
+          : `${vx} puts ${tunnel.overheadBytes} bytes around each packet on its way to ${tunnel.remote}. What is longer than ${room} bytes and may not be cut does not fit: the device drops it and answers with an ICMP error in the name of the target.`
         : `${vx} puts ${tunnel.overheadBytes} bytes around each packet on its way to ${tunnel.remote}, which makes it ${gate.lengthBytes} bytes long. ${at} takes no more than ${gate.mtu}, and drops it. Shorter packets pass.`,
       where: own ? tunnel.sender : gate.place,
       ...(cure === undefined ? {} : { cure }),

@@ -16,7 +16,7 @@ export const vxlanRemoteMissing: Rule = {
     what: `A VXLAN device sends each frame in a UDP packet to another node. To which one its forwarding table says: an entry for
 the hardware address, or the entries for all zeros, which count for broadcasts and for addresses nobody knows. Without
 either the frame is dropped in the device. With "proxy" the device answers ARP out of its own neighbour table and passes
-no question on: then a missing neighbour entry is as bad. And the node's own address needs a route.`,
+no question on: then a missing neighbour entry is as bad.`,
     wire: `The frame leaves by the VXLAN device, as far as its tap shows, and nothing leaves by the uplink: no UDP packet to any
 node, or only to others. With a broadcast that goes to some of the nodes, the others never hear it.`,
     confirm: `  bridge fdb show dev VX             no entry for the address, no 00:00:00:00:00:00 with "dst NODE"
@@ -26,27 +26,18 @@ node, or only to others. With a broadcast that goes to some of the nodes, the ot
   bridge fdb append MAC dev VX dst NODE                    for one address
 What fills the table (flannel, Docker's swarm, a routing daemon) should have done it: look into its log, or the entry is
 gone again with its next start.`,
-    otherwise: `An entry that leads to the wrong node is vxlan-remote-wrong. If the UDP packet leaves by the uplink and never comes to
+    otherwise: `An entry that leads to the wrong node is vxlan-remote-wrong. If there is an entry and no route to the node it names,
+it is route-missing. If the UDP packet leaves by the uplink and never comes to
 the other node, look at filters in between: vxlan-blocked.`,
   },
   evaluate(context) {
     const { situation } = context;
     if (situation.kind !== 'stopped' || situation.gate.kind !== 'vxlan') return undefined;
     const { gate } = situation;
-    if (gate.by === 'route') return unroutable(context, gate);
     if (gate.by !== 'remote' && gate.by !== 'proxy') return undefined;
     return unknown(context, gate);
   },
 };
-
-function unroutable({ topology }: Context, gate: VxlanGate): Claim {
-  const name = placeName(topology, gate.sender);
-  return {
-    title: `there is no route to ${gate.remote}, the node that ${name} sends to`,
-    summary: `${name} puts the frame into a UDP packet to ${gate.remote}, and the namespace of its socket has no route to that address by the device it is to use.`,
-    where: gate.sender,
-  };
-}
 
 function unknown(context: Context, gate: VxlanGate): Claim {
   const { topology } = context;

@@ -8,7 +8,7 @@ import { zeroOf } from '../ladder.ts';
 import { type Column, indexOfPlace, ladderColumns } from '../ladder-columns.ts';
 import { exampleJourneys, ladderRows } from '../ladder-rows.ts';
 import { packetText } from '../packet-text.ts';
-import { shortened } from '../printable.ts';
+import { displayWidth, shortened } from '../printable.ts';
 import type { Report } from '../report.ts';
 import { html, type Markup } from './markup.ts';
 import { type TimeAxis, timeAxis } from './time-axis.ts';
@@ -18,7 +18,9 @@ const MOST_JOURNEYS = 24;
 const MOST_COLUMNS = 24;
 const COLUMN_WIDTH = 112;
 const TIME_WIDTH = 76;
-const WORDS_WIDTH = 300;
+/** Of one character of the words, at most; the font is the reader's. */
+const CHARACTER_WIDTH = 8.6;
+const MOST_WORDS = 96;
 const HEAD_HEIGHT = 46;
 const LABEL_HEIGHT = 17;
 const ROOM_PER_JOURNEY = 34;
@@ -55,10 +57,12 @@ export function ladderDrawing(report: Report): Markup | undefined {
   const labels = labelsOf(scene, journeys);
   const vanish = vanishOf(scene, journeys, (labels.at(-1)?.y ?? HEAD_HEIGHT) + LABEL_HEIGHT);
   const height = Math.max(yOf(scene, axis.height), vanish?.y ?? 0, labels.at(-1)?.y ?? 0) + 24;
-  const width = TIME_WIDTH + columns.length * COLUMN_WIDTH + WORDS_WIDTH;
+  const words = [...journeys.map(wordsOf), vanish?.words ?? ''].map(displayWidth);
+  const right = TIME_WIDTH + columns.length * COLUMN_WIDTH;
+  const width = right + 16 + Math.ceil(CHARACTER_WIDTH * Math.max(20, ...words));
   return html`<figure><div class="drawing" tabindex="0" role="group" aria-label="Ladder, scrolls sideways">
 <svg width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="Which place saw which packet, and when">
-${headings(scene, height)}${axis.breaks.map(({ y, gapNs }) => breakMark(scene, y, gapNs, width))}
+${headings(scene, height)}${axis.breaks.map(({ y, gapNs }) => breakMark(scene, y, gapNs, right))}
 ${labels.map((label) => labelMarkup(scene, label))}${journeys.map((journey) => strokeOf(scene, journey))}${vanish?.markup}
 </svg></div><figcaption>Time runs downwards, to scale; each mark is a place where the packet was seen. Broken lines are replies. ${
     all.length > journeys.length ? `${all.length - journeys.length} more packets are not drawn.` : ''
@@ -84,10 +88,10 @@ function splitName(whole: string, device: string): string[] {
   return [device, whole.slice(device.length)];
 }
 
-function breakMark(scene: Scene, y: number, gapNs: bigint, width: number): Markup {
+function breakMark(scene: Scene, y: number, gapNs: bigint, right: number): Markup {
   const at = yOf(scene, y);
-  return html`<line class="unheard" x1="4" x2="${width - WORDS_WIDTH}" y1="${at}" y2="${at}"/>
-<text class="small" x="${width - WORDS_WIDTH + 8}" y="${at + 4}">${offset(gapNs).replace('+', '')} later</text>`;
+  return html`<line class="unheard" x1="4" x2="${right}" y1="${at}" y2="${at}"/>
+<text class="small" x="${right + 8}" y="${at + 4}">${offset(gapNs).replace('+', '')} later</text>`;
 }
 
 interface Label {
@@ -111,10 +115,13 @@ function labelMarkup({ columns, zeroNs }: Scene, { journey, from, y }: Label): M
   const first = journey.sightings[0];
   if (!first) return html``;
   const right = TIME_WIDTH + columns.length * COLUMN_WIDTH;
-  const words = packetText(first).long;
   return html`<text class="small" x="${TIME_WIDTH - 14}" y="${y + 4}" text-anchor="end">${clock(first.frame.timeNs - zeroNs)}</text>
 <path class="lead" d="M${TIME_WIDTH - 10} ${y} L${TIME_WIDTH + 4} ${from}"/><path class="lead" d="M${right - 4} ${from} L${right + 4} ${y}"/>
-<text x="${right + 8}" y="${y + 4}"><title>${describePacket(first.packet)}</title>${shortened(words, 44, true)}</text>`;
+<text x="${right + 8}" y="${y + 4}"><title>${describePacket(first.packet)}</title>${wordsOf(journey)}</text>`;
+}
+
+function wordsOf({ sightings: [first] }: Journey): string {
+  return first === undefined ? '' : shortened(packetText(first).long, MOST_WORDS, true);
 }
 
 /** "0.027 ms", from one second on "1.026 s". */
@@ -134,14 +141,16 @@ function strokeOf(scene: Scene, journey: Journey): Markup {
   const line = marks.map(({ x, y }, index) => `${index === 0 ? 'M' : 'L'}${x} ${y.toFixed(1)}`).join(' ');
   return html`<path class="${STROKES[journey.kind]}" d="${line}"/>${marks.map(
     ({ sighting, x, y }) =>
-      html`<circle class="mark" cx="${x}" cy="${y}" r="4"><title>${[
+      html`<g><title>${[
         placeName(report.diagnosis.before, sighting.frame.place),
         sighting.frame.direction === 'unknown' ? '' : sighting.frame.direction,
         `${milliseconds(sighting.frame.timeNs - zeroNs)} ms:`,
         describePacket(sighting.packet),
       ]
         .filter((word) => word !== '')
-        .join(' ')}</title></circle>`,
+        .join(
+          ' ',
+        )}</title><circle class="mark" cx="${x}" cy="${y}" r="4"/><circle class="hit" cx="${x}" cy="${y}" r="11"/></g>`,
   )}`;
 }
 
@@ -150,19 +159,20 @@ function vanishOf(
   scene: Scene,
   journeys: readonly Journey[],
   least: number,
-): { y: number; markup: Markup } | undefined {
+): { y: number; words: string; markup: Markup } | undefined {
   const { report, columns } = scene;
   const { vanished } = report.diagnosis;
   if (!vanished) return undefined;
   const places = columns.map(({ place }) => place);
   const row = ladderRows(report.diagnosis, journeys, places).find(({ kind }) => kind === 'vanish');
   if (row?.kind !== 'vanish' || row.at === undefined) return undefined;
+  const words = shortened(row.text.long, MOST_WORDS, true);
   const x = xOf(row.at);
   const y = least + 4;
   const from = row.from === undefined ? undefined : xOf(row.from);
   const right = TIME_WIDTH + columns.length * COLUMN_WIDTH;
   const markup = html`${from === undefined ? undefined : html`<path class="lost" d="M${from} ${y} L${x} ${y}"/>`}
 <path class="cross" d="M${x - 6} ${y - 6} l12 12 m0 -12 l-12 12"/>
-<text class="bad strong" x="${right + 8}" y="${y + 4}">${shortened(row.text.long, 44, true)}</text>`;
-  return { y, markup };
+<text class="bad strong" x="${right + 8}" y="${y + 4}">${words}</text>`;
+  return { y, words, markup };
 }

@@ -9,9 +9,9 @@ import { html, type Markup } from './markup.ts';
 
 /** Fewer probes than this make no distribution. */
 const LEAST_PROBES = 5;
-const WIDTH = 620;
+const WIDTH = 650;
 const NAME_WIDTH = 150;
-const FIGURE_WIDTH = 120;
+const FIGURE_WIDTH = 150;
 const BAND_HEIGHT = 30;
 const NAME_LENGTH = 20;
 
@@ -35,7 +35,7 @@ ${bands.map(({ place, times }, index) => {
   const name = placeName(report.diagnosis.before, place);
   return html`<text x="${NAME_WIDTH - 4}" y="${y + 4}" text-anchor="end">${shortened(name, NAME_LENGTH, true)}</text>
 <rect class="band" x="${NAME_WIDTH + 8}" y="${y - 9}" width="${room - 16}" height="18" rx="4"/>
-${times.map((time) => html`<circle class="mark" cx="${x(time)}" cy="${y}" r="3"><title>${time.toFixed(3)} ms</title></circle>`)}
+${times.map((time) => html`<g><title>${time.toFixed(3)} ms</title><circle class="mark" cx="${x(time)}" cy="${y}" r="3"/></g>`)}
 <line class="median" x1="${x(median)}" x2="${x(median)}" y1="${y - 9}" y2="${y + 9}"/>
 <text class="small" x="${WIDTH - FIGURE_WIDTH + 8}" y="${y + 4}">median ${median.toFixed(3)} ms</text>`;
 })}

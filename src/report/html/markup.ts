@@ -1,5 +1,6 @@
 /** HTML that is inert by construction: whatever is put into a template is text, unless a template made it. */
 import { printable } from '../printable.ts';
+import { NO_BREAK } from '../prose.ts';
 
 export class Markup {
   readonly source: string;
@@ -26,7 +27,7 @@ export function html(parts: TemplateStringsArray, ...contents: readonly Content[
 
 /** Text as HTML has it, in an element or in a quoted attribute; control and direction characters are spelt out. */
 export function escaped(text: string): string {
-  return printable(text, true).replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
+  return printable(text.replaceAll(NO_BREAK, ' '), true).replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
 }
 
 function sourceOf(content: Content): string {

@@ -1,70 +1,46 @@
 /** The report as one HTML file: nothing is loaded, no script is needed, and nothing from outside is markup. */
-import { createHash } from 'node:crypto';
 import { packetName } from '../../diagnose/evidence.ts';
-import type { Evidence, Finding, Outcome, Remedy } from '../../diagnose/finding.ts';
+import type { Finding } from '../../diagnose/finding.ts';
+import type { Topology } from '../../topology/model.ts';
 import { netnsName, placeName } from '../../topology/naming.ts';
-import { offset, statistics } from '../figures.ts';
+import { statistics } from '../figures.ts';
 import { zeroOf } from '../ladder.ts';
 import type { Report } from '../report.ts';
+import { capitalised } from '../sentence.ts';
 import { ladderDrawing } from './ladder-drawing.ts';
 import { latencyDrawing } from './latency-drawing.ts';
-import { html, Markup } from './markup.ts';
-import { SCRIPT, STYLE } from './style.ts';
-import { wayDrawing } from './way-drawing.ts';
+import { html, type Markup } from './markup.ts';
+import { badge, evidenceMarkup, htmlDocument, remedyMarkup, ruleMarkup, section, shell } from './parts.ts';
+import { isForeseen, wayDrawing } from './way-drawing.ts';
 
-const BADGES: Readonly<Record<Outcome, string>> = {
-  fault: '✗ fault',
-  healthy: '✓ healthy',
-  inconclusive: '? inconclusive',
-};
-
-/** A whole document, ending in a newline. */
-export function reportHtml(report: Report): string {
+/**
+ * A whole document, ending in a newline.
+ * @param further what else there is to say, behind all of it
+ */
+export function reportHtml(report: Report, further?: Markup): string {
   const { diagnosis, target } = report;
-  const title = headlineOf(report);
+  const title = capitalised(headlineOf(report), diagnosis.before);
   const root = rootOf(report);
   const others = diagnosis.findings.filter((finding) => finding !== root);
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src '${hashOf(STYLE)}'; script-src '${hashOf(SCRIPT)}'">
-<title>${title} · vdiag</title>
-<style>${new Markup(STYLE)}</style>
-</head>
-<body>
-<header>
-<p>vdiag ${report.command}: ${target.interface} → ${target.address}</p>
+  return htmlDocument({
+    title,
+    header: html`<p>vdiag ${report.command}: ${target.interface} → ${target.address}</p>
 <h1>${title}</h1>
-<p><span class="badge ${diagnosis.outcome}">${BADGES[diagnosis.outcome]}</span> ${root && ruleMarkup(root)}</p>
-</header>
-<main>
-${root && html`<p>${root.summary}</p>`}
-${root?.remedies.map((remedy, index) => remedyMarkup(remedy, index))}
-${section('Where it went', wayDrawing(report))}
-${section('Packet by packet', ladderDrawing(report))}
+<p>${badge(diagnosis.outcome)} ${root && ruleMarkup(root)}</p>`,
+    main: html`${root && html`<p>${capitalised(root.summary, diagnosis.before)}</p>`}
+${root?.remedies.map((remedy, index) => remedyMarkup(remedy, index, diagnosis.before))}
+${section(isForeseen(report) ? 'The way it would take' : 'Where it went', wayDrawing(report))}
+${section('Packet by packet', report.probes.sent === 0 ? undefined : ladderDrawing(report))}
 ${section('Times', latencyDrawing(report))}
-${section('Evidence', root && evidenceMarkup(report, root))}
-${others.filter(({ blocks }) => blocks !== undefined).map(furtherMarkup)}
+${section('Evidence', root && evidenceMarkup(root, zeroOf(report), (place) => placeName(diagnosis.before, place)))}
+${others.filter(({ blocks }) => blocks !== undefined).map((finding) => furtherMarkup(finding, diagnosis.before))}
 ${section('Also odd', asideMarkup(others.filter(({ blocks }) => blocks === undefined)))}
 ${section('What was not covered', uncoveredMarkup(report))}
 ${gatesMarkup(report)}
-</main>
-<footer>
-${statistics(report.probes).map((line) => html`<p>${line}</p>`)}
-<p>vdiag ${report.version}, Linux ${diagnosis.before.kernel}, ${diagnosis.coverage.framesCaptured} frames captured at ${diagnosis.coverage.places.length} places.</p>
-</footer>
-<script>${new Markup(SCRIPT)}</script>
-</body>
-</html>
-`;
-  return page.source;
-}
-
-/** What a policy lets through: this very text (Content Security Policy Level 3, section 2.3.1). */
-function hashOf(text: string): Markup {
-  return new Markup(`sha256-${createHash('sha256').update(text).digest('base64')}`);
+${further}`,
+    footer: html`${statistics(report.probes).map((line) => html`<p>${line}</p>`)}
+<p>vdiag ${report.version}, Linux ${diagnosis.before.kernel}, ${isForeseen(report) ? 'no packet sent' : `${diagnosis.coverage.framesCaptured} frames captured at ${diagnosis.coverage.places.length} places`}.</p>`,
+  });
 }
 
 function rootOf(report: Report): Finding | undefined {
@@ -77,52 +53,25 @@ function headlineOf(report: Report): string {
   const root = rootOf(report);
   if (root) return root.title;
   if (diagnosis.outcome === 'healthy')
-    return `${target.address} answers ${target.interface}: ${probes.received} of ${probes.sent}`;
+    return probes.sent === 0
+      ? `nothing stops ${target.interface} → ${target.address}`
+      : `${target.address} answers ${target.interface}: ${probes.received} of ${probes.sent}`;
+  if (probes.sent === 0) return `not every gate from ${target.interface} to ${target.address} is decided`;
   return `${target.address} does not answer ${target.interface}`;
 }
 
-function ruleMarkup({ rule, confidence }: Finding): Markup {
-  return html`<span class="rule"><code>${rule}</code>, ${confidence}</span>`;
-}
-
-function section(title: string, content: Markup | undefined): Markup | undefined {
-  return content && html`<section><h2>${title}</h2>${content}</section>`;
-}
-
-function remedyMarkup({ why, commands, verify }: Remedy, index: number): Markup {
-  return html`<section class="card cure"><h2>${index === 0 ? 'Cure' : 'Another way'}</h2><p>${why}</p>${shell(commands)}
-${verify === '' ? undefined : html`<p>Then: <code>${verify}</code></p>`}</section>`;
-}
-
-function shell(commands: readonly string[]): Markup | undefined {
-  if (commands.length === 0) return undefined;
-  return html`<div class="shell"><pre>${commands.map((command, index) => [index === 0 ? '' : new Markup('\n'), command])}</pre></div>`;
-}
-
-function evidenceMarkup(report: Report, finding: Finding): Markup | undefined {
-  if (finding.evidence.length === 0) return undefined;
-  const zeroNs = zeroOf(report);
-  const item = ({ kind, text, place, timeNs, look }: Evidence): Markup => {
-    const where = place === undefined ? '' : placeName(report.diagnosis.before, place);
-    const prefix = [
-      ...(timeNs === undefined ? [] : [offset(timeNs - zeroNs)]),
-      ...(where === '' || text.includes(where) ? [] : [where]),
-    ].join(' ');
-    return html`<li><span class="kind">${kind}</span> ${prefix === '' ? '' : `${prefix}: `}${text}${look && html`<br><code>${look}</code>`}</li>`;
-  };
-  return html`<ul class="plain card">${finding.evidence.map(item)}</ul>`;
-}
-
-function furtherMarkup(finding: Finding): Markup {
+function furtherMarkup(finding: Finding, topology: Topology): Markup {
   return html`<section class="card"><h2>${finding.blocks === 'next' ? 'And then' : 'Also'}: ${finding.title}</h2><p>${ruleMarkup(finding)}</p>
-<p>${finding.summary}</p>${shell(finding.remedies[0]?.commands ?? [])}</section>`;
+<p>${capitalised(finding.summary, topology)}</p>${shell(finding.remedies[0]?.commands ?? [])}</section>`;
 }
 
 function asideMarkup(findings: readonly Finding[]): Markup | undefined {
   if (findings.length === 0) return undefined;
   return html`<ul class="plain card">${findings.map(
-    (finding) => html`<li><span class="kind">${finding.severity}</span> ${finding.title} <code>${finding.rule}</code>
-${finding.severity === 'note' ? undefined : shell(finding.remedies[0]?.commands ?? [])}</li>`,
+    (
+      finding,
+    ) => html`<li><span class="kind">${finding.severity}</span> <div>${finding.title} <code>${finding.rule}</code>
+${finding.severity === 'note' ? undefined : shell(finding.remedies[0]?.commands ?? [])}</div></li>`,
   )}</ul>`;
 }
 

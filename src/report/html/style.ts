@@ -39,6 +39,7 @@ button { position: absolute; top: .45rem; right: .45rem; padding: .2rem .6rem; f
   background: var(--card); border: 1px solid var(--rule); border-radius: .3rem; cursor: pointer; }
 .drawing { overflow-x: auto; }
 .drawing svg { display: block; height: auto; }
+.way svg { max-width: 100%; }
 figure { margin: .8rem 0; }
 figcaption { color: var(--quiet); font-size: .875rem; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
@@ -46,11 +47,16 @@ th, td { text-align: left; vertical-align: top; padding: .35rem .8rem .35rem 0; 
 th { font-weight: 600; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .scroll { overflow-x: auto; }
+.scroll table { overflow-wrap: normal; }
+.scroll td, .scroll th { min-width: 3rem; }
+.scroll td:nth-child(n + 2) { min-width: 6rem; }
 ul.plain { list-style: none; margin: 0; padding: 0; }
 ul.plain.card { padding: .4rem 1.1rem; margin: .8rem 0; }
 ul.plain > li { padding: .45rem 0; border-bottom: 1px solid var(--rule); }
 ul.plain > li:last-child { border-bottom: 0; }
-.kind { display: inline-block; min-width: 5.2rem; color: var(--quiet); font-size: .875rem; }
+ul.plain > li { display: grid; grid-template-columns: 5.4rem 1fr; gap: 0 .4rem; }
+ul.plain > li.whole { display: block; }
+.kind { color: var(--quiet); font-size: .875rem; line-height: 1.7; }
 details { margin: .6rem 0; }
 summary { cursor: pointer; font-weight: 600; }
 footer { color: var(--quiet); font-size: .875rem; border-top: 1px solid var(--rule); margin-top: 2rem; }
@@ -72,12 +78,15 @@ svg .bad { fill: var(--bad); }
 svg .lead { stroke: var(--rule); fill: none; }
 svg .band { fill: var(--go); fill-opacity: .16; stroke: none; }
 svg .median { stroke: var(--go); stroke-width: 2; }
-@media (hover: hover) { svg .mark:hover { stroke-width: 4; } }
-@media (max-width: 40rem) { td, th { padding-right: .5rem; } .kind { display: block; } }
+svg .hit { fill: transparent; }
+@media (hover: hover) { svg g:hover > .mark { stroke-width: 4; } }
+@media (max-width: 40rem) { td, th { padding-right: .5rem; } ul.plain > li { display: block; } .kind { display: block; } }
 @media print {
   body { background: #fff; font-size: 11pt; } .card { break-inside: avoid; border-color: #999; } button { display: none; }
   main, header, footer { max-width: none; padding-inline: 0; } .drawing, .scroll { overflow: visible; } .drawing svg { max-width: 100%; }
-  details:not([open]) > :not(summary) { display: block; }
+  details::details-content { content-visibility: visible; display: block; }
+  pre, .way, tr { break-inside: avoid; } .cure { border-left-color: #000; } a { color: inherit; }
+  :root { --ground: #fff; --card: #fff; --ink: #000; --quiet: #444; --rule: #999; --wash: #f4f4f4; --bad: #a4262c; --bad-wash: #fff; --good: #14663b; --good-wash: #fff; --doubt: #7a5200; --doubt-wash: #fff; --go: #0b5cad; --back: #6f42a8; --ask: #57606a; }
 }
 `;
 

@@ -15,7 +15,9 @@ const BOX_HEAD = 26;
 const BOX_GAP = 22;
 const LINE_X = 30;
 const TEXT_X = 52;
-const TEXT_LENGTH = 44;
+/** Names are bold, and wider than what stands below them. */
+const NAME_LENGTH = 30;
+const TEXT_LENGTH = 46;
 /** Addresses spelt out at one interface. */
 const MOST_ADDRESSES = 2;
 
@@ -41,7 +43,7 @@ export function wayDrawing(report: Report): Markup | undefined {
   const stations = boxes.flatMap((box) => box.stations);
   const last = boxes.at(-1);
   const height = (last ? last.top + last.height : 0) + 4;
-  return html`<figure><div class="drawing"><svg width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${spoken(report, places)}">
+  return html`<figure><div class="drawing way"><svg width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${spoken(report, places)}">
 ${boxes.map(
   ({
     name,
@@ -96,17 +98,18 @@ function ways(report: Report, stations: readonly Station[]): Markup[] {
   });
 }
 
-function stationMarkup({ diagnosis }: Report, { place, link, y }: Station): Markup {
+function stationMarkup(report: Report, { place, link, y }: Station): Markup {
+  const { diagnosis } = report;
   const { vanished, coverage } = diagnosis;
-  const end = vanished?.missing ?? vanished?.last;
+  const end = isForeseen(report) ? stopOf(report) : (vanished?.missing ?? vanished?.last);
   const stopped = end !== undefined && placeKey(end) === placeKey(place);
-  const covered = coverage.places.some((each) => placeKey(each) === placeKey(place));
+  const covered = isForeseen(report) || coverage.places.some((each) => placeKey(each) === placeKey(place));
   const mark = stopped
     ? html`<circle class="mark" cx="${LINE_X}" cy="${y}" r="9"/><path class="cross" d="M${LINE_X - 5} ${y - 5} l10 10 m0 -10 l-10 10"/>`
     : html`<circle class="mark" cx="${LINE_X}" cy="${y}" r="6"/>`;
   return html`<g><title>${[place.name, ...(link?.addresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`) ?? []), link?.mac ?? ''].join(' ')}</title>${mark}
-<text class="strong" x="${TEXT_X}" y="${y + 1}">${shortened(place.name, TEXT_LENGTH, true)}</text>
-<text class="small" x="${TEXT_X}" y="${y + 17}">${shortened([...(link ? describe(diagnosis.before, place, link) : []), ...(covered ? [] : ['not captured'])].join(', '), TEXT_LENGTH + 6, true)}</text></g>`;
+<text class="strong" x="${TEXT_X}" y="${y + 1}">${shortened(place.name, NAME_LENGTH, true)}</text>
+<text class="small" x="${TEXT_X}" y="${y + 17}">${shortened([...(link ? describe(diagnosis.before, place, link) : []), ...(covered ? [] : ['not captured'])].join(', '), TEXT_LENGTH, true)}</text></g>`;
 }
 
 function describe(topology: Topology, place: Place, link: Link): string[] {
@@ -124,7 +127,21 @@ function describe(topology: Topology, place: Place, link: Link): string[] {
   ];
 }
 
-function ended({ diagnosis }: Report): string {
+/** Of a check: nothing was sent, and nothing could be sighted. */
+export function isForeseen({ command }: Report): boolean {
+  return command === 'check';
+}
+
+/** The place of the first decision that stops it. */
+function stopOf({ diagnosis }: Report): Place | undefined {
+  const steps = diagnosis.path.legs.flatMap((leg) => leg.steps);
+  for (const step of steps) if (step.kind === 'gate' && step.gate.verdict === 'stop') return step.gate.place;
+  return undefined;
+}
+
+function ended(report: Report): string {
+  const { diagnosis } = report;
+  if (isForeseen(report)) return stopOf(report) ? 'The cross: where the kernel would stop it.' : '';
   if (!diagnosis.vanished) return '';
   const journeys = exampleJourneys(diagnosis);
   const places = ladderColumns(diagnosis, journeys, false).map(({ place }) => place);

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openKernelSymbols } from '../../../src/capture/drops/kernel-symbols.ts';
 
@@ -32,6 +33,34 @@ ffffffffc0000000 t br_handle_frame\t[bridge]
   it('lose what a compiler or a module adds, and need no order', () => {
     expect(list.nameOf(0xffffffffc0001010n)).toBe('nft_do_chain');
     expect(list.nameOf(0xffffffffc0000ff0n)).toBe('br_handle_frame');
+  });
+
+  it('are those that reading every line gives, for any list', () => {
+    const line = fc.record({ gap: fc.nat(600), type: fc.constantFrom('T', 't', 'W', 'd', 'B') });
+    const base = 0xffffffff81000000n;
+    fc.assert(
+      fc.property(
+        fc.array(line, { maxLength: 40 }),
+        fc.array(line, { maxLength: 10 }),
+        fc.nat(30_000),
+        (own, modules, offset) => {
+          let at = base;
+          const lines = [...own, ...modules].map(({ gap, type }, index) => {
+            at += BigInt(gap);
+            return { address: at, type, name: `f${index}`, module: index >= own.length ? '\t[m]' : '' };
+          });
+          const kernel = lines.slice(0, own.length);
+          const text = [...kernel, ...lines.slice(own.length).reverse()]
+            .map(({ address, type, name, module }) => `${address.toString(16)} ${type} ${name}${module}\n`)
+            .join('');
+          const wanted = base + BigInt(offset);
+          const before = lines.filter(({ address, type }) => /[tTwW]/.test(type) && address <= wanted);
+          const nearest = before.filter(({ address }) => address === before.at(-1)?.address).map(({ name }) => name);
+          // Of several at one address any will do.
+          expect(before.length === 0 ? [`0x${wanted.toString(16)}`] : nearest).toContain(symbols(text).nameOf(wanted));
+        },
+      ),
+    );
   });
 
   it('are addresses where the kernel hides them, or nothing is known', () => {

@@ -81,6 +81,15 @@ describe('a page of the trace ring', () => {
     expect(records(new Uint8Array(5)).broken).toBe('shorter than its header');
   });
 
+  it.each([0x80000000, 0xfffffff0, 0xfffffffd, 0xffffffff])('is not led backwards by a length of %i', (length) => {
+    // Found by npm run fuzz: rounded up to a word in 32 bits it was a negative number.
+    expect(records(page([header(1, 1), 1, header(0, 1), length, 1]))).toMatchObject({
+      seen: [{ at: 1 }],
+      broken: 'a record reaches beyond the page',
+    });
+    expect(records(page([header(29, 4), length, 7])).broken).toBe('a record reaches beyond the page');
+  });
+
   it('never reads outside, whatever the bytes are', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), fc.nat(320), (bytes, commit) => {

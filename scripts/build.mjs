@@ -1,0 +1,4 @@
+/** npm run build: dist/ from nothing. */
+import { build } from './setup.mjs';
+
+await build(true);
