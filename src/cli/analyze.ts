@@ -89,7 +89,7 @@ class AnalyzeCommand extends Command {
 }
 
 async function run(captures: string[], flags: Flags, command: Command): Promise<void> {
-  giveUpRights(flags.report !== undefined);
+  giveUpRights({ writes: flags.report !== undefined });
   const interrupted = new AbortController();
   const stop = () => interrupted.abort();
   process.once('SIGINT', stop);

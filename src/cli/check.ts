@@ -67,7 +67,7 @@ async function run(name: string, address: string, flags: Flags, command: Command
     ...(flags.netns === undefined ? {} : { netns: flags.netns }),
     ...(flags.redact === undefined ? {} : { redact: flags.redact }),
   });
-  giveUpRights(flags.report !== undefined);
+  giveUpRights({ writes: flags.report !== undefined });
   const terminal = detectTerminal(process.stdout, process.env, { color: wantsColor(command) });
   const as = (format: Format) =>
     formatted(report, format, terminal, { verbose: flags.verbose === true, quiet: flags.quiet === true });

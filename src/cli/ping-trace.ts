@@ -122,9 +122,9 @@ async function run(name: string, address: string, flags: Flags, command: Command
       rules,
       onNote: hold,
       // A search for the largest packet traces again.
-      ...(flags.mtu ? {} : { onCollected: () => giveUpRights(writes) }),
+      ...(flags.mtu ? {} : { onCollected: () => giveUpRights({ writes, symbols: true }) }),
     });
-    giveUpRights(writes);
+    giveUpRights({ writes });
     const traced = flags.redact ? await redacted(recorded, rules, notes) : recorded;
     const { report } = traced;
     const terminal = detectTerminal(process.stdout, process.env, { color: wantsColor(command) });

@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs';
 import { type CFunction, libc } from './libc.ts';
 
 /** Numbers of include/uapi/linux/capability.h, for what may have to be kept. */
-const numbers = { CAP_DAC_OVERRIDE: 1, CAP_DAC_READ_SEARCH: 2, CAP_FOWNER: 3 } as const;
+const numbers = { CAP_DAC_OVERRIDE: 1, CAP_DAC_READ_SEARCH: 2, CAP_FOWNER: 3, CAP_SYSLOG: 34 } as const;
 export type Capability = keyof typeof numbers;
 
 export interface DropOptions {

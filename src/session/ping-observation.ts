@@ -21,6 +21,7 @@ import { type WatchingCapture, watchingNamespaces } from './namespace-watch.ts';
 import { type PingPlan, unspecified } from './ping-plan.ts';
 import { runProbes } from './probing.ts';
 import { openRuleTracing, type RuleTracing } from './rule-trace.ts';
+import { unsetClock } from './unset-clock.ts';
 
 export interface Observation {
   readonly token: Uint8Array;
@@ -53,6 +54,7 @@ export async function observePing(plan: PingPlan): Promise<Observation> {
   const sizeBytes = options.sizeBytes ?? DEFAULT_SIZE;
   const probe = openProbe(plan, token, sizeBytes);
   const vxlanPorts = unusualVxlanPorts(before);
+  const unset = unsetClock();
   const ledger = openLedger({ token, identifier: probe.identifier, vxlanPorts });
   let capture: (Capture & Partial<WatchingCapture>) | undefined;
   const devices = () => new Set(capture?.places().map(({ name }) => name));
@@ -62,10 +64,15 @@ export async function observePing(plan: PingPlan): Promise<Observation> {
     if (options.traceRules) rules = traceRules(plan, { token, identifier: probe.identifier }, sizeBytes);
     const filter = probeFilter({ token, dataBytes: sizeBytes, vxlanPorts });
     const { signal, watching } = untilGone(options.signal);
-    capture = await listen(plan, watching, { ...options.ring, filter, onFrame: ledger.add });
+    capture = await listen(plan, watching, {
+      ...options.ring,
+      filter,
+      onFrame: (frame) => ledger.add(unset.frame(frame)),
+    });
     const source = probe.source() ?? unspecified(options.address);
-    const probes = await runProbes(kernel ? attended(probe, kernel) : probe, capture, ledger, {
+    const probes = await runProbes(unset.probe(kernel ? attended(probe, kernel) : probe), capture, ledger, {
       ...pacing(plan),
+      now: unset.clock.now,
       signal,
     });
     await capture.drain();
@@ -76,8 +83,8 @@ export async function observePing(plan: PingPlan): Promise<Observation> {
     kernel?.finish();
     // Before the state is taken again: the tables are no part of it.
     const ruleTrace = rules?.finish();
-    const covered = withChecksums(capture.coverage(), ledger.unfinishedChecksums());
-    const gaps = [...covered.gaps, ...(kernel?.gaps() ?? []), ...(rules?.gaps() ?? [])];
+    const covered = withChecksums(unset.capture(capture).coverage(), ledger.unfinishedChecksums());
+    const gaps = [...covered.gaps, ...unset.gaps(), ...(kernel?.gaps() ?? []), ...(rules?.gaps() ?? [])];
     return {
       token,
       identifier: probe.identifier,
@@ -87,7 +94,8 @@ export async function observePing(plan: PingPlan): Promise<Observation> {
       ledger,
       coverage: { ...covered, gaps },
       after: await retakeTopology(before, { vanished: capture.left }),
-      ...(kernel?.opened === true && { kernel }),
+      // The kernel's events have a clock of their own, which was set at another moment.
+      ...(kernel?.opened === true && unset.clock.steppedNs === 0n && { kernel }),
       ...(ruleTrace === undefined ? {} : { ruleTrace }),
     };
   } finally {

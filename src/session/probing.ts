@@ -15,6 +15,8 @@ export interface Pacing {
   readonly waitMs: number;
   /** The kernel was asking for a neighbour when the run began: it may not ask again before it has given up. */
   readonly asking: boolean;
+  /** Unix nanoseconds; the wall clock where left out. */
+  readonly now?: () => bigint;
   /** Somebody may answer in another's place, and takes its time: being asked twice without an answer is no verdict. */
   readonly patient?: boolean;
   readonly signal?: AbortSignal;
@@ -51,6 +53,7 @@ export async function runProbes(
 ): Promise<ProbeResult[]> {
   let further = pacing.asking && pacing.count === undefined ? FURTHER_PROBES : 0;
   let pace = { count: pacing.count ?? DEFAULT_COUNT, intervalMs: pacing.intervalMs, timeoutMs: pacing.waitMs };
+  const now = pacing.now ?? realtimeNs;
   const sent: Sent[] = [];
   const sentMs: number[] = [];
   while (pacing.signal?.aborted !== true) {
@@ -61,19 +64,20 @@ export async function runProbes(
       continue;
     }
     if (step.kind === 'done') {
-      if (further === 0 || sent.some(({ replies }) => replies.length > 0) || askedSince(sent, ledger).size > 0) break;
+      if (further === 0 || sent.some(({ replies }) => replies.length > 0) || askedSince(sent, ledger, now()).size > 0)
+        break;
       further--;
       pace = { ...pace, count: pace.count + 1 };
       continue;
     }
     if (step.kind === 'send') {
       sentMs.push(performance.now());
-      sent.push(send(probe, step.sequence));
+      sent.push(send(probe, step.sequence, now));
     }
     await capture.poll(step.kind === 'wait' ? Math.min(TICK_MS, Math.ceil(step.forMs)) : 0, [probe.fd]);
     for (const event of probe.receive()) note(sent, event);
     const enough = pacing.count === undefined || sent.length === pace.count;
-    if (enough && isCertain(sent, ledger, pacing.patient === true)) break;
+    if (enough && isCertain(sent, ledger, pacing.patient === true, now())) break;
   }
   // Whatever frame is known of has been waited for at the socket, too: a reply that comes this late is not lost.
   await capture.drain();
@@ -81,9 +85,9 @@ export async function runProbes(
   return sent;
 }
 
-function send(probe: EchoProbe, sequence: number): Sent {
+function send(probe: EchoProbe, sequence: number, now: () => bigint): Sent {
   const { sentNs, error } = probe.send(sequence);
-  const doneNs = realtimeNs();
+  const doneNs = now();
   return {
     sequence,
     sentNs,
@@ -125,21 +129,22 @@ function isUnsteady(sent: readonly Sent[]): boolean {
  * The kernel refused to send, or it asks ARP again: it would not, had it learnt of an answer to its first request,
  * and its second one has had time to be answered.
  */
-function isCertain(sent: readonly Sent[], ledger: Ledger, patient: boolean): boolean {
+function isCertain(sent: readonly Sent[], ledger: Ledger, patient: boolean, nowNs: bigint): boolean {
   if (sent.some(({ replies }) => replies.length > 0)) return false;
   if (sent[0]?.error?.at === 'send') return true;
   if (patient) return false;
-  const nowNs = realtimeNs();
   const settledNs = nowNs - BigInt(ARP_SETTLED_MS) * 1_000_000n;
   const first = sent[0];
   if (!first || nowNs - first.sentNs < BigInt(ARP_RETRY_MS) * 1_000_000n) return false;
-  return [...askedSince(sent, ledger).values()].some(([, again]) => again !== undefined && startNs(again) < settledNs);
+  return [...askedSince(sent, ledger, nowNs).values()].some(
+    ([, again]) => again !== undefined && startNs(again) < settledNs,
+  );
 }
 
 /** The questions for hardware addresses since the first probe, by who asks for whom. */
-function askedSince([first]: readonly Sent[], ledger: Ledger): Map<string, Journey[]> {
+function askedSince([first]: readonly Sent[], ledger: Ledger, nowNs: bigint): Map<string, Journey[]> {
   const asked = new Map<string, Journey[]>();
-  for (const journey of ledger.journeys(realtimeNs())) {
+  for (const journey of ledger.journeys(nowNs)) {
     const question = questionOf(journey);
     if (!question || question.answers || !first || startNs(journey) < first.sentNs) continue;
     const key = `${question.senderProtocol} ${question.targetProtocol}`;

@@ -83,7 +83,7 @@ describe.skipIf(!mayMakeNamespaces)('a program that vdiag asks', { timeout: 120_
 
   it('takes no more memory than it has to', () => {
     const tell =
-      "process.on('exit', () => process.stderr.write(`MiB ${Math.round(process.resourceUsage().maxRSS / 1024)}`))";
+      "process.on('exit', () => process.stderr.write('MiB ' + Math.round(process.resourceUsage().maxRSS / 1024)))";
     const path = join(folder, 'ip');
     writeFileSync(path, '#!/bin/sh\nexec yes aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n');
     chmodSync(path, 0o755);

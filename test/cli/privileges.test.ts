@@ -128,6 +128,8 @@ describe.skipIf(!mayDrop)('the rights of vdiag', { timeout: 60_000 }, () => {
   });
   const READ = 1n << 2n;
   const WRITE = (1n << 1n) | (1n << 3n);
+  /** For the names of the kernel's functions. */
+  const SYMBOLS = 1n << 34n;
 
   it('are given up before a capture is read', async () => {
     const child = spawn(node, [main, 'analyze', '-'], { stdio: ['pipe', 'ignore', 'inherit'] });
@@ -146,8 +148,8 @@ describe.skipIf(!mayDrop)('the rights of vdiag', { timeout: 60_000 }, () => {
   });
 
   it.each([
-    ['nothing but reading', [], READ],
-    ['reading and writing', ['-w', 'run.pcapng'], READ | WRITE],
+    ['nothing but reading', [], READ | SYMBOLS],
+    ['reading and writing', ['-w', 'run.pcapng'], READ | WRITE | SYMBOLS],
   ])('are given up before a run is judged, but for %s', (_, words, effective) => {
     const rule = join(folder, 'tell.mjs');
     const told = join(folder, `told-${words.length}`);
@@ -164,5 +166,13 @@ describe.skipIf(!mayDrop)('the rights of vdiag', { timeout: 60_000 }, () => {
     expect(run.status, run.stderr).toBe(1);
     expect(run.stderr).toBe('');
     expect(rightsIn(readFileSync(told, 'latin1'))).toEqual({ effective, bounding: 0n, noNewPrivileges: '1' });
+  });
+
+  it('are not given up before the kernel has named where it dropped', () => {
+    const { drops, coverage } = reported(within([], 'ping-trace', 'va', '10.77.1.2', '--json'));
+    // Where its events cannot be read (a user namespace), the coverage says so.
+    if (drops === undefined) return expect(JSON.stringify(coverage.gaps)).toContain('kernel drop events');
+    expect(drops.length).toBeGreaterThan(0);
+    for (const drop of drops) expect(drop.function).toMatch(/^[a-z_]\w+$/i);
   });
 });
