@@ -127,15 +127,13 @@ ${untilUp('veth0')}`);
     expect(stderr).toContain('recorded 20 frames on 1 interface, 0 lost, standard output');
   });
 
-  it('says nothing when the reader goes away', async () => {
-    const script = 'set -o pipefail; "$0" "$1" record -w - --on veth0 --duration 15 | head -c 400 >/dev/null';
+  it('says nothing when the reader goes away', { timeout: 60_000 }, async () => {
+    const script = 'set -o pipefail; "$0" "$1" record -w - --on veth0 --duration 120 | head -c 400 >/dev/null';
     const ended = ending(spawn('bash', ['-c', script, node, main]));
-    const started = performance.now();
     for (let tries = 0; tries < 40; tries++) {
       ping(20);
       await sleep(50);
     }
     expect(await ended).toEqual({ status: 0, stdout: '', stderr: '' });
-    expect(performance.now() - started).toBeLessThan(10_000);
   });
 });

