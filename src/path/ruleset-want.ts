@@ -34,6 +34,14 @@ function addressIn(book: AddressBook, text: string): IpAddress | undefined {
   return parsed;
 }
 
+/** Names that nft has for codes of ICMP and ICMPv6 which no packet that is followed has. */
+const OTHER_CODES: Readonly<Record<string, string>> = Object.fromEntries(
+  [
+    ...['host-unreachable', 'prot-unreachable', 'port-unreachable', 'net-prohibited', 'host-prohibited'],
+    ...['admin-prohibited', 'addr-unreachable', 'policy-fail', 'reject-route'],
+  ].map((name) => [name, 'another']),
+);
+
 /** Numbers that stand for words. */
 const NUMBERS: readonly (readonly [RegExp, Readonly<Record<string, string>>])[] = [
   [/^(ip|arp|ip6)$/, { '2048': 'ip', '2054': 'arp', '34525': 'ip6', '0x0800': 'ip', '0x0806': 'arp', '0x86dd': 'ip6' }],
@@ -47,8 +55,8 @@ const NUMBERS: readonly (readonly [RegExp, Readonly<Record<string, string>>])[] 
   [/^(host|broadcast|multicast|other)$/, { unicast: 'host' }],
   [/^destination-unreachable$/, { '3': 'destination-unreachable' }],
   [/^packet-too-big$/, { '2': 'packet-too-big' }],
-  [/^4$/, { 'frag-needed': '4' }],
-  [/^0$/, { 'net-unreachable': '0', 'no-route': '0', root: '0' }],
+  [/^4$/, { ...OTHER_CODES, 'frag-needed': '4' }],
+  [/^0$/, { ...OTHER_CODES, 'net-unreachable': '0', 'no-route': '0', root: '0' }],
   // No interface.
   [/^$/, { '0': '' }],
   [/^cs0$/, { '0': 'cs0', '0x00': 'cs0', df: 'cs0', be: 'cs0' }],

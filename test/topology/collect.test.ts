@@ -223,9 +223,11 @@ describe.skipIf(!mayMakeNamespaces)('the topology of a machine', () => {
     try {
       const seen = await takeTopology({ start });
       expect(seen.gaps).toContainEqual(expect.stringMatching(/^nft: not installed.*, filter rules of c1 unknown$/));
-      expect(namespaceOf(seen, 'c1')?.filters).toEqual({});
+      const { queues: _, ...rulesets } = namespaceOf(seen, 'c1')?.filters ?? {};
+      expect(rulesets).toEqual({});
       expect(seen.gaps.filter((gap) => gap.endsWith(` of ${start.id} unknown`))).toEqual([]);
-      expect(namespaceOf(seen, start.id)?.filters).toEqual({ nftables: [] });
+      const { queues: __, ...here } = namespaceOf(seen, start.id)?.filters ?? {};
+      expect(here).toEqual({ nftables: [] });
     } finally {
       machine.run(`umount ${paths}; ip netns exec c1 nft delete table ip t`);
     }
