@@ -97,10 +97,10 @@ while (Date.now() < until) for (let sent = 0; sent < 100; sent++) sendTo(fd, fra
 J
 ip netns exec c60 timeout 240 node /run/arp.mjs "$PWD" & pids+=($!)
 sleep 2
-verdict healthy flood-healthy eth0 "$(address 6)" --netns c1
-verdict filter-input-drop flood-a-rule eth0 "$(address 3)" --netns c1
 one=$(ip netns exec c50 cat /proc/net/dev | awk '/eth0/ { print $3 + $11 }'); arp=$(ip netns exec c60 cat /proc/net/dev | awk '/eth0/ { print $11 }'); sleep 2
 two=$(ip netns exec c50 cat /proc/net/dev | awk '/eth0/ { print $3 + $11 }'); again=$(ip netns exec c60 cat /proc/net/dev | awk '/eth0/ { print $11 }')
 echo "one flood of three: $(( (two - one) / 2 )) packets/s; ARP: $(( (again - arp) / 2 )) requests/s, each on $ports ports"
+verdict healthy flood-healthy eth0 "$(address 6)" --netns c1
+verdict filter-input-drop flood-a-rule eth0 "$(address 3)" --netns c1
 kill "${pids[@]}" 2>/dev/null
 exit "$failed"

@@ -27,7 +27,7 @@ export function createRepeats(): Repeats {
   const keyOf = ({ place, direction, bytes }: Frame): string => {
     const key = places.get(place) ?? placeKey(place);
     places.set(place, key);
-    return `${key}\0${direction}\0${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).latin1Slice()}`;
+    return `${key}\0${direction}\0${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')}`;
   };
   return {
     gaps: () => (left === 0 ? [] : [`${left} ARP frames that only repeat others were left out`]),

@@ -2,19 +2,22 @@
 import { describe, expect, it } from 'vitest';
 import { createRepeats } from '../../src/session/repeats.ts';
 import type { Frame } from '../../src/trace/frame.ts';
-import { arp, echo, HOME, sighted } from './repeats-frames.ts';
+import { arpRequest, echo, frame } from '../trace/frames.ts';
+
+const request = (last = 9) => arpRequest('10.0.0.1', `10.0.0.${last}`);
 
 describe('ARP frames that repeat others', () => {
   it('are kept at the pace of a kernel that asks, for as long as it asks', () => {
     const repeats = createRepeats();
-    for (let second = 0; second < 900; second++) expect(repeats.isNew(sighted(arp(1), HOME, second * 1000))).toBe(true);
+    for (let second = 0; second < 900; second++)
+      expect(repeats.isNew(frame('br0 in', second * 1_000_000, request()))).toBe(true);
     expect(repeats.gaps()).toEqual([]);
   });
 
   it('are left out of a flood, and counted', () => {
     const repeats = createRepeats();
     let kept = 0;
-    for (let number = 0; number < 100_000; number++) if (repeats.isNew(sighted(arp(1), HOME, number / 100))) kept++;
+    for (let number = 0; number < 100_000; number++) if (repeats.isNew(frame('br0 in', number * 10, request()))) kept++;
     // 64 at first, and 8 in its one second.
     expect(kept).toBe(72);
     expect(repeats.gaps()).toEqual(['99928 ARP frames that only repeat others were left out']);
@@ -24,15 +27,15 @@ describe('ARP frames that repeat others', () => {
     const repeats = createRepeats();
     const all: Frame[] = [];
     for (let number = 0; number < 64; number++)
-      for (const place of [HOME, { netns: 'c1', name: 'eth0' }])
-        for (const direction of ['in', 'out'] as const)
-          for (const target of [1, 2]) all.push({ ...sighted(arp(target), place, 0), direction });
-    expect(all.filter((frame) => !repeats.isNew(frame))).toEqual([]);
-    expect(all.filter((frame) => repeats.isNew(frame))).toEqual([]);
+      for (const visit of ['br0 in', 'br0 out', 'eth0@c1 in'])
+        for (const target of [7, 8]) all.push(frame(visit, 0, request(target)));
+    expect(all.filter((each) => !repeats.isNew(each))).toEqual([]);
+    expect(all.filter((each) => repeats.isNew(each))).toEqual([]);
   });
 
   it('are ARP alone: every echo is kept', () => {
     const repeats = createRepeats();
-    for (let number = 0; number < 1000; number++) expect(repeats.isNew(sighted(echo(), HOME, 0))).toBe(true);
+    for (let number = 0; number < 1000; number++)
+      expect(repeats.isNew(frame('br0 in', 0, echo('request', 1)))).toBe(true);
   });
 });
