@@ -78,26 +78,29 @@ echo 'a flood of ICMP and ARP beside it'
 ip netns exec c1 ping -q -c 1 -W 1 "$(address 6)" >/dev/null
 pids=()
 for n in 50 52 54; do
-  ip netns exec "c$n" timeout 40 ping -q -f "$(address $(( n + 1 )))" >/dev/null 2>&1 & pids+=($!)
+  ip netns exec "c$n" timeout 240 ping -q -f "$(address $(( n + 1 )))" >/dev/null 2>&1 & pids+=($!)
 done
 # ARP requests for nobody, by hand: the kernel itself asks once a second.
 cat >/run/arp.mjs <<'J'
-const { openSocket, bindSocket, sendTo, AF_PACKET, SOCK_RAW } = await import(process.argv[2] + '/dist/linux/socket.js');
-const { readFileSync } = await import('node:fs');
+import { createRequire } from 'node:module';
+import { readFileSync } from 'node:fs';
+const library = createRequire(`${process.argv[2]}/package.json`)('koffi').load(null);
+const openSocket = library.func('int socket(int domain, int type, int protocol)');
+const sendTo = library.func('long sendto(int fd, void *data, ulong length, int flags, void *address, uint length2)');
 const index = Number(readFileSync('/proc/net/dev_mcast', 'utf8').split('\n').map((line) => line.trim().split(/\s+/)).find(([, name]) => name === 'eth0')[0]);
-const fd = openSocket('AF_PACKET', AF_PACKET, SOCK_RAW, 0);
+const fd = openSocket(17, 3, 0);
 const to = new DataView(new ArrayBuffer(20));
-to.setUint16(0, AF_PACKET, true); to.setUint16(2, 0x0806); to.setInt32(4, index, true);
+to.setUint16(0, 17, true); to.setUint16(2, 0x0806); to.setInt32(4, index, true);
 const frame = Uint8Array.from([255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 9, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 9, 10, 99, 99, 9, 0, 0, 0, 0, 0, 0, 10, 99, 98, 1]);
-const until = Date.now() + 30_000;
-while (Date.now() < until) for (let sent = 0; sent < 100; sent++) sendTo(fd, frame, new Uint8Array(to.buffer));
+const until = Date.now() + 240_000;
+while (Date.now() < until) for (let sent = 0; sent < 100; sent++) sendTo(fd, frame, frame.length, 0, new Uint8Array(to.buffer), 20);
 J
-ip netns exec c60 timeout 40 node /run/arp.mjs "$PWD" & pids+=($!)
+ip netns exec c60 timeout 240 node /run/arp.mjs "$PWD" & pids+=($!)
 sleep 2
-verdict healthy flood-healthy eth0 "$(address 6)" --netns c1
-verdict filter-input-drop flood-a-rule eth0 "$(address 3)" --netns c1
 one=$(ip netns exec c50 cat /proc/net/dev | awk '/eth0/ { print $3 + $11 }'); arp=$(ip netns exec c60 cat /proc/net/dev | awk '/eth0/ { print $11 }'); sleep 2
 two=$(ip netns exec c50 cat /proc/net/dev | awk '/eth0/ { print $3 + $11 }'); again=$(ip netns exec c60 cat /proc/net/dev | awk '/eth0/ { print $11 }')
 echo "one flood of three: $(( (two - one) / 2 )) packets/s; ARP: $(( (again - arp) / 2 )) requests/s, each on $ports ports"
+verdict healthy flood-healthy eth0 "$(address 6)" --netns c1
+verdict filter-input-drop flood-a-rule eth0 "$(address 3)" --netns c1
 kill "${pids[@]}" 2>/dev/null
 exit "$failed"

@@ -20,6 +20,7 @@ import { type Ledger, openLedger } from './ledger.ts';
 import { type WatchingCapture, watchingNamespaces } from './namespace-watch.ts';
 import { type PingPlan, unspecified } from './ping-plan.ts';
 import { runProbes } from './probing.ts';
+import { createRepeats } from './repeats.ts';
 import { openRuleTracing, type RuleTracing } from './rule-trace.ts';
 import { unsetClock } from './unset-clock.ts';
 
@@ -55,6 +56,7 @@ export async function observePing(plan: PingPlan): Promise<Observation> {
   const probe = openProbe(plan, token, sizeBytes);
   const vxlanPorts = unusualVxlanPorts(before);
   const unset = unsetClock();
+  const repeats = createRepeats();
   const ledger = openLedger({ token, identifier: probe.identifier, vxlanPorts });
   let capture: (Capture & Partial<WatchingCapture>) | undefined;
   const devices = () => new Set(capture?.places().map(({ name }) => name));
@@ -67,7 +69,9 @@ export async function observePing(plan: PingPlan): Promise<Observation> {
     capture = await listen(plan, watching, {
       ...options.ring,
       filter,
-      onFrame: (frame) => ledger.add(unset.frame(frame)),
+      onFrame: (frame) => {
+        if (repeats.isNew(frame)) ledger.add(unset.frame(frame));
+      },
     });
     const source = probe.source() ?? unspecified(options.address);
     const probes = await runProbes(unset.probe(kernel ? attended(probe, kernel) : probe), capture, ledger, {
@@ -84,7 +88,13 @@ export async function observePing(plan: PingPlan): Promise<Observation> {
     // Before the state is taken again: the tables are no part of it.
     const ruleTrace = rules?.finish();
     const covered = withChecksums(unset.capture(capture).coverage(), ledger.unfinishedChecksums());
-    const gaps = [...covered.gaps, ...unset.gaps(), ...(kernel?.gaps() ?? []), ...(rules?.gaps() ?? [])];
+    const gaps = [
+      ...covered.gaps,
+      ...unset.gaps(),
+      ...repeats.gaps(),
+      ...(kernel?.gaps() ?? []),
+      ...(rules?.gaps() ?? []),
+    ];
     return {
       token,
       identifier: probe.identifier,
