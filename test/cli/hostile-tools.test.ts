@@ -48,20 +48,15 @@ describe.skipIf(!mayMakeNamespaces)('a program that vdiag asks', { timeout: 120_
   }
 
   it.each([
-    ['prints garbage', 'echo garbage', /prints no JSON/],
-    ['prints half a document', "echo '[[[[{'", /prints no JSON/],
-    ['hangs', 'exec sleep 100', /took too long/],
-    ['prints without end', 'exec yes aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', /printed too much/],
-    ['prints zeros', 'exec head -c 1073741824 /dev/zero', /printed too much|took too long/],
-    ['is killed', 'kill -9 $$', /ended by SIGKILL/],
-    ['fails', 'exit 3', /exit status 3/],
-    ['says nothing of the interface', `echo '[{"ifname":5,"ifindex":"x"},null,7,[]]'`, /no such interface: p0/],
-  ])('ip that %s: exit 2, and what is wrong', (_, script, why) => {
-    const { status, stdout, stderr } = withTool('ip', script, 'check', 'p0', '10.77.1.2');
-    expect(status, stderr).toBe(2);
-    expect(stdout).toBe('');
-    expect(stderr).toMatch(why);
-    expect(stderr).toMatch(/^vdiag: .*\n {2}.*\n$/);
+    ['prints garbage', 'echo garbage'],
+    ['hangs', 'exec sleep 100'],
+    ['prints without end', 'exec yes aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'],
+    ['says nothing of the interface', `echo '[{"ifname":5,"ifindex":"x"},null,7,[]]'`],
+  ])('ip that %s harms nothing: what it would say, the kernel says itself', (_, script) => {
+    const { status, stdout, stderr } = withTool('ip', script, 'check', 'p0', '10.77.1.2', '--json');
+    expect(stderr).toBe('');
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout).findings[0].rule).toBe('filter-input-drop');
   });
 
   it.each([
@@ -84,17 +79,25 @@ describe.skipIf(!mayMakeNamespaces)('a program that vdiag asks', { timeout: 120_
   it('takes no more memory than it has to', () => {
     const tell =
       "process.on('exit', () => process.stderr.write('MiB ' + Math.round(process.resourceUsage().maxRSS / 1024)))";
-    const path = join(folder, 'ip');
+    const path = join(folder, 'nft');
     writeFileSync(path, '#!/bin/sh\nexec yes aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n');
     chmodSync(path, 0o755);
-    const words = ['--import', `data:text/javascript,${encodeURIComponent(tell)}`, main, 'check', 'p0', '10.77.1.2'];
-    const { stderr } = spawnSync(node, words, {
+    const words = [
+      '--import',
+      `data:text/javascript,${encodeURIComponent(tell)}`,
+      main,
+      'check',
+      'p0',
+      '10.77.1.2',
+      '--json',
+    ];
+    const { stdout, stderr } = spawnSync(node, words, {
       encoding: 'utf8',
       timeout: 110_000,
       env: { ...process.env, PATH: `${folder}:${process.env.PATH}` },
     });
     rmSync(path);
-    expect(stderr).toContain('printed too much');
+    expect(stdout).toContain('printed too much');
     expect(Number(/MiB (\d+)/.exec(stderr)?.[1])).toBeLessThan(MOST_MIB);
   });
 });
