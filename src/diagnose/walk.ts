@@ -1,6 +1,6 @@
 /** Holds what was sighted against the path: how far did the packet come, and where should it have come next? */
 import type { Gate } from '../path/gate.ts';
-import { isAsk, type Leg, type Path, type Step } from '../path/model.ts';
+import { isAnswer, isAsk, type Leg, type Path, type Step } from '../path/model.ts';
 import type { Topology } from '../topology/model.ts';
 import type { EchoExchange, Exchange, ResolutionExchange } from '../trace/exchange.ts';
 import { lacksFragments } from '../trace/fragments.ts';
@@ -55,7 +55,13 @@ export function follow(
   const steps = flat.map((walked, index) => ({ ...walked, made: index <= reached }));
   const missing =
     partly?.part ??
-    steps.findIndex(({ step, leg }, index) => index > reached && step.kind !== 'gate' && !isAskedAlready(leg, before));
+    steps.findIndex(
+      ({ step, leg, legIndex }, index) =>
+        index > reached &&
+        step.kind !== 'gate' &&
+        !isAskedAlready(leg, before) &&
+        !isAnsweredAlready(path.legs[legIndex - 1], leg, legs[legIndex - 1] ?? [], before),
+    );
   return { steps, reached, ...(missing === -1 ? {} : { missing }) };
 }
 
@@ -86,6 +92,11 @@ function isCircle({ legs }: Path): boolean {
   return legs.some(({ steps }) =>
     steps.some((step) => step.kind === 'gate' && step.gate.kind === 'ttl' && step.gate.circle),
   );
+}
+
+/** Whoever was asked before the capture began has answered, or not, before it began. */
+function isAnsweredAlready(ask: Leg | undefined, { kind }: Leg, sightings: readonly Seen[], before: Topology): boolean {
+  return ask !== undefined && isAnswer(kind) && isAskedAlready(ask, before) && !sightings.some(isSeen);
 }
 
 interface Seen {
