@@ -36,6 +36,17 @@ export interface CaptureFinding extends Finding {
   }[];
 }
 
+/** What stops packets first, then what harms them, what would stop them next, and notes; what explains most of each first. */
+export function byWeight(a: CaptureFinding, b: CaptureFinding): number {
+  return weightOf(a) - weightOf(b) || b.explains - a.explains;
+}
+
+function weightOf({ severity, blocks }: CaptureFinding): number {
+  if (severity === 'note') return 3;
+  if (blocks === 'next') return 2;
+  return severity === 'fault' ? 0 : 1;
+}
+
 /** One of the captures that were analyzed. */
 export interface CaptureNote {
   readonly name: string;

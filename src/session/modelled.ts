@@ -1,5 +1,5 @@
 /** Failures of a capture, judged by the recorded state of the machine: the diagnosis of a live run, for each pair that failed. */
-import type { CaptureFinding } from '../diagnose/analysis.ts';
+import { byWeight, type CaptureFinding } from '../diagnose/analysis.ts';
 import { diagnose } from '../diagnose/engine.ts';
 import type { Case } from '../diagnose/sighted/case.ts';
 import { trailOf } from '../diagnose/sighted/claim.ts';
@@ -122,10 +122,5 @@ function mergedFindings(findings: readonly CaptureFinding[]): CaptureFinding[] {
     merged.set(key, known ? { ...known, explains: known.explains + finding.explains } : finding);
   }
   // What would come next stays behind its cause: sorting is stable.
-  return [...merged.values()].sort(
-    (a, b) =>
-      Number(a.severity === 'note') - Number(b.severity === 'note') ||
-      Number(a.blocks === 'next') - Number(b.blocks === 'next') ||
-      b.explains - a.explains,
-  );
+  return [...merged.values()].sort(byWeight);
 }

@@ -4,7 +4,7 @@
  */
 import type { FailureGroup, PairSummary, SurveySummary } from '../../survey/summary.ts';
 import type { Place } from '../../trace/frame.ts';
-import type { CaptureFinding } from '../analysis.ts';
+import { byWeight, type CaptureFinding } from '../analysis.ts';
 import type { Case } from './case.ts';
 import { findingOf } from './claim.ts';
 import { type Hearing, hearingOf, unheard } from './heard.ts';
@@ -49,7 +49,7 @@ export function sightedFindings(
     ...silentInPassing(heard, told, hearing),
     ...trafficFindings(summary, cases),
   ];
-  return all.sort((a, b) => Number(a.severity === 'note') - Number(b.severity === 'note') || b.explains - a.explains);
+  return all.sort(byWeight);
 }
 
 /** None was answered, and of none that says anything. */
