@@ -104,8 +104,7 @@ describe('the labs of the package', () => {
       expect(lab.curedBy.length > 0, lab.name).toBe(lab.cure);
       // What only harms a packet lets the ping pass: a warning, or a lab that says so in its name. So does a storm of broadcasts.
       const harms = lab.name.endsWith('-answered') || rules.get(lab.expect)?.severity === 'warning';
-      if (!harms && lab.name !== 'bridge-loop')
-        expect(lab.expect === 'healthy', lab.name).toBe(lab.ping === 'ok');
+      if (!harms && lab.name !== 'bridge-loop') expect(lab.expect === 'healthy', lab.name).toBe(lab.ping === 'ok');
     }
   });
 
