@@ -1,7 +1,8 @@
 /** A close look at what failed: the frames around one failure of each pair, decoded whole and joined as a live run's are. */
 import type { Case } from '../diagnose/sighted/case.ts';
 import { AddressTable } from '../survey/addresses.ts';
-import { Glance, Kind } from '../survey/glance.ts';
+import { Glance } from '../survey/glance.ts';
+import { Kind } from '../survey/kind.ts';
 import type { PairSummary, SurveySummary } from '../survey/summary.ts';
 import { buildExchanges, type EchoExchange, type Exchange, questionOf } from '../trace/exchange.ts';
 import { type Frame, type ProbeResult, placeKey } from '../trace/frame.ts';

@@ -4,7 +4,8 @@
  * Packets stand in a ring in order of their first sighting, so the oldest is always the next to be closed, and what each place saw stands
  * in a second ring: memory is bounded by the two, and no frame makes an object. A packet is one record of 64 bytes, a cache line.
  */
-import { type Glance, Kind } from './glance.ts';
+import type { Glance } from './glance.ts';
+import { isEcho } from './kind.ts';
 import { moveRing } from './ring.ts';
 
 /** A packet that has come to its end, to be read before the next frame is added. */
@@ -132,7 +133,7 @@ export class PacketTable {
       if (words[at + HASH_HIGH] === hashHigh && words[at + HASH_LOW] === hashLow) {
         const age = Math.abs(timeNs - (this.#doubles[(at >>> 1) + FIRST_NS] ?? 0));
         const again = ((words[at + VISITED] ?? 0) & (1 << (visit & 31))) !== 0 && this.#hasVisited(at, visit);
-        if (age <= REPEAT_NS || (!again && carriesNumber(glance.kind))) {
+        if (age <= REPEAT_NS || (!again && isEcho(glance.kind))) {
           if (again) this.#repeat(at, glance.ttl);
           else this.#visit(at, visit, timeNs);
           return false;
@@ -176,7 +177,7 @@ export class PacketTable {
     words[at + LAST_VISIT] = NONE;
     words[at + FIRST_VISIT] = this.#visits | 0;
     words[at + KIND] = glance.kind | (glance.group ? GROUP : 0) | (glance.ttl << 8);
-    words[at + ECHO] = carriesNumber(glance.kind) ? (glance.identifier << 16) | glance.sequence : 0;
+    words[at + ECHO] = isEcho(glance.kind) ? (glance.identifier << 16) | glance.sequence : 0;
     words[at + REPEATS] = 0;
     this.#doubles[(at >>> 1) + FIRST_NS] = timeNs;
     this.#doubles[(at >>> 1) + FRAME] = frame;
@@ -309,9 +310,4 @@ export class PacketTable {
     const newest = this.#visits - 1;
     return (newest - ((newest - slot) & (this.#ring - 1))) & (ring - 1);
   }
-}
-
-/** An echo has a sequence number: two alike are one packet, however long it was under way. */
-function carriesNumber(kind: number): boolean {
-  return kind === Kind.echoRequest || kind === Kind.echoReply;
 }

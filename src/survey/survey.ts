@@ -5,8 +5,9 @@
 import { AddressTable } from './addresses.ts';
 import { ClaimTable, macAt } from './claims.ts';
 import { type Asked, type ClosedExchange, ExchangeTable } from './exchanges.ts';
-import { Family, FlowTable, familyOf } from './flows.ts';
-import { Glance, Kind } from './glance.ts';
+import { FlowTable } from './flows.ts';
+import { Glance } from './glance.ts';
+import { Family, familyOf, isReply, isRequest, Kind } from './kind.ts';
 import { type ClosedPacket, PacketTable } from './packets.ts';
 import { QuoteTable } from './quotes.ts';
 import { WayTable } from './ways.ts';
@@ -456,13 +457,4 @@ export class Survey {
     this.#origin = origin;
     this.#lead = lead;
   }
-}
-
-function isRequest(kind: number): boolean {
-  return kind === Kind.echoRequest || kind === Kind.arpRequest || kind === Kind.solicitation;
-}
-
-/** Of a `Kind`: it comes back for something that was asked. */
-export function isReply(kind: number): boolean {
-  return kind === Kind.echoReply || kind === Kind.arpReply || kind === Kind.advertisement;
 }

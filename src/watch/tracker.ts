@@ -2,8 +2,8 @@
  * Frames to exchanges, as they come, in bounded memory: which packets are one, which reply belongs to which request, and which
  * requests had none. It glances at frames; what failed is then looked at exactly (`session/watch-judge.ts`).
  */
-import { Glance, Kind } from '../survey/glance.ts';
-import type { RequestKind } from '../survey/summary.ts';
+import { Glance } from '../survey/glance.ts';
+import { familyOf, isReply, Kind, type RequestKind, requestKind } from '../survey/kind.ts';
 import type { Frame, Place } from '../trace/frame.ts';
 import { icmpName } from '../wire/icmp-name.ts';
 import { formatIpv4, formatIpv6 } from '../wire/text.ts';
@@ -186,9 +186,9 @@ export class Tracker {
       }
     const source = addressHash(view, glance.sourceAt, glance.addressLength);
     const target = addressHash(view, glance.targetAt, glance.addressLength);
-    const asks = requestKind(kind);
+    const asks = requestKind(familyOf(kind));
     const echo = asks === 'echo' ? (glance.identifier << 16) | glance.sequence : 0;
-    const back = isBack(kind);
+    const back = isReply(kind);
     const number = asks === undefined ? -1 : KINDS.indexOf(asks);
     const exchange = back ? questionKey(target, source, number, echo) : questionKey(source, target, number, echo);
     const asked = back ? this.#waiting.get(exchange) : undefined;
@@ -377,17 +377,6 @@ export class Tracker {
 }
 
 const KINDS: readonly RequestKind[] = ['arp', 'echo', 'neighbour'];
-
-/** Of a `Kind`: what is asked, or answered. */
-function requestKind(kind: number): RequestKind | undefined {
-  if (kind === Kind.arpRequest || kind === Kind.arpReply) return 'arp';
-  if (kind === Kind.echoRequest || kind === Kind.echoReply) return 'echo';
-  return kind === Kind.solicitation || kind === Kind.advertisement ? 'neighbour' : undefined;
-}
-
-function isBack(kind: number): boolean {
-  return kind === Kind.arpReply || kind === Kind.echoReply || kind === Kind.advertisement;
-}
 
 /** Who probes for an address it has not yet (RFC 5227, RFC 4862) hopes for no answer. */
 function isUnspecified(view: DataView, { sourceAt, addressLength }: Glance): boolean {
