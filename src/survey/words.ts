@@ -1,7 +1,8 @@
 /** Numbers of a survey into words: addresses, places, errors. */
+import type { IcmpError } from './errors.ts';
 import { isReply } from './kind.ts';
 import type { ErrorSummary, Reading } from './summary.ts';
-import type { IcmpError, Survey } from './survey.ts';
+import type { Survey } from './survey.ts';
 
 export type Ends = { readonly source: string; readonly target: string };
 
