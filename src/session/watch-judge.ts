@@ -5,9 +5,9 @@ import { type SurveySummary, summarise } from '../survey/summary.ts';
 import { Survey } from '../survey/survey.ts';
 import type { Topology } from '../topology/model.ts';
 import { type Coverage, type Frame, placeKey } from '../trace/frame.ts';
-import type { Span } from './capture-set.ts';
-import { closeLook, type FrameAt, type Revisited } from './close-look.ts';
+import { closeLook } from './close-look.ts';
 import { modelledFindings } from './modelled.ts';
+import type { FrameAt, Revisited, Span } from './revisit.ts';
 
 /** What is judged: whole exchanges, in order of time, and the state before and after them. */
 export interface Judged {
