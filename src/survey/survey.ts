@@ -65,14 +65,11 @@ export class Survey {
   readonly places: PlaceCount[] = [];
   readonly ended: EndedPacket[] = [];
   readonly open: OpenRequest[] = [];
-  /** All of them, also those that were not written down. */
-  openCount = 0;
   /** Ways that ARP and neighbour discovery took, which no router passes on. */
   readonly linkWays = new Set<number>();
   /** Places that are loopback devices, to be told before their frames are added. */
   readonly loopbacks = new Set<number>();
   frames = 0;
-  followed = 0;
   packetCount = 0;
   firstNs = Number.NaN;
   lastNs = 0;
@@ -154,7 +151,6 @@ export class Survey {
     this.#count(where, direction, ns);
     const glance = this.#glance;
     if (!glance.look(view, start, end, linkType)) return;
-    this.followed++;
     if (!this.#packets.add(glance, where, direction & 3, ns, frame)) return;
     const source = this.addresses.intern(view, glance.sourceAt, glance.addressLength);
     const target = this.addresses.intern(view, glance.targetAt, glance.addressLength);
@@ -286,9 +282,7 @@ export class Survey {
     const { flow, echo, requestNs, requestFrame, requestWay, replies, replyWay, replyFrame } = exchange;
     const error = this.#errors.take(flow, echo, requestNs);
     if (echo === 0) this.#retries.settle(flow, requestNs, exchange.reached);
-    if (exchange.reached) return;
-    this.openCount++;
-    if (this.open.length >= MOST_RECORDS) return;
+    if (exchange.reached || this.open.length >= MOST_RECORDS) return;
     const lostReply = replies > 0 ? { replyWay, replyFrame } : { replyWay: 0, replyFrame: 0 };
     const open = { flow, echo, ns: requestNs, frame: requestFrame, way: requestWay, ...lostReply };
     this.open.push(error === undefined ? open : { ...open, error });
