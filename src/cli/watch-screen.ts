@@ -7,7 +7,7 @@ import { minutePath, writeMinute } from '../session/write-minute.ts';
 import { keysIn } from '../watch/keys.ts';
 import { itemsOf, screenLines } from '../watch/screen.ts';
 import { type Action, EMPTY_VIEW, pressed, type View, withEvent } from '../watch/view.ts';
-import type { Audience } from './watch.ts';
+import type { Audience } from './watch-lines.ts';
 
 /** xterm's control sequences: alternate screen with the cursor saved, cursor hidden, no wrapping; and back. */
 const ENTER = '\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J';

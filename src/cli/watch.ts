@@ -1,18 +1,15 @@
 /** vdiag watch */
-import { fstatSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import { VdiagError } from '../linux/error.ts';
-import { pollReadable } from '../linux/poll.ts';
 import { detectTerminal, type Terminal } from '../report/terminal.ts';
 import { type MetricsServer, parseListen, serveMetrics } from '../session/metrics-server.ts';
 import { type Live, type WatchOptions, watch } from '../session/watch.ts';
 import { version } from '../version.ts';
-import type { WatchEvent } from '../watch/event.ts';
-import { eventJson, summaryJson } from '../watch/event-json.ts';
-import { eventLines } from '../watch/event-line.ts';
+import { summaryJson } from '../watch/event-json.ts';
 import { CONTENT_TYPE, exposition } from '../watch/exposition.ts';
 import { summaryText } from '../watch/summary-text.ts';
 import { note, wantsColor, write } from './output.ts';
+import { type Audience, lineAudience } from './watch-lines.ts';
 
 interface Flags {
   readonly netns?: string;
@@ -40,10 +37,6 @@ In a pipe a line is an event. Of a flood, ten exchanges of a pair are told one b
 
 Exit status: 0 watched and no fault is left, 1 a fault was found and is not over, 2 vdiag could not do it.`;
 
-/** What a reader has not taken yet may be so much; beyond, events are left out and counted. */
-const MOST_UNREAD = 4 << 20;
-const STANDARD_OUTPUT = 1;
-
 export function watchCommand(): Command {
   return new Command('watch')
     .summary('live and passive: exchanges as they happen, losses, and findings when they are certain')
@@ -60,14 +53,6 @@ export function watchCommand(): Command {
     .addHelpText('before', EXAMPLES)
     .addHelpText('after', NOTES)
     .action(run);
-}
-
-/** Where events go: lines, or the screen. */
-export interface Audience {
-  tell(event: WatchEvent): void;
-  tick(live: Live): void;
-  /** Before the summary is written. */
-  end(): void;
 }
 
 async function run(on: readonly string[], flags: Flags, command: Command): Promise<void> {
@@ -140,38 +125,8 @@ async function audienceOf(
   stop: () => void,
 ): Promise<Audience> {
   const screen = process.stdout.isTTY === true && !flags.json && flags.screen !== false && process.env.TERM !== 'dumb';
-  if (!screen) return lineAudience(flags, terminal, live, stop);
+  if (!screen) return lineAudience(flags.json === true, terminal, live, stop);
   return (await import('./watch-screen.ts')).openScreen({ color: terminal.color, stop });
-}
-
-/** One line an event; a reader that does not keep up misses some, and is told how many. */
-function lineAudience(flags: Flags, terminal: Terminal, live: () => Live | undefined, stop: () => void): Audience {
-  const isPipe = fstatSync(STANDARD_OUTPUT).isFIFO();
-  const names = {
-    placeName: (place: { netns: string; name: string }) => live()?.placeName(place) ?? `${place.name}@${place.netns}`,
-    netnsName: (id: string) => live()?.netnsName(id) ?? id,
-  };
-  let unread = 0;
-  return {
-    tell(event) {
-      if (process.stdout.writableLength > MOST_UNREAD) {
-        unread++;
-        return;
-      }
-      if (unread > 0) {
-        const skipped = { event: 'skipped', timeNs: event.timeNs, lost: 0, untold: unread } as const;
-        unread = 0;
-        this.tell(skipped);
-      }
-      const text = flags.json ? eventJson(event) : eventLines(event, names, terminal).join('\n');
-      process.stdout.write(`${text}\n`);
-    },
-    tick() {
-      // A reader that went away is noticed also while there is nothing to tell it (POLLERR, poll(2)).
-      if (isPipe) void pollReadable([STANDARD_OUTPUT], 0).then((ready) => ready.size > 0 && stop());
-    },
-    end: () => undefined,
-  };
 }
 
 function seconds(text: string): number {

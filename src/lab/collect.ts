@@ -1,7 +1,14 @@
 /** Waits for a child process: its output, its end, and no longer than it may take. */
 import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
-import type { CommandResult } from './session.ts';
+
+export interface CommandResult {
+  /** As a shell gives it: 128 + the signal's number for a process that was killed. */
+  readonly status: number;
+  /** Empty where the output was inherited. */
+  readonly stdout: string;
+  readonly stderr: string;
+}
 
 /** More output than this is thrown away: nothing that runs in a lab has so much to say. */
 const MAX_OUTPUT_CHARACTERS = 64 * 1024 * 1024;

@@ -1,8 +1,9 @@
 /** Commands in a lab: the system's ping, vdiag itself, a cure. */
 import { existsSync } from 'node:fs';
 import { packageFile } from '../package-file.ts';
+import type { CommandResult } from './collect.ts';
 import type { Lab, Trace } from './lab.ts';
-import { type CommandResult, type ExecOptions, openLab } from './session.ts';
+import { type ExecOptions, openLab } from './session.ts';
 
 /**
  * Builds a lab, runs the commands in it one after the other, and takes it down.

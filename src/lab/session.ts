@@ -6,18 +6,10 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VdiagError } from '../linux/error.ts';
-import { collect } from './collect.ts';
+import { type CommandResult, collect } from './collect.ts';
 import { findIsolation, type Isolation, labEnvironment } from './isolation.ts';
 import type { Lab } from './lab.ts';
 import { lackingFor } from './needs.ts';
-
-export interface CommandResult {
-  /** As a shell gives it: 128 + the signal's number for a process that was killed. */
-  readonly status: number;
-  /** Empty where the output was inherited. */
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 export interface ExecOptions {
   /** Use the caller's terminal. Default: no input, output collected. */

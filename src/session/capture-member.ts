@@ -6,6 +6,7 @@ import { type CaptureMark, cursorTimeNs, type FrameCursor } from '../capfile/fra
 import type { CaptureFile, CaptureRevisit } from '../capfile/open.ts';
 import { RelativeTime } from '../capfile/relative-time.ts';
 import { readTextClock } from '../capfile/text-comment.ts';
+import type { Survey } from '../survey/survey.ts';
 import type { CapturePlaces, PlacedCapture } from './capture-places.ts';
 import { linkTypeOf } from './compare-clocks.ts';
 import { numbersBefore } from './frame-number.ts';
@@ -13,21 +14,8 @@ import { type HeldFrame, HeldFrames } from './held-frames.ts';
 import type { Span } from './revisit.ts';
 import type { CaptureInput } from './source-place.ts';
 
-/** Takes frames one by one: what `Survey.add` takes. `frame` is the number over all files (`splitFrame`). */
-export interface FrameTaker {
-  /** Numbers of places that are loopback devices are put here before their first frame comes. */
-  readonly loopbacks: Set<number>;
-  add(
-    view: DataView,
-    start: number,
-    end: number,
-    linkType: number,
-    place: number,
-    direction: number,
-    ns: number,
-    frame: number,
-  ): void;
-}
+/** Takes frames one by one, each with its number over all files (`splitFrame`): a survey. */
+export type FrameTaker = Pick<Survey, 'loopbacks' | 'add'>;
 
 /** Which frames are read again. */
 export interface Revisit {

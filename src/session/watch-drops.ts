@@ -1,11 +1,8 @@
 /** Counts what the kernel drops, live. */
-import { openKernelEvents } from '../capture/drops/kernel-events.ts';
-import { openKernelSymbols } from '../capture/drops/kernel-symbols.ts';
 import { listInterfaces } from '../linux/interfaces.ts';
 import { insideNetns, resolveNetns } from '../linux/netns.ts';
 import { createDropTally, type DropCount } from '../trace/drop-tally.ts';
-import type { KernelEvent } from '../trace/kernel-event.ts';
-import { createLifeTracker } from '../trace/kernel-life.ts';
+import { tallyDrops } from './tally-drops.ts';
 
 export interface WatchDropsOptions {
   /** Count drops at interfaces named like those of this namespace alone: the kernel does not say where a device is. */
@@ -39,20 +36,8 @@ export async function watchDrops(options: WatchDropsOptions): Promise<WatchedDro
       ? undefined
       : new Set(insideNetns(resolveNetns(options.netns), listInterfaces).values());
   const tally = createDropTally(devices);
-  const symbols = openKernelSymbols();
-  let onEvent = (_event: KernelEvent): void => undefined;
-  const stream = openKernelEvents({ onEvent: (event) => onEvent(event) });
+  const { stream, tracker } = tallyDrops(tally);
   try {
-    const tracker = createLifeTracker({
-      originNs: stream.originNs,
-      thread: stream.thread,
-      rivals: false,
-      onDrop: (drop) => {
-        // Packets of no protocol are messages between programs: netlink and Unix sockets.
-        if (drop.protocol !== 0) tally.add({ ...drop, function: symbols.nameOf(drop.location) });
-      },
-    });
-    onEvent = tracker.add;
     const started = performance.now();
     const soFar = (): WatchedDrops => ({
       seconds: (performance.now() - started) / 1000,

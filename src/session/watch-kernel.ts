@@ -1,10 +1,7 @@
 /** What the kernel drops at the interfaces of a live view, counted from one second to the next. */
-import { openKernelEvents } from '../capture/drops/kernel-events.ts';
-import { openKernelSymbols } from '../capture/drops/kernel-symbols.ts';
 import { VdiagError } from '../linux/error.ts';
 import { createDropTally, type DropCount } from '../trace/drop-tally.ts';
-import type { KernelEvent } from '../trace/kernel-event.ts';
-import { createLifeTracker } from '../trace/kernel-life.ts';
+import { tallyDrops } from './tally-drops.ts';
 
 export interface KernelWatch {
   /** New drops since the last turn that are no ordinary ones, by reason, function and device. */
@@ -21,20 +18,8 @@ export interface KernelWatch {
  */
 export function openKernelWatch(devices: ReadonlySet<string>): KernelWatch | string {
   const tally = createDropTally(devices);
-  const symbols = openKernelSymbols();
-  let onEvent = (_event: KernelEvent): void => undefined;
   try {
-    const stream = openKernelEvents({ onEvent: (event) => onEvent(event) });
-    const tracker = createLifeTracker({
-      originNs: stream.originNs,
-      thread: stream.thread,
-      rivals: false,
-      onDrop: (drop) => {
-        // Packets of no protocol are messages between programs: netlink and Unix sockets.
-        if (drop.protocol !== 0) tally.add({ ...drop, function: symbols.nameOf(drop.location) });
-      },
-    });
-    onEvent = tracker.add;
+    const { stream } = tallyDrops(tally);
     let before = new Map<string, number>();
     const unusual = () => tally.counts().filter(({ benign }) => !benign);
     return {

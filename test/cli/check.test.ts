@@ -1,10 +1,11 @@
 /** `vdiag check` as a user meets it: it answers from the state alone, and sends nothing. */
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
+import type { CommandResult } from '../../src/lab/collect.ts';
 import { findIsolation } from '../../src/lab/isolation.ts';
 import { findLab } from '../../src/lab/lab.ts';
 import { vdiagProgram } from '../../src/lab/run.ts';
-import { type CommandResult, openLab } from '../../src/lab/session.ts';
+import { openLab } from '../../src/lab/session.ts';
 import { schemaOf } from '../schema.ts';
 
 const [node = '', main = ''] = vdiagProgram();

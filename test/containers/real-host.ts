@@ -2,10 +2,11 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { CommandResult } from '../../src/lab/collect.ts';
 import { labEnvironment } from '../../src/lab/isolation.ts';
 import type { Lab } from '../../src/lab/lab.ts';
 import { vdiagProgram } from '../../src/lab/run.ts';
-import { type CommandResult, openLab } from '../../src/lab/session.ts';
+import { openLab } from '../../src/lab/session.ts';
 
 /** What of a report the tests look at. */
 export interface Traced {
