@@ -2,7 +2,7 @@
 import type { RepeatSummary, SurveySummary } from '../../survey/summary.ts';
 import type { CaptureFinding } from '../analysis.ts';
 import { findingOf } from './claim.ts';
-import { counted, kindText } from './words.ts';
+import { counted, kindText, NOWHERE } from './words.ts';
 
 /** Copies of one broadcast at one place that make a storm: more than a capture has that runs several interfaces together. */
 const STORM = 32;
@@ -33,7 +33,7 @@ function storms(repeats: readonly RepeatSummary[]): CaptureFinding[] {
         worst.reduce((sum, { packets }) => sum + packets, 0),
         'broadcast',
       )} came back to where they had been, unchanged, again and again. That is a loop of bridges or switches without spanning tree: every broadcast stays in it.`,
-      where: { netns: '', name: '' },
+      where: NOWHERE,
       candidates: [
         {
           rule: 'bridge-loop',
@@ -57,7 +57,7 @@ function circles(repeats: readonly RepeatSummary[]): CaptureFinding[] {
         confidence: 'likely',
         title: `routers send what is for ${target} in a circle: one packet came by ${falling + 1} times, with a smaller TTL each time`,
         summary: `a packet of ${source} to ${target} came back to a place where it had been, with a smaller TTL each time, until none is left. Two routers each believe that the other one is the way.`,
-        where: { netns: '', name: '' },
+        where: NOWHERE,
         candidates: [
           {
             rule: 'ttl-expired',
@@ -83,7 +83,7 @@ function duplicatedReplies({ pairs }: SurveySummary): CaptureFinding[] {
       confidence: 'likely',
       title: `${counted(replies, 'echo reply')} more than there were requests, ${echoes.length === 1 ? `from ${first.target} to ${first.source}` : `in ${echoes.length} pairs`}`,
       summary: `one request was answered more than once. Either two hosts own the address, or the packets take two ways at a time.`,
-      where: first.begins ?? { netns: '', name: '' },
+      where: first.begins ?? NOWHERE,
       explains: replies,
       pair: first,
     }),
@@ -104,7 +104,7 @@ export function copies(repeats: readonly RepeatSummary[]): CaptureFinding[] {
       title: `${counted(packets, 'packet')} sighted twice at one place`,
       summary:
         'the same bytes twice within milliseconds: a mirror port, a capture on two layers of one device, or a second way.',
-      where: { netns: '', name: '' },
+      where: NOWHERE,
       explains: packets,
       example: first.example,
     }),

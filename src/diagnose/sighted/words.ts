@@ -2,6 +2,9 @@
 import type { RequestKind } from '../../survey/kind.ts';
 import type { Place } from '../../trace/frame.ts';
 
+/** Where it is no single place that is wrong. */
+export const NOWHERE: Place = { netns: '', name: '' };
+
 /** "eth0", or "eth0@web" where the capture says in which namespace or on which machine. */
 export function placeText({ netns, name }: Place): string {
   return netns === '' ? name : `${name}@${netns}`;
