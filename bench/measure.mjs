@@ -7,6 +7,14 @@ import { fileURLToPath } from 'node:url';
 export const root = fileURLToPath(new URL('..', import.meta.url));
 export const vdiag = join(process.env.VDIAG_DIST ?? join(root, 'dist'), 'cli/main.js');
 
+/** Modules of src/ alone, as vdiag has them but each importable by its own name: the folder they are in. */
+export async function modulesOf(...entries) {
+  const to = join(root, 'node_modules/.cache/vdiag-bench');
+  const { bundle } = await import('../scripts/bundle.mjs');
+  await bundle(root, { entries, to });
+  return to;
+}
+
 /** No program measured here takes longer. */
 const LONGEST_MS = 120_000;
 

@@ -1,10 +1,10 @@
 /** Nanoseconds that reading one frame out of the ring costs, without a kernel: blocks of 128 KiB full of small frames, read again and again. */
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { median, root } from './measure.mjs';
+import { median, modulesOf } from './measure.mjs';
 
-const dist = process.env.VDIAG_DIST ?? join(root, 'dist');
-const { readBlock, ringMemory } = await import(pathToFileURL(join(dist, 'capture/ring-block.js')).href);
+const modules = await modulesOf('capture/ring-block');
+const { readBlock, ringMemory } = await import(pathToFileURL(join(modules, 'capture/ring-block.js')).href);
 
 const BLOCK = 1 << 17;
 const KEPT = 106;

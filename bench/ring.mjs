@@ -5,8 +5,8 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-const [dist = '', kept = ''] = process.argv.slice(2);
-const load = (file) => import(pathToFileURL(join(dist, file)).href);
+const [modules = '', kept = ''] = process.argv.slice(2);
+const load = (file) => import(pathToFileURL(join(modules, file)).href);
 const { openCapture } = await load('capture/capture.js');
 const { keepAll, probeFilter } = await load('capture/filter.js');
 const { resolveNetns } = await load('linux/netns.js');
