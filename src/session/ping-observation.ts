@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { openCapCapture } from '../capture/cap-engine.ts';
 import { type Capture, openCapture, type RingCapture } from '../capture/capture.ts';
 import { probeExpression, probeFilter } from '../capture/filter.ts';
+import type { RingOptions } from '../capture/ring.ts';
 import type { NetnsHandle } from '../linux/netns.ts';
 import { discoveryOf } from '../path/path-mtu.ts';
 import { type EchoProbe, openEchoProbe } from '../probe/echo.ts';
@@ -12,7 +13,7 @@ import type { Topology } from '../topology/model.ts';
 import { netnsName } from '../topology/naming.ts';
 import { namespaceOf } from '../topology/query.ts';
 import { unusualVxlanPorts } from '../topology/vxlan.ts';
-import type { Coverage, Place, ProbeResult } from '../trace/frame.ts';
+import type { Coverage, Frame, Place, ProbeResult } from '../trace/frame.ts';
 import type { RuleTraceRecord } from '../trace/rule-trace.ts';
 import { type RunIdentity, TOKEN_LENGTH } from '../trace/run.ts';
 import { type KernelDrops, openKernelDrops } from './kernel-drops.ts';
@@ -137,12 +138,12 @@ function traceRules({ options, before, listened }: PingPlan, run: RunIdentity, d
 async function listen(
   { options, listened }: PingPlan,
   watching: (namespaces: readonly NetnsHandle[], capture: RingCapture) => WatchingCapture,
-  capture: Parameters<typeof openCapture>[1],
+  capture: RingOptions & { readonly onFrame: (frame: Frame) => void },
 ): Promise<Capture & Partial<WatchingCapture>> {
   const [start] = listened;
   return options.engine === 'cap' && start
     ? openCapCapture(start, { ...capture, expression: probeExpression })
-    : watching(listened, openCapture(listened, capture));
+    : watching(listened, openCapture(listened, { ...capture, onPacket: (packet) => capture.onFrame(packet.frame()) }));
 }
 
 /** Ends the run when its start is gone: the probing socket would go on in a namespace that nobody else is in any more. */

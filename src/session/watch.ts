@@ -12,7 +12,7 @@ import type { Pair } from '../watch/pairs.ts';
 import { Quota } from '../watch/quota.ts';
 import { PATIENCE_NS, Tracker } from '../watch/tracker.ts';
 import { FrameWindow, type HeldFrame, WINDOW_SECONDS } from '../watch/window.ts';
-import { orderedFrames } from './record-order.ts';
+import { orderedFrames } from './frame-order.ts';
 import type { PlacesWanted } from './record-places.ts';
 import { concernsSomebody } from './watch-concern.ts';
 import { type LiveFinding, LiveFindings } from './watch-findings.ts';
