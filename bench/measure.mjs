@@ -67,15 +67,15 @@ export function ratio(rounds, of, to, digits = 2) {
   return `${median(ratios).toFixed(digits)} (${least.toFixed(digits)}–${most.toFixed(digits)})`;
 }
 
-/** Columns as wide as their widest cell, the first to the left, the others to the right. */
-export function table(rows) {
+/** Columns as wide as their widest cell, the first to the left, the others to the `side`. */
+export function table(rows, side = 'right') {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => String(row[column] ?? '').length)));
   return rows
     .map((row) =>
       widths
         .map((width, column) => {
           const cell = String(row[column] ?? '');
-          return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+          return column === 0 || side === 'left' ? cell.padEnd(width) : cell.padStart(width);
         })
         .join('  ')
         .trimEnd(),
