@@ -2,7 +2,7 @@
 import type { ByteWindow } from './byte-window.ts';
 import { type CaptureInterface, clockTicks, clockTimeNs, InterfaceTable } from './capture-interface.ts';
 import { cookedFlags, cookedInterface } from './cooked.ts';
-import type { CaptureMark, CaptureSummary, RevisitingCursor, SectionPoint } from './frame-cursor.ts';
+import type { CaptureMark, CaptureSummary, RevisitingCursor } from './frame-cursor.ts';
 import { PcapngBlocks } from './pcapng-blocks.ts';
 import {
   COMMENT,
@@ -14,17 +14,11 @@ import {
   SECTION_HEADER,
   SIMPLE_PACKET,
 } from './pcapng-format.ts';
-import { readInterface, readStatistics } from './pcapng-interface.ts';
 import { optionText, padded, readOptions } from './pcapng-option.ts';
+import { BAD_OPTION, LONGEST_COMMENT, MOST_COMMENTS, PcapngSections } from './pcapng-sections.ts';
 
-/** Interfaces of all sections together. */
-const MOST_INTERFACES = 1 << 16;
-const MOST_COMMENTS = 64;
-const LONGEST_COMMENT = 4096;
 /** Obsolete packet block: it is not known how many were lost. */
 const UNKNOWN_DROPS = 0xffff;
-const BAD_OPTION = 'an option claims more bytes than its block has';
-const FIRST_SECTION: SectionPoint = { little: true, index: -1, firstInterface: 0, interfaces: 0 };
 
 export class PcapngCursor implements RevisitingCursor {
   start = 0;
@@ -47,11 +41,9 @@ export class PcapngCursor implements RevisitingCursor {
   readonly #table: InterfaceTable;
   /** 0 when another cursor has counted the packets before. */
   readonly #count: 0 | 1;
-  /** Of section headers. */
-  readonly #comments: string[] = [];
+  readonly #sections: PcapngSections;
   readonly #skipped = new Map<number, number>();
   #untimed = 0;
-  #section = FIRST_SECTION;
   #source: CaptureInterface | undefined;
   #optionsAt = 0;
   #optionsEnd = 0;
@@ -60,6 +52,7 @@ export class PcapngCursor implements RevisitingCursor {
   /** @param table of the cursor that read the file before */
   constructor(table?: InterfaceTable) {
     this.#table = table ?? new InterfaceTable();
+    this.#sections = new PcapngSections(this.#blocks, this.#table);
     this.#count = table === undefined ? 1 : 0;
   }
 
@@ -90,7 +83,7 @@ export class PcapngCursor implements RevisitingCursor {
 
   mark(): CaptureMark {
     const { offset, number, source, ticksHigh, ticksLow } = this;
-    return { offset, number, source, ticksHigh, ticksLow, section: this.#section };
+    return { offset, number, source, ticksHigh, ticksLow, section: this.#sections.point };
   }
 
   again(): PcapngCursor {
@@ -102,7 +95,7 @@ export class PcapngCursor implements RevisitingCursor {
     this.#source = source;
     this.ticksHigh = ticksHigh;
     this.ticksLow = ticksLow;
-    this.#section = section;
+    this.#sections.point = section;
     this.#blocks.resume(section.little);
   }
 
@@ -110,7 +103,7 @@ export class PcapngCursor implements RevisitingCursor {
     const { problems } = this.#blocks;
     return {
       interfaces: this.#table.all,
-      comments: this.#comments,
+      comments: this.#sections.comments,
       frames: this.number,
       skippedLinkTypes: this.#skipped,
       oversized: this.oversized,
@@ -156,61 +149,12 @@ export class PcapngCursor implements RevisitingCursor {
       case SIMPLE_PACKET:
         return this.#readSimplePacket(view, at, end);
       case SECTION_HEADER:
-        return this.#readSection(window);
+        return this.#sections.readHeader(window);
       case INTERFACE_DESCRIPTION:
-        return this.#readInterface(view);
+        return this.#sections.readInterface(view);
       default:
-        return this.#readStatistics(view);
+        return this.#sections.readStatistics(view);
     }
-  }
-
-  #readSection(window: ByteWindow): false {
-    const { at, end, little } = this.#blocks;
-    const major = window.view.getUint16(at + 12, little);
-    const minor = window.view.getUint16(at + 14, little);
-    // 1.2 was written by some programs for a while, and means 1.0.
-    if (major !== 1 || (minor !== 0 && minor !== 2))
-      return this.#blocks.stop(`pcapng version ${major}.${minor} is not known: vdiag reads 1.0`);
-    const { index, interfaces } = this.#section;
-    this.#section = { little, index: index + 1, firstInterface: interfaces, interfaces };
-    const options = readOptions(window.view, little, at + 24, end);
-    if (options === undefined) return this.#blocks.leaveOut(BAD_OPTION);
-    for (const option of options)
-      if (option.code === COMMENT && this.#comments.length < MOST_COMMENTS)
-        this.#comments.push(optionText(window.bytes, option, LONGEST_COMMENT));
-    return false;
-  }
-
-  #readInterface(view: DataView): false {
-    const { at, end, little } = this.#blocks;
-    const section = this.#section;
-    const { described, all } = this.#table;
-    const number = section.interfaces;
-    if (number >= MOST_INTERFACES) return this.#blocks.stop(`more than ${MOST_INTERFACES} interfaces`);
-    this.#section = { ...section, interfaces: number + 1 };
-    // Read before, by the cursor that this one goes back over.
-    if (number < described.length) return false;
-    const place = { index: all.length, section: section.index, id: number - section.firstInterface };
-    const options = readOptions(view, little, at + 16, end);
-    // Without its options the interface must still be there: packets name it by its number.
-    this.#table.describe(readInterface(view, little, at, options ?? [], place));
-    return options === undefined && this.#blocks.leaveOut(BAD_OPTION);
-  }
-
-  #readStatistics(view: DataView): false {
-    const { at, end, little } = this.#blocks;
-    const about = this.#interface(view.getUint32(at + 8, little));
-    if (about === undefined) return this.#blocks.leaveOut('statistics of an interface that the file does not describe');
-    const options = readOptions(view, little, at + 20, end);
-    if (options === undefined) return this.#blocks.leaveOut(BAD_OPTION);
-    readStatistics(view, little, options, about);
-    return false;
-  }
-
-  #interface(id: number): CaptureInterface | undefined {
-    const { firstInterface, interfaces } = this.#section;
-    const at = firstInterface + id;
-    return at < interfaces ? this.#table.described[at] : undefined;
   }
 
   #readPacket(view: DataView, at: number, end: number, id: number): boolean {
@@ -227,7 +171,7 @@ export class PcapngCursor implements RevisitingCursor {
   /** Always of the section's first interface; the captured length follows from its snap length. */
   #readSimplePacket(view: DataView, at: number, end: number): boolean {
     const original = view.getUint32(at + 8, this.#blocks.little);
-    const captured = Math.min(original, this.#interface(0)?.snapLength || original);
+    const captured = Math.min(original, this.#sections.interface(0)?.snapLength || original);
     const before = this.#source;
     if (!this.#takeData(0, at + 12, end, captured, original)) return false;
     this.#untimed++;
@@ -246,7 +190,7 @@ export class PcapngCursor implements RevisitingCursor {
 
   #takeData(id: number, data: number, end: number, captured: number, original: number): boolean {
     this.number++;
-    const source = this.#interface(id);
+    const source = this.#sections.interface(id);
     if (source === undefined)
       return this.#blocks.leaveOut(`a packet of interface ${id}, which the file does not describe`);
     if (captured > end - data)

@@ -19,7 +19,7 @@ export const TEXT_CLOCKS = ['absolute', 'time-of-day', 'relative', 'none'] as co
 export type TextClock = (typeof TEXT_CLOCKS)[number];
 
 /** Why a line that is a packet's gave no frame. */
-export const TEXT_LOSSES = ['names', 'unclear', 'other'] as const;
+const TEXT_LOSSES = ['names', 'unclear', 'other'] as const;
 /**
  * `names`: host or port names instead of numbers: no `-n`.
  * `unclear`: cut off, or worded as no tcpdump known here does.

@@ -2,18 +2,16 @@
  * The diagnosis: the first place where the packet should have been sighted and was not, the first gate before it that stops,
  * the rule that names it, and what would stop the packet next once that is cured.
  */
-import type { Ends } from '../path/connection.ts';
 import { type EchoQuery, expectPath } from '../path/expect.ts';
 import { type Gate, gateKey } from '../path/gate.ts';
 import { isAnswer, type Leg, type Path, type Step } from '../path/model.ts';
 import type { Rulesets } from '../path/ruleset.ts';
-import type { NetnsId, Topology } from '../topology/model.ts';
+import type { Topology } from '../topology/model.ts';
 import { placeName } from '../topology/naming.ts';
 import { linkOf } from '../topology/query.ts';
 import type { Drop } from '../trace/drop.ts';
-import { type EchoExchange, type Exchange, isAnswered, resolvedMac } from '../trace/exchange.ts';
-import { type Coverage, placeKey } from '../trace/frame.ts';
-import type { Journey } from '../trace/journey.ts';
+import { type EchoExchange, type Exchange, isAnswered } from '../trace/exchange.ts';
+import type { Coverage } from '../trace/frame.ts';
 import type { KernelLife } from '../trace/kernel-life.ts';
 import { kernelWays } from '../trace/kernel-way.ts';
 import type { RuleTraceRecord } from '../trace/rule-trace.ts';
@@ -29,6 +27,7 @@ import { nextCauses } from './next-causes.ts';
 import { asOf, partialLoss } from './partial-loss.ts';
 import { RULES } from './registry.ts';
 import type { Context, Rule, Situation } from './rule.ts';
+import { seenOf } from './seen-of.ts';
 import { changesOn } from './state-changes.ts';
 import { isTraced, tracedPath } from './traced-rules.ts';
 import { NO_TRIAL, trial } from './trial.ts';
@@ -118,42 +117,6 @@ export function diagnose(input: DiagnosisInput): Diagnosis {
     ...(figures ? { hops: hopsOf(figures) } : {}),
     ...(changes && changes.length > 0 ? { changes } : {}),
   };
-}
-
-/** What the sightings decide of the path: which next hops were taken, and what became of the request's addresses. */
-function seenOf(example: EchoExchange | undefined): Pick<EchoQuery, 'sightedAs' | 'leftBy' | 'answered'> {
-  if (!example) return {};
-  const journeys = [
-    ...(example.request ? [example.request] : []),
-    ...example.replies,
-    ...example.resolutions.map(({ request }) => request),
-  ];
-  const left = journeys.flatMap(({ sightings }) => sightings).filter(({ frame }) => frame.direction === 'out');
-  return {
-    leftBy: new Set(left.map(({ frame }) => placeKey(frame.place))),
-    answered: firstAnswers(example),
-    sightedAs: leavingAs(example.request),
-  };
-}
-
-/** The address pairs a request was sighted with on its ways out of each namespace. */
-function leavingAs(request: Journey | undefined): Map<NetnsId, Ends[]> {
-  const pairs = new Map<NetnsId, Ends[]>();
-  for (const { frame, packet } of request?.sightings ?? []) {
-    if (frame.direction !== 'out' || !packet.ip) continue;
-    const { source, destination } = packet.ip;
-    pairs.set(frame.place.netns, [...(pairs.get(frame.place.netns) ?? []), { source, destination }]);
-  }
-  return pairs;
-}
-
-function firstAnswers({ resolutions }: EchoExchange): Map<string, string> {
-  const answered = new Map<string, string>();
-  for (const { targetProtocol, replies } of resolutions) {
-    const mac = resolvedMac(replies[0]);
-    if (mac !== undefined && !answered.has(targetProtocol)) answered.set(targetProtocol, mac);
-  }
-  return answered;
 }
 
 function causesOf(input: DiagnosisInput, shared: Shared, progress: Progress, rules: readonly Rule[]): Finding[] {

@@ -3,14 +3,14 @@ import { commandIn, placeName } from '../topology/naming.ts';
 import { isUp, lowerOf } from '../topology/query.ts';
 import { type FrameAddresses, isGroup } from './ethernet.ts';
 import type { MacvlanGate } from './gate.ts';
-import { gateStep, type Port, placeOf, type World } from './world.ts';
+import { type Port, placeOf, type World } from './world.ts';
 
 const MACVLANS: ReadonlySet<string> = new Set(['macvlan', 'macvtap']);
 
 export const isMacvlan = ({ link }: Port): boolean => MACVLANS.has(link.kind);
 
 /** The macvlans that sit on a device, in whichever namespaces. */
-export function childrenOf({ topology }: World, lower: Port): Port[] {
+function childrenOf({ topology }: World, lower: Port): Port[] {
   return topology.namespaces.flatMap((namespace) =>
     namespace.links
       .filter(({ peer }) => peer?.index === lower.link.index && peer.netns === lower.namespace.id)
@@ -149,5 +149,3 @@ function macvlanGate(
     ],
   };
 }
-
-export const takerSteps = ({ gate }: Taker) => (gate ? [gateStep(gate)] : []);

@@ -213,12 +213,7 @@ function oneTuple(reading: Reading, item: unknown): WantTuple {
     values.length === wants.length ? every(values.map((value, index) => wants[index]?.(value))) : undefined;
 }
 
-/** Is the field this value? Asked once: what asks often prepares it. */
-export function equals(value: string, wanted: string): Truth {
-  return wantText({ sets: () => undefined, addresses: new Map() }, wanted)(value);
-}
-
-/** Is it between two others, both included? */
+/** Is it between two others, both included? Asked once: what asks often prepares it. */
 export function between(value: string, from: string, to: string): Truth {
   return wantRange({ sets: () => undefined, addresses: new Map() }, from, to)(value);
 }

@@ -150,5 +150,3 @@ export const placeStep = (port: Port, direction: 'in' | 'out'): Step => ({
 });
 
 export const gateStep = (gate: Gate): Step => ({ kind: 'gate', gate });
-
-export const isStop = (step: Step): boolean => step.kind === 'gate' && step.gate.verdict === 'stop';

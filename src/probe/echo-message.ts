@@ -2,7 +2,7 @@
 import { TOKEN_LENGTH } from '../trace/run.ts';
 
 /** Type, code, checksum, identifier, sequence. */
-export const echoHeaderBytes = 8;
+const echoHeaderBytes = 8;
 
 export interface EchoHeader {
   readonly type: number;

@@ -51,7 +51,7 @@ export function replaceEthernet(packet: PacketBytes, start: number, end: number,
 }
 
 /** By its EtherType. */
-export function replaceCarried(packet: PacketBytes, type: number, at: number, end: number, depth: number): void {
+function replaceCarried(packet: PacketBytes, type: number, at: number, end: number, depth: number): void {
   if (type === IPV4) {
     replaceIpv4(packet, at, end, depth);
     return;

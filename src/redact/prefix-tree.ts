@@ -45,7 +45,7 @@ export function createPrefixTree(
   };
 }
 
-export function bitAt(bytes: Uint8Array, bit: number): number {
+function bitAt(bytes: Uint8Array, bit: number): number {
   return (byteAt(bytes, bit >> 3) >> (7 - (bit & 7))) & 1;
 }
 

@@ -1,5 +1,6 @@
 /** The survey in tables: who asked whom and how it fared, the time from place to place, what was lost between which places. */
-import type { FailureGroup, PairSummary, RequestKind } from '../survey/summary.ts';
+import type { RequestKind } from '../survey/kind.ts';
+import type { FailureGroup, PairSummary } from '../survey/summary.ts';
 import { icmpName } from '../wire/icmp-name.ts';
 import { type AnalysisWriter, clockTime, counted, grouped } from './analysis-writer.ts';
 import { milliseconds } from './figures.ts';

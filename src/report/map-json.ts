@@ -105,7 +105,7 @@ function placeJson({ namespace, link }: MapLink): object {
   };
 }
 
-export function containerJson(container: Container): object {
+function containerJson(container: Container): object {
   const { runtime, id, name, named, pod, image, command, hostname, state, hostNetwork } = container;
   const { sharesWith, networks, ports, pids } = container;
   return {

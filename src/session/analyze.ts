@@ -13,9 +13,11 @@ import { type Reading, type SurveySummary, summarise } from '../survey/summary.t
 import { Survey } from '../survey/survey.ts';
 import type { NetnsId, Topology } from '../topology/model.ts';
 import type { Coverage } from '../trace/frame.ts';
-import { type CaptureInput, CaptureSet, splitFrame } from './capture-set.ts';
+import { CaptureSet } from './capture-set.ts';
 import { closeLook } from './close-look.ts';
+import { splitFrame } from './frame-number.ts';
 import type { Moment } from './moment.ts';
+import type { CaptureInput } from './source-place.ts';
 
 export interface AnalyzeOptions {
   readonly captures: readonly CaptureInput[];

@@ -1,7 +1,8 @@
 /** A close look at what failed: the frames around one failure of each pair, decoded whole and joined as a live run's are. */
 import type { Case } from '../diagnose/sighted/case.ts';
 import { AddressTable } from '../survey/addresses.ts';
-import { Glance, Kind } from '../survey/glance.ts';
+import { Glance } from '../survey/glance.ts';
+import { Kind } from '../survey/kind.ts';
 import type { PairSummary, SurveySummary } from '../survey/summary.ts';
 import { buildExchanges, type EchoExchange, type Exchange, questionOf } from '../trace/exchange.ts';
 import { type Frame, type ProbeResult, placeKey } from '../trace/frame.ts';
@@ -10,7 +11,7 @@ import { createSighter } from '../trace/sight.ts';
 import type { Sighting } from '../trace/sighting.ts';
 import { decodeFrame } from '../wire/frame.ts';
 import type { Packet } from '../wire/packet.ts';
-import type { Span } from './capture-set.ts';
+import type { Revisited } from './revisit.ts';
 
 /** Pairs that are looked at closely. */
 const MOST_CASES = 32;
@@ -26,25 +27,6 @@ const BEFORE_NS = 1_000_000_000n;
 const AFTER_NS = 4_000_000_000n;
 /** Frames of one pair. */
 const MOST_OF_PAIR = 4_000;
-
-/** A frame that may be wanted: where it stands in the bytes of `view`, and how it starts (LINKTYPE_). */
-export interface FrameAt {
-  readonly start: number;
-  readonly end: number;
-  readonly source: { readonly linkType: number };
-}
-
-/** Frames that can be looked at again: those of files (`CaptureSet`), or of a live view's last minute. */
-export interface Revisited {
-  /** Nanoseconds of the survey's time. */
-  relative(timeNs: bigint): number;
-  /** In order of time; undefined where they are gone. */
-  revisit(
-    spans: readonly Span[],
-    keep: (at: FrameAt, bytes: { readonly view: DataView }) => boolean,
-    most: number,
-  ): Promise<readonly Frame[] | undefined>;
-}
 
 export interface CloseLook {
   readonly cases: readonly Case[];

@@ -14,8 +14,8 @@ import { createRedactor, type Redactor } from '../redact/redactor.ts';
 import { saveTopology } from '../topology/file.ts';
 import type { NetnsId, Topology } from '../topology/model.ts';
 import type { Place } from '../trace/frame.ts';
-import type { CaptureInput } from './capture-set.ts';
 import { openOutputFile } from './record-file.ts';
+import type { CaptureInput } from './source-place.ts';
 import { placeOfSource } from './source-place.ts';
 
 export interface RedactedCaptures {

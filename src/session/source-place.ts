@@ -3,17 +3,37 @@ import { basename } from 'node:path';
 import type { CaptureInterface } from '../capfile/capture-interface.ts';
 import type { CaptureFile } from '../capfile/open.ts';
 import { nameToPlace } from '../capfile/place-name.ts';
+import type { NetnsId, Topology } from '../topology/model.ts';
 import { linkByIndex } from '../topology/query.ts';
 import type { Place } from '../trace/frame.ts';
-import type { CaptureInput, CaptureSetOptions } from './capture-set.ts';
+
+export interface CaptureInput {
+  /** A file, or `-` for standard input. */
+  readonly path: string;
+  /** What its interface is called: `NAME=capture`. */
+  readonly name?: string;
+}
+
+/** A capture that was opened. */
+export interface NamedCapture {
+  readonly file: CaptureFile;
+  readonly input: CaptureInput;
+}
+
+/** What is known of the machine that captures were made on. */
+export interface PlaceNaming {
+  /** Knows the namespaces and interface numbers of the machine it was recorded on. */
+  readonly topology?: Topology;
+  readonly namespaces?: readonly NetnsId[];
+}
 
 /** The loopback device is the first of every namespace (include/net/flow.h). */
 const LOOPBACK_IFINDEX = 1;
 
 export function placeOfSource(
-  { file, input }: { readonly file: CaptureFile; readonly input: CaptureInput },
+  { file, input }: NamedCapture,
   source: CaptureInterface,
-  { topology, namespaces = [] }: Pick<CaptureSetOptions, 'topology' | 'namespaces'>,
+  { topology, namespaces = [] }: PlaceNaming,
 ): Place {
   const home = topology?.home ?? '';
   if (source.kernelIndex !== undefined) {

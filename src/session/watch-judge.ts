@@ -1,12 +1,13 @@
 /** The frames of a live view's last seconds, judged as a recording of them would be: the same survey, the same rules. */
 import type { CaptureFinding } from '../diagnose/analysis.ts';
+import { linkTypeOf, viewOf } from '../survey/frame-view.ts';
 import { type SurveySummary, summarise } from '../survey/summary.ts';
 import { Survey } from '../survey/survey.ts';
 import type { Topology } from '../topology/model.ts';
 import { type Coverage, type Frame, placeKey } from '../trace/frame.ts';
-import type { Span } from './capture-set.ts';
-import { closeLook, type FrameAt, type Revisited } from './close-look.ts';
+import { closeLook } from './close-look.ts';
 import { modelledFindings } from './modelled.ts';
+import type { FrameAt, Revisited, Span } from './revisit.ts';
 
 /** What is judged: whole exchanges, in order of time, and the state before and after them. */
 export interface Judged {
@@ -21,8 +22,6 @@ export interface Judgement {
   readonly findings: readonly CaptureFinding[];
 }
 
-const LINKTYPE_ETHERNET = 1;
-const LINKTYPE_RAW = 101;
 /** As `epb_flags` have it. */
 const DIRECTIONS = { unknown: 0, in: 1, out: 2 };
 
@@ -90,12 +89,4 @@ class FrameList implements Revisited {
     }
     return kept;
   }
-}
-
-function viewOf({ bytes }: Frame): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-}
-
-function linkTypeOf({ linkType }: Frame): number {
-  return linkType === 'raw-ip' ? LINKTYPE_RAW : LINKTYPE_ETHERNET;
 }

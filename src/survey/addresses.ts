@@ -27,11 +27,6 @@ export class AddressTable {
     return bytes && this.intern(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0, bytes.length);
   }
 
-  /** The number of the unspecified IPv6 address. */
-  get unspecified6(): number {
-    return this.#find(0, 0, 0, 0);
-  }
-
   isV4(id: number): boolean {
     const at = id * WORDS;
     return this.#words[at] === 0 && this.#words[at + 1] === 0 && this.#words[at + 2] === MAPPED;

@@ -1,6 +1,7 @@
 /** How the clocks of two recorders differ: told by the packets that both saw. */
 import type { AddressTable } from './addresses.ts';
-import { Glance, Kind } from './glance.ts';
+import { Glance } from './glance.ts';
+import { isEcho, Kind } from './kind.ts';
 
 /** Packets looked at in each file: an offset needs few. */
 const ENOUGH_FRAMES = 200_000;
@@ -51,7 +52,7 @@ export class ClockSample {
     const glance = this.#glance;
     if (!glance.look(view, start, end, linkType)) return;
     const key = glance.hashHigh * 2 ** 32 + (glance.hashLow >>> 0);
-    if (glance.kind !== Kind.echoRequest && glance.kind !== Kind.echoReply && glance.kind !== Kind.other) {
+    if (!isEcho(glance.kind) && glance.kind !== Kind.other) {
       const before = this.#said.get(key);
       if (before === undefined) this.#said.set(key, ns);
       else if (!(ns - before < REPEAT_NS)) this.#said.set(key, Number.NaN);

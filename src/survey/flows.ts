@@ -1,29 +1,4 @@
 /** The flows of a survey: who speaks to whom with what, by which ways, and how the requests among them fared. */
-import { Kind } from './glance.ts';
-
-/** What a flow is made of. */
-export const Family = { arp: 0, echo: 1, icmp: 2, neighbour: 3, other: 4 } as const;
-
-/** Of a `Kind`. */
-export function familyOf(kind: number): number {
-  switch (kind) {
-    case Kind.arpRequest:
-    case Kind.arpReply:
-      return Family.arp;
-    case Kind.echoRequest:
-    case Kind.echoReply:
-      return Family.echo;
-    case Kind.icmpError:
-    case Kind.icmp:
-      return Family.icmp;
-    case Kind.solicitation:
-    case Kind.advertisement:
-      return Family.neighbour;
-    default:
-      return Family.other;
-  }
-}
-
 /** Flows beyond these are taken together, as number 0. */
 const MOST_FLOWS = 1 << 19;
 const FIRST_FLOWS = 1 << 13;

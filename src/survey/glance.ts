@@ -4,23 +4,7 @@
  */
 import { EtherType } from '../wire/ethernet.ts';
 import { IpProtocol } from '../wire/ipv4.ts';
-
-/** What a frame carries, as far as a survey tells packets apart. */
-export const Kind = {
-  /** Nothing that a survey follows: no IP and no ARP, or cut off too early. */
-  none: 0,
-  arpRequest: 1,
-  arpReply: 2,
-  echoRequest: 3,
-  echoReply: 4,
-  icmpError: 5,
-  solicitation: 6,
-  advertisement: 7,
-  /** Other ICMP. */
-  icmp: 8,
-  /** TCP, UDP and all other IP, later fragments of everything. */
-  other: 9,
-} as const;
+import { icmpKind, icmpv6Kind, isEcho, Kind } from './kind.ts';
 
 /** How frames start (LINKTYPE_ numbers, https://www.tcpdump.org/linktypes.html). */
 const LINKTYPE_NULL = 0;
@@ -243,7 +227,7 @@ export class Glance {
     if (icmp === 0 || fragmentOffset !== 0 || body + ICMP_HEADER > stop) return;
     const type = view.getUint8(body);
     this.kind = icmp === 4 ? icmpKind(type) : icmpv6Kind(type, stop - body);
-    if (this.kind === Kind.echoRequest || this.kind === Kind.echoReply) {
+    if (isEcho(this.kind)) {
       this.identifier = view.getUint16(body + 4);
       this.sequence = view.getUint16(body + 6);
     }
@@ -267,8 +251,7 @@ export class Glance {
   #hashMore(view: DataView, body: number, stop: number, protocol: number): void {
     let high = this.hashHigh;
     let low = this.hashLow;
-    const echo = this.kind === Kind.echoRequest || this.kind === Kind.echoReply;
-    const last = Math.min(body + (echo ? ECHO_MARK : MARK), stop);
+    const last = Math.min(body + (isEcho(this.kind) ? ECHO_MARK : MARK), stop);
     const checksum = protocol === IpProtocol.tcp ? body + 16 : protocol === IpProtocol.udp ? body + 4 : -1;
     let at = body;
     for (; at + 4 <= last; at += 4) {
@@ -284,37 +267,5 @@ export class Glance {
     low ^= low >>> 13;
     this.hashHigh = high | 0;
     this.hashLow = low | 0;
-  }
-}
-
-function icmpKind(type: number): number {
-  switch (type) {
-    case 8:
-      return Kind.echoRequest;
-    case 0:
-      return Kind.echoReply;
-    case 3:
-    case 4:
-    case 5:
-    case 11:
-    case 12:
-      return Kind.icmpError;
-    default:
-      return Kind.icmp;
-  }
-}
-
-function icmpv6Kind(type: number, length: number): number {
-  switch (type) {
-    case 128:
-      return Kind.echoRequest;
-    case 129:
-      return Kind.echoReply;
-    case 135:
-      return length >= ICMP_HEADER + 16 ? Kind.solicitation : Kind.icmp;
-    case 136:
-      return length >= ICMP_HEADER + 16 ? Kind.advertisement : Kind.icmp;
-    default:
-      return type < 128 ? Kind.icmpError : Kind.icmp;
   }
 }

@@ -2,9 +2,9 @@
  * Where packets were lost: where they ended although others like them went further. Nothing is lost that is not known to go on: a
  * packet may end because it has arrived.
  */
-import { Family } from './flows.ts';
+import { Family, isReply, isRequest, Kind } from './kind.ts';
 import type { Spans } from './spans.ts';
-import { type EndedPacket, isReply, type OpenRequest, type Survey } from './survey.ts';
+import type { EndedPacket, OpenRequest, Survey } from './survey.ts';
 
 /** What says where a packet should have come next. */
 export type Basis =
@@ -74,14 +74,14 @@ export class Losses {
     const lost: LostPacket[] = [];
     for (const packet of this.#survey.ended) {
       // Who was told why his packets ended has lost none; of others than echoes it is not known which were quoted.
-      if (refused.size > 0 && !isRequestKind(packet.kind) && !isReply(packet.kind)) {
+      if (refused.size > 0 && !isRequest(packet.kind) && !isReply(packet.kind)) {
         const { source, target } = this.#survey.flows.get(packet.flow);
         const errors = refused.get(`${source} ${target}`) ?? [];
         // An error that came from beyond is about packets that got there.
         if (errors.some((place) => this.#survey.ways.way(packet.way).places.includes(place))) continue;
       }
       // A request that was answered has arrived, wherever it was sighted last.
-      if (isRequestKind(packet.kind) && !open.has(packet.frame)) continue;
+      if (isRequest(packet.kind) && !open.has(packet.frame)) continue;
       if (this.#hasArrived(packet.way, packet.flow, packet.kind)) continue;
       const gap = this.#gap(packet.way, packet.flow, packet.kind);
       if (gap && this.#spans.covers(gap.next, packet.ns)) lost.push({ packet, ...gap });
@@ -107,7 +107,7 @@ export class Losses {
     if (replyWay !== 0) {
       const last = this.#last(replyWay);
       const asker = this.#survey.ways.way(way).first;
-      const gap = this.#gap(replyWay, flow, REPLY_KIND) ?? { last, next: asker, basis: 'reverse' as const };
+      const gap = this.#gap(replyWay, flow, Kind.echoReply) ?? { last, next: asker, basis: 'reverse' as const };
       return { request, failure: 'reply-lost', last, gap };
     }
     const gap = this.#gap(way, flow) ?? this.#byReverse(way, source, target, familiesLike(family));
@@ -142,7 +142,7 @@ export class Losses {
   #gap(way: number, flow: number, kind?: number): Gap | undefined {
     const { flows, ways } = this.#survey;
     // Multicasts go where somebody listens: only very many that went on say that one was lost.
-    if (kind !== undefined && !isRequestKind(kind) && ways.way(way).group && this.#further(way) < VERY_MANY)
+    if (kind !== undefined && !isRequest(kind) && ways.way(way).group && this.#further(way) < VERY_MANY)
       return undefined;
     const { ways: sent, backWays, packets, family } = flows.get(flow);
     const taken = kind !== undefined && isReply(kind) ? backWays : sent;
@@ -223,9 +223,6 @@ export class Losses {
   }
 }
 
-/** Any of the kinds that are replies. */
-const REPLY_KIND = 4;
-
 /** IP takes the way of ARP between the same two, who are neighbours then; ARP stays on its link, where IP may go on. */
 function familiesLike(family: number): readonly number[] {
   return isLinkFamily(family) ? [family] : Object.values(Family);
@@ -233,8 +230,4 @@ function familiesLike(family: number): readonly number[] {
 
 function isLinkFamily(family: number): boolean {
   return family === Family.arp || family === Family.neighbour;
-}
-
-function isRequestKind(kind: number): boolean {
-  return kind === 1 || kind === 3 || kind === 6;
 }

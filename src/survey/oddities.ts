@@ -1,9 +1,10 @@
 /** What is odd in the traffic whoever is asked: contested addresses, forged senders, errors, repetitions. */
 import { type Contest, macText } from './claims.ts';
 import { Islands } from './islands.ts';
+import { kindName } from './kind.ts';
 import type { SurveySummary } from './summary.ts';
 import type { Survey } from './survey.ts';
-import { type Ends, kindName, type Words } from './words.ts';
+import type { Ends, Words } from './words.ts';
 
 export function odditiesOf(
   survey: Survey,

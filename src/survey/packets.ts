@@ -4,11 +4,13 @@
  * Packets stand in a ring in order of their first sighting, so the oldest is always the next to be closed, and what each place saw stands
  * in a second ring: memory is bounded by the two, and no frame makes an object. A packet is one record of 64 bytes, a cache line.
  */
-import { type Glance, Kind } from './glance.ts';
+import type { Glance } from './glance.ts';
+import { isEcho } from './kind.ts';
 import { moveRing } from './ring.ts';
+import { NO_VISIT, VisitRing, type Visits } from './visits.ts';
 
 /** A packet that has come to its end, to be read before the next frame is added. */
-export interface ClosedPacket {
+export interface ClosedPacket extends Visits {
   kind: number;
   /** Numbers of `AddressTable`. */
   source: number;
@@ -18,11 +20,8 @@ export interface ClosedPacket {
   group: boolean;
   /** Number of the frame it was first sighted in. */
   frame: number;
-  /** Visits in order of time: `places[i]` at `times[i]`, nanoseconds, in `directions[i]`; `count` of them, each place once. */
+  /** How many visits it made: that many of `places`, `times` and `directions`. */
   count: number;
-  readonly places: Uint16Array;
-  readonly times: Float64Array;
-  readonly directions: Uint8Array;
   /** Sighted again at a place it had already been at: in all, and with a smaller TTL each time. */
   repeats: number;
   circles: number;
@@ -62,11 +61,6 @@ const FIRST_NS = 6;
 const FRAME = 7;
 const GROUP = 0x80;
 
-/** The record of a visit: time as a double, place and direction, visit before it. */
-const VISIT_WORDS = 4;
-const VISIT = 2;
-const BEFORE = 3;
-
 export class PacketTable {
   /** Packets that had to be closed before their time, because too many were under way. */
   closedEarly = 0;
@@ -83,11 +77,7 @@ export class PacketTable {
   /** Of the oldest packet. */
   #oldestNs = Number.POSITIVE_INFINITY;
 
-  /** Ring of visits; `#visits` is the running number of the next. */
-  #visits = 0;
-  #ring = 0;
-  #visitWords = new Int32Array(0);
-  #visitTimes = new Float64Array(0);
+  readonly #visits = new VisitRing();
 
   /** @param places how many there may be */
   constructor(onClose: (packet: ClosedPacket) => void, places: number) {
@@ -131,8 +121,10 @@ export class PacketTable {
       const at = (packet & mask) * WORDS;
       if (words[at + HASH_HIGH] === hashHigh && words[at + HASH_LOW] === hashLow) {
         const age = Math.abs(timeNs - (this.#doubles[(at >>> 1) + FIRST_NS] ?? 0));
-        const again = ((words[at + VISITED] ?? 0) & (1 << (visit & 31))) !== 0 && this.#hasVisited(at, visit);
-        if (age <= REPEAT_NS || (!again && carriesNumber(glance.kind))) {
+        const again =
+          ((words[at + VISITED] ?? 0) & (1 << (visit & 31))) !== 0 &&
+          this.#visits.has(words[at + LAST_VISIT] ?? NO_VISIT, visit);
+        if (age <= REPEAT_NS || (!again && isEcho(glance.kind))) {
           if (again) this.#repeat(at, glance.ttl);
           else this.#visit(at, visit, timeNs);
           return false;
@@ -173,10 +165,10 @@ export class PacketTable {
     words[at + HASH_LOW] = glance.hashLow;
     words[at + CHAIN] = this.#heads[bucket] ?? NONE;
     words[at + VISITED] = 0;
-    words[at + LAST_VISIT] = NONE;
-    words[at + FIRST_VISIT] = this.#visits | 0;
+    words[at + LAST_VISIT] = NO_VISIT;
+    words[at + FIRST_VISIT] = this.#visits.next | 0;
     words[at + KIND] = glance.kind | (glance.group ? GROUP : 0) | (glance.ttl << 8);
-    words[at + ECHO] = carriesNumber(glance.kind) ? (glance.identifier << 16) | glance.sequence : 0;
+    words[at + ECHO] = isEcho(glance.kind) ? (glance.identifier << 16) | glance.sequence : 0;
     words[at + REPEATS] = 0;
     this.#doubles[(at >>> 1) + FIRST_NS] = timeNs;
     this.#doubles[(at >>> 1) + FRAME] = frame;
@@ -185,28 +177,18 @@ export class PacketTable {
   }
 
   #visit(at: number, visit: number, timeNs: number): void {
+    const words = this.#words;
+    const visits = this.#visits;
+    // The oldest packet's visits would be overwritten.
     while (
-      ((this.#visits - (this.#words[(this.#oldest & (this.#capacity - 1)) * WORDS + FIRST_VISIT] ?? 0)) | 0) >=
-      this.#ring
+      ((visits.next - (words[(this.#oldest & (this.#capacity - 1)) * WORDS + FIRST_VISIT] ?? 0)) | 0) >=
+      visits.capacity
     ) {
       this.closedEarly++;
       this.#close();
     }
-    const slot = this.#visits++ & (this.#ring - 1);
-    this.#visitTimes[slot * (VISIT_WORDS / 2)] = timeNs;
-    this.#visitWords[slot * VISIT_WORDS + VISIT] = visit;
-    this.#visitWords[slot * VISIT_WORDS + BEFORE] = this.#words[at + LAST_VISIT] ?? NONE;
-    this.#words[at + LAST_VISIT] = slot;
-    this.#words[at + VISITED] = (this.#words[at + VISITED] ?? 0) | (1 << (visit & 31));
-  }
-
-  #hasVisited(at: number, visit: number): boolean {
-    let slot = this.#words[at + LAST_VISIT] ?? NONE;
-    while (slot !== NONE) {
-      if (this.#visitWords[slot * VISIT_WORDS + VISIT] === visit) return true;
-      slot = this.#visitWords[slot * VISIT_WORDS + BEFORE] ?? NONE;
-    }
-    return false;
+    words[at + LAST_VISIT] = visits.add(visit, timeNs, words[at + LAST_VISIT] ?? NO_VISIT);
+    words[at + VISITED] = (words[at + VISITED] ?? 0) | (1 << (visit & 31));
   }
 
   #repeat(at: number, ttl: number): void {
@@ -236,38 +218,13 @@ export class PacketTable {
     closed.frame = this.#doubles[(at >>> 1) + FRAME] ?? 0;
     closed.repeats = repeats & MOST_REPEATS;
     closed.circles = repeats >>> 16;
-    closed.count = this.#gather(words[at + LAST_VISIT] ?? NONE);
+    closed.count = this.#visits.gather(words[at + LAST_VISIT] ?? NO_VISIT, closed);
     this.#oldest++;
     this.#oldestNs =
       this.#oldest === this.#next
         ? Number.POSITIVE_INFINITY
         : (this.#doubles[(((this.#oldest & (this.#capacity - 1)) * WORDS) >>> 1) + FIRST_NS] ?? 0);
     this.#onClose(closed);
-  }
-
-  /** The visits from `slot` back to the first, put in order of time; those of one time stay in order of the file. */
-  #gather(last: number): number {
-    const { places, times, directions } = this.#closed;
-    let count = 0;
-    for (let slot = last; slot !== NONE; slot = this.#visitWords[slot * VISIT_WORDS + BEFORE] ?? NONE) {
-      const visit = this.#visitWords[slot * VISIT_WORDS + VISIT] ?? 0;
-      const time = this.#visitTimes[slot * (VISIT_WORDS / 2)] ?? 0;
-      const place = visit >>> 2;
-      let to = count;
-      // A place it passed both ways counts once, at the first time.
-      for (let other = 0; other < count; other++) if (places[other] === place) to = other;
-      if (to < count && (times[to] ?? 0) < time) continue;
-      if (to === count) count++;
-      for (; to > 0 && (times[to - 1] ?? 0) >= time; to--) {
-        places[to] = places[to - 1] ?? 0;
-        times[to] = times[to - 1] ?? 0;
-        directions[to] = directions[to - 1] ?? 0;
-      }
-      places[to] = place;
-      times[to] = time;
-      directions[to] = visit & 3;
-    }
-    return count;
   }
 
   /** Room for `capacity` packets; what is under way moves along. */
@@ -280,38 +237,13 @@ export class PacketTable {
       const to = (packet & (capacity - 1)) * WORDS;
       const bucket = (words[to + HASH_LOW] ?? 0) & (heads.length - 1);
       words[to + CHAIN] = heads[bucket] ?? NONE;
-      words[to + LAST_VISIT] = this.#movedSlot(words[to + LAST_VISIT] ?? NONE, ring);
+      words[to + LAST_VISIT] = this.#visits.movedSlot(words[to + LAST_VISIT] ?? NO_VISIT, ring);
       heads[bucket] = packet;
     }
-    this.#moveVisits(ring);
+    this.#visits.resize(ring);
     this.#words = words;
     this.#doubles = new Float64Array(words.buffer);
     this.#heads = heads;
     this.#capacity = capacity;
   }
-
-  #moveVisits(ring: number): void {
-    const words = new Int32Array(ring * VISIT_WORDS);
-    const first = Math.max(0, this.#visits - this.#ring);
-    moveRing(this.#visitWords, words, VISIT_WORDS, first, this.#visits);
-    for (let visit = first; visit < this.#visits; visit++) {
-      const to = (visit & (ring - 1)) * VISIT_WORDS;
-      words[to + BEFORE] = this.#movedSlot(words[to + BEFORE] ?? NONE, ring);
-    }
-    this.#visitWords = words;
-    this.#visitTimes = new Float64Array(words.buffer);
-    this.#ring = ring;
-  }
-
-  /** Where a slot comes to stand in a ring of another size: its running number is the newest that falls on it. */
-  #movedSlot(slot: number, ring: number): number {
-    if (slot === NONE) return NONE;
-    const newest = this.#visits - 1;
-    return (newest - ((newest - slot) & (this.#ring - 1))) & (ring - 1);
-  }
-}
-
-/** An echo has a sequence number: two alike are one packet, however long it was under way. */
-function carriesNumber(kind: number): boolean {
-  return kind === Kind.echoRequest || kind === Kind.echoReply;
 }

@@ -1,10 +1,10 @@
 /** Who asks whom, and how the requests fared: all are counted, those that tell most are put into words. */
 import type { Place } from '../trace/frame.ts';
-import { Family } from './flows.ts';
+import { Family, type RequestKind, requestKind } from './kind.ts';
 import type { FailedExchange, Losses } from './losses.ts';
-import type { FailureGroup, PairSummary, RequestKind } from './summary.ts';
+import type { FailureGroup, PairSummary } from './summary.ts';
 import type { Survey } from './survey.ts';
-import { type Ends, echoOf, requestKind, type Words } from './words.ts';
+import { type Ends, echoOf, type Words } from './words.ts';
 
 const MOST_PAIRS = 2_000;
 

@@ -1,5 +1,5 @@
 /** Echo requests that ICMP errors quote: each error belongs to one request, although identifiers come again. */
-import type { IcmpError } from './survey.ts';
+import type { IcmpError } from './errors.ts';
 
 interface Quote {
   readonly error: IcmpError;

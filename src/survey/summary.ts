@@ -1,13 +1,13 @@
 /** What a survey found, in words: addresses, places and times instead of numbers. */
 import type { Place } from '../trace/frame.ts';
-import { Kind } from './glance.ts';
+import { isEcho, kindName, type RequestKind } from './kind.ts';
 import { type Basis, type Failure, Losses } from './losses.ts';
 import { odditiesOf } from './oddities.ts';
 import { pairsOf } from './pairs.ts';
 import { type Shape, shapeOf } from './shape.ts';
 import { Spans } from './spans.ts';
 import type { Survey } from './survey.ts';
-import { echoOf, kindName, Words, wantedEnds } from './words.ts';
+import { echoOf, Words, wantedEnds } from './words.ts';
 
 /** A frame of one of the files. */
 export interface FrameRef {
@@ -27,8 +27,6 @@ export interface PlaceSummary {
   readonly inward: number;
   readonly outward: number;
 }
-
-export type RequestKind = 'arp' | 'echo' | 'neighbour';
 
 /** Requests that failed alike. */
 export interface FailureGroup {
@@ -227,7 +225,7 @@ function lostPacketsOf(losses: Losses, words: Words): LostPacket[] {
   return losses.packets().map(({ packet, last, next, basis }) => ({
     kind: kindName(packet.kind),
     ...words.endsOf(packet.flow, packet.kind),
-    ...(packet.kind === Kind.echoRequest || packet.kind === Kind.echoReply ? echoOf(packet.echo) : {}),
+    ...(isEcho(packet.kind) ? echoOf(packet.echo) : {}),
     last: words.reading.place(last),
     next: words.reading.place(next),
     basis,

@@ -1,7 +1,8 @@
-/** Numbers of a survey into words: addresses, places, kinds. */
-import { Family } from './flows.ts';
-import type { ErrorSummary, Reading, RequestKind } from './summary.ts';
-import { type IcmpError, isReply, type Survey } from './survey.ts';
+/** Numbers of a survey into words: addresses, places, errors. */
+import type { IcmpError } from './errors.ts';
+import { isReply } from './kind.ts';
+import type { ErrorSummary, Reading } from './summary.ts';
+import type { Survey } from './survey.ts';
 
 export type Ends = { readonly source: string; readonly target: string };
 
@@ -61,34 +62,3 @@ export class Words {
 export function echoOf(echo: number): { identifier: number; sequence: number } {
   return { identifier: echo >>> 16, sequence: echo & 0xffff };
 }
-
-export function requestKind(family: number): RequestKind | undefined {
-  switch (family) {
-    case Family.arp:
-      return 'arp';
-    case Family.echo:
-      return 'echo';
-    case Family.neighbour:
-      return 'neighbour';
-    default:
-      return undefined;
-  }
-}
-
-/** As sightings are called (`trace/sighting.ts`); other packets are just those. */
-export function kindName(kind: number): string {
-  return KIND_NAMES[kind] ?? 'other';
-}
-
-const KIND_NAMES = [
-  'none',
-  'arp-request',
-  'arp-reply',
-  'echo-request',
-  'echo-reply',
-  'icmp-error',
-  'neighbour-solicitation',
-  'neighbour-advertisement',
-  'icmp',
-  'other',
-];

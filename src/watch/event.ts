@@ -1,6 +1,6 @@
 /** What a live view tells, as it happens. Places are names of the kernel; how a person calls them is settled when it is printed. */
 import type { CaptureFinding } from '../diagnose/analysis.ts';
-import type { RequestKind } from '../survey/summary.ts';
+import type { RequestKind } from '../survey/kind.ts';
 import type { Place } from '../trace/frame.ts';
 
 /** Nanoseconds: round trips where the request began. */

@@ -1,7 +1,7 @@
 /** From one place to the next: how many packets, how long it took, and how many did not arrive. */
 import { type Place, placeKey } from '../trace/frame.ts';
 
-/** Hops told apart; what comes later is not counted, and said. */
+/** Hops told apart; what comes later is not counted. */
 export const MOST_HOPS = 4096;
 
 export interface LiveHop {
@@ -16,8 +16,6 @@ export interface LiveHop {
 }
 
 export class HopTable {
-  /** Packets between places beyond the limit. */
-  uncounted = 0;
   readonly #hops = new Map<number, LiveHop>();
   readonly #numbers = new Map<string, number>();
   /** A ring gives every frame of an interface the same place: no text has to be made for each. */
@@ -46,10 +44,7 @@ export class HopTable {
     const key = this.#number(from) * 0x100000 + this.#number(to);
     const known = this.#hops.get(key);
     if (known) return known;
-    if (this.#hops.size >= MOST_HOPS) {
-      this.uncounted++;
-      return undefined;
-    }
+    if (this.#hops.size >= MOST_HOPS) return undefined;
     const hop = { from, to, packets: 0, lost: 0, sumNs: 0, minNs: Number.POSITIVE_INFINITY, maxNs: 0 };
     this.#hops.set(key, hop);
     return hop;

@@ -1,5 +1,5 @@
 /** Who asks whom, counted as long as it is watched, in bounded memory. */
-import type { RequestKind } from '../survey/summary.ts';
+import type { RequestKind } from '../survey/kind.ts';
 import type { Place } from '../trace/frame.ts';
 
 /** Pairs told apart; what comes later is counted together. */

@@ -36,7 +36,7 @@ interface Walk {
 const MOST_INNER = 4;
 const NO_BYTES = new Uint8Array(0);
 const NO_TAGS: readonly VlanTag[] = Object.freeze([]);
-export const NO_PORTS: ReadonlySet<number> = new Set();
+const NO_PORTS: ReadonlySet<number> = new Set();
 
 /** Runs a step of the walk over an empty packet; what it leaves is the payload. */
 export function decodeLayers(step: (walk: Walk) => Window, vxlanPorts = NO_PORTS, depth = 0): Packet {

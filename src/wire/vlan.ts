@@ -3,7 +3,7 @@ import { type Window, Writer } from './bytes.ts';
 import type { DecodeStop, VlanTag } from './packet.ts';
 
 /** Tag protocol identifiers; 0x9100 is the older, unregistered one for outer tags. */
-export const VlanTpid = { customer: 0x8100, service: 0x88a8, legacyOuter: 0x9100 } as const;
+const VlanTpid = { customer: 0x8100, service: 0x88a8, legacyOuter: 0x9100 } as const;
 
 /** Counted from behind the tag's TPID, which stands where the EtherType would. */
 const TCI = 0;
@@ -16,7 +16,7 @@ const MOST_TAGS = 8;
 const NO_TAGS: readonly VlanTag[] = Object.freeze([]);
 
 /** True where a tag follows this type field. */
-export function isVlanTpid(etherType: number): boolean {
+function isVlanTpid(etherType: number): boolean {
   return etherType === VlanTpid.customer || etherType === VlanTpid.service || etherType === VlanTpid.legacyOuter;
 }
 

@@ -5,14 +5,11 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { VdiagError } from '../../src/linux/error.ts';
-import {
-  type CaptureInput,
-  CaptureSet,
-  type CaptureSetOptions,
-  type FrameTaker,
-  splitFrame,
-} from '../../src/session/capture-set.ts';
+import type { FrameTaker } from '../../src/session/capture-member.ts';
+import { CaptureSet, type CaptureSetOptions } from '../../src/session/capture-set.ts';
+import { splitFrame } from '../../src/session/frame-number.ts';
 import { parseMoment } from '../../src/session/moment.ts';
+import type { CaptureInput } from '../../src/session/source-place.ts';
 import { ZERO_NS } from '../trace/frames.ts';
 import { ahead, pcapng, pings, placesOf, written } from './written.ts';
 

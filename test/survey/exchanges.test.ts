@@ -1,7 +1,8 @@
 /** Requests find their replies: in any order of the file, once, in time, and where they were asked. */
 import { describe, expect, it } from 'vitest';
 import { type Asked, type ClosedExchange, ExchangeTable } from '../../src/survey/exchanges.ts';
-import { Family, FlowTable } from '../../src/survey/flows.ts';
+import { FlowTable } from '../../src/survey/flows.ts';
+import { Family } from '../../src/survey/kind.ts';
 
 const SECOND = 1e9;
 const ASKER = 3;

@@ -1,7 +1,8 @@
 /** One packet, seen again: whatever changes on the way must not count, and whatever tells two packets apart must. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Glance, Kind } from '../../src/survey/glance.ts';
+import { Glance } from '../../src/survey/glance.ts';
+import { Kind } from '../../src/survey/kind.ts';
 import { encodeEthernet } from '../../src/wire/ethernet.ts';
 import { encodeFrame } from '../../src/wire/frame.ts';
 import { encodeIpv4, ipv4Addresses } from '../../src/wire/ipv4.ts';

@@ -1,7 +1,8 @@
 /** Frames of one packet become one packet, at whatever places, in whatever order, and however many are under way. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Glance, Kind } from '../../src/survey/glance.ts';
+import { Glance } from '../../src/survey/glance.ts';
+import { Kind } from '../../src/survey/kind.ts';
 import { PacketTable } from '../../src/survey/packets.ts';
 
 interface Closed {

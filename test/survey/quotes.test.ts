@@ -1,7 +1,7 @@
 /** An ICMP error belongs to one request, although identifiers and sequence numbers come again. */
 import { describe, expect, it } from 'vitest';
+import type { IcmpError } from '../../src/survey/errors.ts';
 import { QuoteTable } from '../../src/survey/quotes.ts';
-import type { IcmpError } from '../../src/survey/survey.ts';
 
 const SECOND = 1e9;
 

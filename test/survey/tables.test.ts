@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AddressTable } from '../../src/survey/addresses.ts';
-import { Family, FlowTable } from '../../src/survey/flows.ts';
+import { FlowTable } from '../../src/survey/flows.ts';
+import { Family } from '../../src/survey/kind.ts';
 import { anyIpv4, anyIpv6 } from '../wire/vectors.ts';
 
 function ipv4(number: number): DataView {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { JsonValue } from '../../src/capfile/json-value.ts';
 import { analyze } from '../../src/session/analyze.ts';
 import { CaptureSet } from '../../src/session/capture-set.ts';
-import { Family } from '../../src/survey/flows.ts';
+import { Family } from '../../src/survey/kind.ts';
 import type { FailureGroup, LostPacket, SurveySummary } from '../../src/survey/summary.ts';
 import { Survey } from '../../src/survey/survey.ts';
 import { CORPUS } from '../capfile/corpus.ts';

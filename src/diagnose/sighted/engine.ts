@@ -8,10 +8,12 @@ import { byWeight, type CaptureFinding } from '../analysis.ts';
 import type { Case } from './case.ts';
 import { findingOf } from './claim.ts';
 import { type Hearing, hearingOf, unheard } from './heard.ts';
+import { lostInPassing } from './lost-in-passing.ts';
 import { refused } from './refused.ts';
 import { silentAddresses } from './silent-addresses.ts';
-import { lostInPassing, trafficFindings } from './traffic.ts';
-import { noEchoReply, passesAsker, unheeded } from './unanswered.ts';
+import { trafficFindings } from './traffic.ts';
+import { noEchoReply } from './unanswered-echo.ts';
+import { passesAsker, unheeded } from './unheeded-replies.ts';
 import { counted, NOUNS, placeText, REPLIES } from './words.ts';
 
 /** With few failed pairs each is told by itself; with many, only those that fail again and again. */

@@ -1,5 +1,5 @@
 /** How findings that know no topology call things. */
-import type { RequestKind } from '../../survey/summary.ts';
+import type { RequestKind } from '../../survey/kind.ts';
 import type { Place } from '../../trace/frame.ts';
 
 /** "eth0", or "eth0@web" where the capture says in which namespace or on which machine. */
