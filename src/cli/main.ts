@@ -2,10 +2,11 @@
 /** The command line: one file per command; this one joins them and turns errors into exit status 2. */
 import { Command, CommanderError } from 'commander';
 import { VdiagError } from '../linux/error.ts';
+import { endProcess, givenStreams } from '../linux/exit.ts';
 import { errorText } from '../report/error-text.ts';
 import { version } from '../version.ts';
 import { COMMANDS } from './commands.ts';
-import { tolerateClosedPipe } from './output.ts';
+import { handedOver, tolerateClosedPipe } from './output.ts';
 import { unknownCommand } from './unknown-command.ts';
 
 const EXAMPLES = `Examples:
@@ -53,18 +54,28 @@ function usageError({ code, message }: CommanderError): VdiagError {
   return new VdiagError('usage', what, suggestion.replace(/^\((.*)\)$/, '$1').replace(/^Did/, 'did'));
 }
 
-tolerateClosedPipe(process.stdout);
-tolerateClosedPipe(process.stderr);
-try {
-  const words = process.argv.slice(2);
-  if (words.length === 1 && (words[0] === '--version' || words[0] === '-V')) process.stdout.write(`${version()}\n`);
-  else if (words[0] === 'help' && words[1] !== undefined && !Object.hasOwn(COMMANDS, words[1]))
+/** Does what the words ask for; `process.exitCode` is what came of it. */
+async function run(words: readonly string[]): Promise<void> {
+  if (words[0] === 'help' && words[1] !== undefined && !Object.hasOwn(COMMANDS, words[1]))
     throw unknownCommand(words[1]);
-  else await (await program(words)).parseAsync();
-} catch (error) {
+  await (await program(words)).parseAsync(words, { from: 'user' });
+}
+
+function complain(error: unknown): void {
   const help = error instanceof CommanderError && error.exitCode === 0;
   // Without any argument commander has shown the help: that is an answer, but nothing was done.
   const shown = error instanceof CommanderError && error.code === 'commander.help';
   if (!help && !shown) process.stderr.write(errorText(error instanceof CommanderError ? usageError(error) : error));
   process.exitCode = help ? 0 : CANNOT;
+}
+
+const given = givenStreams();
+tolerateClosedPipe(process.stdout);
+tolerateClosedPipe(process.stderr);
+const words = process.argv.slice(2);
+if (words.length === 1 && (words[0] === '--version' || words[0] === '-V')) process.stdout.write(`${version()}\n`);
+else {
+  await run(words).catch(complain);
+  await handedOver();
+  endProcess(given);
 }
