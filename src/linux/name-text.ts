@@ -7,6 +7,7 @@
 const FIRST_SURROGATE = 0xdc00;
 /** Where a byte that is no character cannot be told, as in the arguments Node gets. */
 const REPLACEMENT = '\ufffd';
+const MOST_MENDED = 1 << 23;
 const STRAY = /[\udc80-\udcff]/u;
 
 /** Never fails, and takes nothing for anything else: a byte order mark is kept. */
@@ -44,25 +45,40 @@ export function meantName(given: string, names: readonly string[]): string | und
   return alike.length === 1 ? alike[0] : undefined;
 }
 
-/** Character by character: the longest beginning that is one, or else one byte. */
-function mended(bytes: Uint8Array): string {
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  let text = '';
-  for (let at = 0; at < bytes.length; ) {
-    const length = characterLength(bytes[at] ?? 0);
-    try {
-      text += decoder.decode(bytes.subarray(at, at + length));
-      at += length;
-    } catch {
-      text += String.fromCharCode(FIRST_SURROGATE + (bytes[at] ?? 0));
-      at++;
-    }
-  }
-  return text;
+/** Text of a program, in which names may stand: beyond a length that no listing of names has, bytes that are none are lost. */
+export function printedText(bytes: Uint8Array): string {
+  return bytes.length > MOST_MENDED ? new TextDecoder().decode(bytes) : nameText(bytes);
 }
 
-/** Of UTF-8, by its first byte (RFC 3629, section 3). */
-function characterLength(first: number): number {
-  if (first < 0xc0) return 1;
-  return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+/** Runs of characters, and between them one byte after the other. */
+function mended(bytes: Uint8Array): string {
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  const parts: string[] = [];
+  let from = 0;
+  for (let at = 0; at < bytes.length; ) {
+    const length = characterLength(bytes, at);
+    if (length > 0) {
+      at += length;
+      continue;
+    }
+    parts.push(decoder.decode(bytes.subarray(from, at)), String.fromCharCode(FIRST_SURROGATE + (bytes[at] ?? 0)));
+    from = ++at;
+  }
+  parts.push(decoder.decode(bytes.subarray(from)));
+  return parts.join('');
+}
+
+/** Bytes of the character that begins there; 0 where none does (RFC 3629, section 4). */
+function characterLength(bytes: Uint8Array, at: number): number {
+  const first = bytes[at] ?? 0;
+  if (first < 0x80) return 1;
+  const length = first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+  // Overlong forms, surrogates and what lies beyond Unicode are told by the second byte.
+  const least = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
+  const most = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
+  for (let next = 1; next < length; next++) {
+    const byte = bytes[at + next] ?? 0;
+    if (byte < (next === 1 ? least : 0x80) || byte > (next === 1 ? most : 0xbf)) return 0;
+  }
+  return length;
 }
