@@ -1,12 +1,15 @@
 /** Tables without borders, never wider than the terminal: cells are wrapped before cli-table3 sets them. */
 import CliTable from 'cli-table3';
-import { displayWidth } from './printable.ts';
+import { displayWidth, shortened } from './printable.ts';
 import { wrapped } from './prose.ts';
 import { painted, type Terminal } from './terminal.ts';
 
 const GAP = 2;
 /** A column is not made narrower than this, as long as another one can give way. */
 const NARROWEST = 6;
+
+/** What is longer is cut: cli-table3 measures a cell again for each of its lines, and nobody reads a column of hundreds. */
+const LONGEST_LINE = 200;
 
 const NO_BORDERS = {
   top: '',
@@ -44,7 +47,7 @@ export function tableLines(
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   });
   for (const row of [head, ...rows])
-    table.push(row.map((cell, index) => wrappedCell(cell, widths[index] ?? NARROWEST)));
+    table.push(row.map((cell, index) => wrappedCell(cell, widths[index] ?? NARROWEST, terminal.unicode)));
   const lines = table
     .toString()
     .split('\n')
@@ -52,10 +55,10 @@ export function tableLines(
   return [...wrapped(`${title}:`, terminal.width).map((line) => painted(terminal, 'head', line)), ...lines];
 }
 
-function wrappedCell(cell: string, width: number): string {
+function wrappedCell(cell: string, width: number, unicode: boolean): string {
   return cell
     .split('\n')
-    .flatMap((line) => wrapped(line, width))
+    .flatMap((line) => wrapped(shortened(line, LONGEST_LINE, unicode), width))
     .join('\n');
 }
 

@@ -24,11 +24,17 @@ export function netnsName(topology: Topology, id: NetnsId): string {
   return pid === undefined ? id : `pid ${pid}`;
 }
 
+/** The longest name of a pod with its namespace (253 and 63 characters, and a slash): no runtime's own names are longer. */
+const LONGEST_LABEL = 317;
+
 /** "web" for a container, "default/web-1" for a pod, "docker:web" where two runtimes have a web; undefined without one. */
 function containerLabel(topology: Topology, namespace: Namespace | undefined): string | undefined {
   const owner = namespace?.containers?.[0];
   if (!namespace || !owner) return undefined;
-  const label = (container: ContainerName): string => container.pod ?? container.name;
+  const label = (container: ContainerName): string => {
+    const whole = container.pod ?? container.name;
+    return whole.length > LONGEST_LABEL ? `${whole.slice(0, LONGEST_LABEL - 1)}…` : whole;
+  };
   const twice = topology.namespaces.some(
     ({ id, names, containers: [other] = [] }) =>
       id !== namespace.id && ((other && label(other) === label(owner)) || names.includes(label(owner))),
