@@ -1,12 +1,15 @@
 /** Tables without borders, never wider than the terminal: cells are wrapped before cli-table3 sets them line by line. */
 import CliTable from 'cli-table3';
-import { displayWidth } from './printable.ts';
+import { displayWidth, shortened } from './printable.ts';
 import { wrapped } from './prose.ts';
 import { painted, type Terminal } from './terminal.ts';
 
 const GAP = 2;
 /** A column is not made narrower than this, as long as another one can give way. */
 const NARROWEST = 6;
+
+/** What is longer is cut: cli-table3 measures a cell again for each of its lines, and nobody reads a column of hundreds. */
+const LONGEST_LINE = 200;
 
 const NO_BORDERS = {
   top: '',
@@ -43,7 +46,7 @@ export function tableLines(
     chars: NO_BORDERS,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   });
-  for (const row of [head, ...rows]) table.push(...singleLines(row, widths));
+  for (const row of [head, ...rows]) table.push(...singleLines(row, widths, terminal.unicode));
   const lines = table
     .toString()
     .split('\n')
@@ -55,8 +58,10 @@ export function tableLines(
  * A row as rows of one line each: cli-table3 cuts a cell of many lines again for each of them, character by character, and would
  * need minutes for one of some ten thousand.
  */
-function singleLines(row: readonly string[], widths: readonly number[]): string[][] {
-  const cells = row.map((cell, index) => cell.split('\n').flatMap((line) => wrapped(line, widths[index] ?? NARROWEST)));
+function singleLines(row: readonly string[], widths: readonly number[], unicode: boolean): string[][] {
+  const cells = row.map((cell, index) =>
+    cell.split('\n').flatMap((line) => wrapped(shortened(line, LONGEST_LINE, unicode), widths[index] ?? NARROWEST)),
+  );
   const height = Math.max(1, ...cells.map((lines) => lines.length));
   return Array.from({ length: height }, (_, line) => cells.map((lines) => lines[line] ?? ''));
 }
