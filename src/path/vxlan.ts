@@ -74,7 +74,7 @@ function send(sending: Sending, socket: Namespace, remote: Remote, before: reado
   try {
     if (isMulticast(remote)) return sendToGroup(sending, remote, outer, before);
     const way = routeTo(outer);
-    if (!way) return [ended(port, [...before, gateStep(routeMissingGate(sending, remote))], 'nobody')];
+    if (!way) return lost(sending, remote, [...before, gateStep(routeMissingGate(sending, remote))]);
     if (way.route.type === 'local')
       return receiveVxlan(sending, remote, { at: way.out, source: remote.address }, before);
     const room = roomFor(outer, way);
@@ -82,12 +82,28 @@ function send(sending: Sending, socket: Namespace, remote: Remote, before: reado
     const ready = refused ? [...before, gateStep(tunnelMtuGate(world, port, frame, room, outer.tunnel))] : before;
     const { steps, end } = passUnderlay(world, outer, way, refused ? { ...frame, lengthBytes: room } : frame);
     const passed = [...ready, ...steps];
-    if (end === undefined) return [ended(port, passed, 'nobody')];
+    if (end === undefined) return lost(sending, remote, passed);
     if ('leaves' in end) return [ended(portAt(world.topology, end.leaves) ?? way.out, passed, 'outside')];
     return receiveVxlan(sending, remote, end, passed);
   } finally {
     world.inside.delete(key);
   }
+}
+
+/** It comes to no one. What lies behind is known all the same where a device takes the remote address for its own. */
+function lost(sending: Sending, remote: Remote, steps: readonly WayStep[]): Arrival[] {
+  const { walk, port, settings } = sending;
+  const { topology } = walk.world;
+  const from = socketNamespace(port.namespace.id, port.link);
+  const [meant, ...others] = topology.namespaces.flatMap((namespace) =>
+    namespace.links.flatMap((link): Port[] => {
+      const socket = namespaceOf(topology, socketNamespace(namespace.id, link));
+      const owns = vxlanSettings(link)?.local === remote.address;
+      return owns && socket && socket.id !== from ? [{ namespace: socket, link }] : [];
+    }),
+  );
+  if (!meant || others.length > 0 || stopsOf(steps) === 0) return [ended(port, steps, 'nobody')];
+  return receiveVxlan(sending, remote, { at: meant, source: settings.local ?? '' }, steps);
 }
 
 function outerOf({ walk, port, settings }: Sending, socket: Namespace, remote: Remote): Outer {
