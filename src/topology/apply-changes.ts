@@ -83,6 +83,7 @@ function changed(namespace: Namespace, change: Change): Namespace {
     case 'vxlan-append':
     case 'vxlan-replace':
     case 'neighbour-set':
+    case 'neighbour-proxy':
       return applyDeviceChange(namespace, change);
     case 'queue-del':
     case 'xdp-off':

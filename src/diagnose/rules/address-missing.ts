@@ -137,6 +137,8 @@ function sentence(text: string): string {
 /** The address, for the one interface of the segment that has none. */
 function givenTo(context: Context, gate: OwnerGate): { at: Place; cure: Cure } | undefined {
   const { topology } = context;
+  // Somebody has it: a second owner would be a second fault.
+  if (gate.elsewhere.length > 0) return undefined;
   const owner = intendedOwner(topology, gate);
   const prefixLength = coveringPrefix(topology, gate.asker, gate.target);
   if (!owner || prefixLength === undefined) return undefined;
