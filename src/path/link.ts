@@ -82,6 +82,7 @@ function frameOf({ link }: Port, destination: string, packet: Sized & Carried): 
     destination,
     ...(packet.lengthBytes === undefined ? {} : { lengthBytes: packet.lengthBytes }),
     ...(packet.fragmentable === undefined ? {} : { fragmentable: packet.fragmentable }),
+    ...(packet.whole === undefined ? {} : { whole: packet.whole }),
     carries: packet,
   };
 }

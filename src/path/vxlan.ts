@@ -7,7 +7,7 @@ import { type FrameAddresses, groupMac, isGroup } from './ethernet.ts';
 import { type Arrival, transmit, type Walk } from './layer2.ts';
 import { isAsk } from './model.ts';
 import { tunnelMtuGate } from './mtu.ts';
-import { stopsOf, type WayStep } from './trail.ts';
+import { beforeLastPlace, stopsOf, type WayStep } from './trail.ts';
 import { type Outer, overheadBytes, passUnderlay, roomFor, routeTo, tunnelled } from './underlay.ts';
 import { opaqueGate, proxyGate, remoteGate, routeMissingGate } from './vxlan-gate.ts';
 import { receiveVxlan } from './vxlan-receive.ts';
@@ -78,8 +78,15 @@ function send(sending: Sending, socket: Namespace, remote: Remote, before: reado
     if (way.route.type === 'local')
       return receiveVxlan(sending, remote, { at: way.out, source: remote.address }, before);
     const room = roomFor(outer, way);
-    const refused = isRefused(port, frame, room) || isTooLongUncut(remote, frame, room);
-    const ready = refused ? [...before, gateStep(tunnelMtuGate(world, port, frame, room, outer.tunnel))] : before;
+    const noted = isNoted(walk, port, room);
+    const refused = noted || isRefused(port, frame, room) || isTooLongUncut(remote, frame, room);
+    const limit = {
+      ...tunnelMtuGate(world, port, frame, room, outer.tunnel),
+      ...(noted ? { noted: true as const } : {}),
+    };
+    // What the kernel has noted it refuses before anything leaves.
+    const stopped = noted ? beforeLastPlace(before, [gateStep(limit)]) : [...before, gateStep(limit)];
+    const ready = refused ? stopped : before;
     const { steps, end } = passUnderlay(world, outer, way, refused ? { ...frame, lengthBytes: room } : frame);
     const passed = [...ready, ...steps];
     if (end === undefined) return lost(sending, remote, passed);
@@ -149,6 +156,15 @@ function sendToGroup(sending: Sending, remote: Remote, outer: Outer, before: rea
 function isRefused({ namespace, link }: Port, { lengthBytes, fragmentable }: FrameAddresses, room: number): boolean {
   const whole = lengthBytes !== undefined && fragmentable === false;
   return whole && lengthBytes > room && masterOf(namespace, link)?.kind === 'bridge';
+}
+
+/**
+ * skb_tunnel_check_pmtu notes for the namespace's own sender what there is room for. The first packet passes, in pieces; what
+ * comes after is refused where it may not be cut.
+ */
+function isNoted({ origin, frame }: Walk, { namespace, link }: Port, room: number): boolean {
+  const own = origin.namespace.id === namespace.id && origin.link.name === link.name;
+  return own && frame.whole === 'known' && (frame.lengthBytes ?? 0) > room;
 }
 
 /** Over IPv6 nobody cuts what a tunnel sends (ip6_fragment of a packet without ignore_df, net/ipv6/ip6_output.c). */
