@@ -4,12 +4,13 @@ import type { Namespace } from '../topology/model.ts';
 import { masterOf, namespaceOf } from '../topology/query.ts';
 import { deviceCalled, socketNamespace, type VxlanSettings, vxlanSettings } from '../topology/vxlan.ts';
 import { type FrameAddresses, groupMac, isGroup } from './ethernet.ts';
+import { isLocal } from './fib.ts';
 import { type Arrival, transmit, type Walk } from './layer2.ts';
 import { isAsk } from './model.ts';
 import { tunnelMtuGate } from './mtu.ts';
 import { beforeLastPlace, stopsOf, type WayStep } from './trail.ts';
 import { type Outer, overheadBytes, passUnderlay, roomFor, routeTo, tunnelled } from './underlay.ts';
-import { opaqueGate, proxyGate, remoteGate, routeMissingGate } from './vxlan-gate.ts';
+import { opaqueGate, proxyGate, remoteGate, routeMissingGate, sourceMissingGate } from './vxlan-gate.ts';
 import { receiveVxlan } from './vxlan-receive.ts';
 import { isMulticast, type Peer, peersOf, type Remote, remotesFor } from './vxlan-remote.ts';
 import { gateStep, type Port, placeOf, portAt, usableNeighbour } from './world.ts';
@@ -63,8 +64,11 @@ export function sendVxlan(walk: Walk, port: Port, before: readonly WayStep[], re
 }
 
 /** vxlan_xmit_one: to one remote address, and out of the device there. */
-function send(sending: Sending, socket: Namespace, remote: Remote, before: readonly WayStep[]): Arrival[] {
+function send(sending: Sending, socket: Namespace, remote: Remote, leaving: readonly WayStep[]): Arrival[] {
   const { walk, port } = sending;
+  const { local } = sending.settings;
+  const foreign = local !== undefined && familyOf(local) === 4 && !isLocal(socket, local);
+  const before = foreign ? [...leaving, gateStep(sourceMissingGate(sending, local))] : leaving;
   const { world, frame } = walk;
   const key = `${port.namespace.id}/${port.link.name}`;
   // A tunnel through itself: the kernel drops that too (ELOOP).
