@@ -73,7 +73,7 @@ export function diagnose(input: DiagnosisInput): Diagnosis {
   // One that never left has been told that its own question was not answered, as its sender sees it: an answer may be on the wire.
   const ended = partial?.example ?? (refused && unanswered.request ? unanswered : undefined);
   const seen = ended ? asOf(exchanges, ended) : exchanges;
-  const progress = follow(path, example, seen, before);
+  const progress = follow(path, example, seen, before, input.drops);
   const then = input.after && example ? lookAt(input.after, example) : undefined;
   const changes = then && changesOn(before, then.topology, [path, then.path]);
   const kernel = input.lives && example && kernelWays(input.lives, { example, exchanges, places: coverage.places });
@@ -94,7 +94,7 @@ export function diagnose(input: DiagnosisInput): Diagnosis {
       ? causesOf(
           { ...input, query: then.query, before: then.topology },
           { ...shared, query: then.query, topology: then.topology, path: then.path },
-          follow(then.path, example, seen, then.topology),
+          follow(then.path, example, seen, then.topology, input.drops),
           rules,
         )
       : [];

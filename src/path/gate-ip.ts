@@ -29,6 +29,8 @@ export interface RouteGate extends Decided {
 /** net.ipv6.conf.DEV.disable_ipv6 of the device that should send or take in a packet (ip6_rcv_core). */
 export interface Ipv6Gate extends Decided {
   readonly kind: 'ipv6';
+  /** An address that somebody on its link still knows it by, where it has lost it. */
+  readonly lost?: { readonly address: string; readonly knownTo: Place };
 }
 
 /** fib_validate_source: also decides, silently, whether an ARP request is answered. */
