@@ -92,12 +92,17 @@ export function stackGate(
     facts: [
       same
         ? { text: `${waitingName} takes it up` }
-        : {
-            text: master
-              ? `${waitingName} is a port of ${arrived.link.name}: what it receives goes to the stack of ${arrived.link.name}`
-              : `it comes in by ${placeName(topology, place)}, and ${waitingName} waits for it`,
-            look: commandIn(topology, place.netns, ['ip', 'addr', 'show', 'dev', waiting.link.name]),
-          },
+        : waiting.namespace.id !== arrived.namespace.id
+          ? {
+              text: `it comes in by ${placeName(topology, place)}, whose namespace has ${address} as well, and ${waitingName} waits for it`,
+              look: commandIn(topology, place.netns, ['ip', 'addr', 'show', 'to', address]),
+            }
+          : {
+              text: master
+                ? `${waitingName} is a port of ${arrived.link.name}: what it receives goes to the stack of ${arrived.link.name}`
+                : `it comes in by ${placeName(topology, place)}, and ${waitingName} waits for it`,
+              look: commandIn(topology, place.netns, ['ip', 'addr', 'show', 'dev', waiting.link.name]),
+            },
     ],
   };
 }
