@@ -24,7 +24,7 @@ import type { Diagnosis, Finding, Outcome } from './finding.ts';
 import { figuresOf, hopsOf } from './hops.ts';
 import { confirms, dropEvidence, kernelWord } from './kernel-word.ts';
 import { nextCauses } from './next-causes.ts';
-import { asOf, partialLoss } from './partial-loss.ts';
+import { asOf, partialLoss, withoutAnswered } from './partial-loss.ts';
 import { RULES } from './registry.ts';
 import type { Context, Rule, Situation } from './rule.ts';
 import { seenOf } from './seen-of.ts';
@@ -67,7 +67,8 @@ export function diagnose(input: DiagnosisInput): Diagnosis {
   const looked = partial ? lookAt(before, example) : way;
   const { query } = looked;
   const traced = input.ruleTrace && { record: input.ruleTrace, topology: before, rulesets, example };
-  const path = tracedPath(looked.path, traced);
+  const expected = tracedPath(looked.path, traced);
+  const path = partial ? withoutAnswered(expected, exchanges, partial.example) : expected;
   // What was refused with an error went no further: whoever was asked for then was asked for later probes.
   const refused = unanswered && (unanswered.errors.length > 0 || unanswered.probe?.error?.icmp !== undefined);
   // One that never left has been told that its own question was not answered, as its sender sees it: an answer may be on the wire.

@@ -1,4 +1,5 @@
 /** Gates of an IP stack: routes, source validation, forwarding, netfilter's hooks, and who takes the packet in the end. */
+import type { NetnsId } from '../topology/model.ts';
 import type { Place } from '../trace/frame.ts';
 import type { Carried } from './ethernet.ts';
 import type { RouteFound } from './fib.ts';
@@ -62,10 +63,19 @@ export interface ForwardingGate extends Decided {
   readonly ipForward: number | undefined;
 }
 
+/** A packet filter's rule that wrote something on a packet. */
+export interface Setter {
+  readonly netns: NetnsId;
+  readonly rule: Stopper;
+}
+
 /** RFC 791 time to live at a router. */
 export interface TtlGate extends Decided {
   readonly kind: 'ttl';
-  readonly ttl: number;
+  /** Undefined: a rule may have changed it. */
+  readonly ttl: number | undefined;
+  /** The rule that gave it that, and where. */
+  readonly setBy?: Setter;
   /** The packet has come to this interface before: routers send it in a circle. */
   readonly circle: boolean;
 }
