@@ -52,6 +52,45 @@ export function dropCapabilities({ keep = [] }: DropOptions = {}): boolean {
   return capset(header(), sets(kept)) === 0 && withoutGain;
 }
 
+/** Rights that are put aside and taken up again, by the same thread: nothing that runs meanwhile acts with them. */
+export interface RightsAside {
+  /** Does something with them. */
+  with<T>(job: () => T): T;
+  /** For good; idempotent. */
+  takeUp(): void;
+}
+
+/**
+ * Empties the effective set of this thread, as long as it reads what came from the network. It stays permitted to take them up
+ * again (capabilities(7)): a protection against what is done by mistake, not against foreign code.
+ */
+export function putRightsAside(): RightsAside {
+  const effective = ownStatus('CapEff') ?? 0n;
+  const permitted = ownStatus('CapPrm') ?? 0n;
+  const inheritable = ownStatus('CapInh') ?? 0n;
+  if (effective === 0n) return { with: (job) => job(), takeUp: () => {} };
+  const { library } = libc();
+  const capset: CFunction = library.func('int capset(void *header, void *data)');
+  const [all, none] = [sets(permitted, inheritable, effective), sets(permitted, inheritable, 0n)];
+  capset(header(), none);
+  let taken = false;
+  return {
+    with(job) {
+      if (taken) return job();
+      capset(header(), all);
+      try {
+        return job();
+      } finally {
+        capset(header(), none);
+      }
+    },
+    takeUp() {
+      if (!taken) capset(header(), all);
+      taken = true;
+    },
+  };
+}
+
 /**
  * Lets programs that this thread starts have the capabilities that it has itself: those of a file (setcap(8)) stop at the
  * first execve(2) otherwise, and nft would not be allowed to list a rule. Root's programs have them anyhow.
@@ -81,19 +120,19 @@ function header(): Uint8Array {
 }
 
 /** Two of struct __user_cap_data_struct: effective, permitted and inheritable; low half first. */
-function sets(kept: bigint, inheritable = 0n): Uint8Array {
+function sets(permitted: bigint, inheritable = 0n, effective = permitted): Uint8Array {
   const view = new DataView(new ArrayBuffer(24));
   for (const half of [0, 1]) {
     const halfOf = (bits: bigint) => Number((bits >> BigInt(32 * half)) & 0xffffffffn);
-    view.setUint32(12 * half, halfOf(kept), true);
-    view.setUint32(12 * half + 4, halfOf(kept), true);
+    view.setUint32(12 * half, halfOf(effective), true);
+    view.setUint32(12 * half + 4, halfOf(permitted), true);
     view.setUint32(12 * half + 8, halfOf(inheritable), true);
   }
   return new Uint8Array(view.buffer);
 }
 
 /** A set of bits, in hexadecimal. */
-function ownStatus(field: 'CapEff' | 'CapPrm' | 'CapBnd' | 'CapAmb'): bigint | undefined {
+function ownStatus(field: 'CapEff' | 'CapPrm' | 'CapInh' | 'CapBnd' | 'CapAmb'): bigint | undefined {
   try {
     const text = readFileSync('/proc/thread-self/status', 'latin1');
     const value = new RegExp(`^${field}:\\s*([0-9a-f]+)$`, 'm').exec(text)?.[1];
