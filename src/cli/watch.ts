@@ -1,6 +1,7 @@
 /** vdiag watch */
 import { fstatSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
+import { ownRights } from '../linux/capabilities.ts';
 import { VdiagError } from '../linux/error.ts';
 import { pollReadable } from '../linux/poll.ts';
 import { detectTerminal, type Terminal } from '../report/terminal.ts';
@@ -13,6 +14,7 @@ import { eventLines } from '../watch/event-line.ts';
 import { CONTENT_TYPE, exposition } from '../watch/exposition.ts';
 import { summaryText } from '../watch/summary-text.ts';
 import { note, wantsColor, write } from './output.ts';
+import { giveUpRights, shareRights } from './rights.ts';
 
 interface Flags {
   readonly netns?: string;
@@ -71,6 +73,7 @@ export interface Audience {
 }
 
 async function run(on: readonly string[], flags: Flags, command: Command): Promise<void> {
+  shareRights();
   const interrupted = new AbortController();
   const stop = () => interrupted.abort();
   process.once('SIGINT', stop);
@@ -112,6 +115,7 @@ async function run(on: readonly string[], flags: Flags, command: Command): Promi
     process.off('SIGQUIT', stop);
     process.stdout.off('close', stop);
   }
+  giveUpRights();
   if (live) await summarise(live, flags, terminal);
 }
 
@@ -126,6 +130,7 @@ function optionsOf(on: readonly string[], flags: Flags, signal: AbortSignal): Wa
   return {
     signal,
     onNote: note,
+    rights: ownRights(),
     ...(on.length === 0 ? {} : { on }),
     ...(flags.netns === undefined ? {} : { netns: flags.netns }),
     ...(flags.duration === undefined ? {} : { durationMs: flags.duration * 1000 }),

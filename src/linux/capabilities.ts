@@ -52,42 +52,47 @@ export function dropCapabilities({ keep = [] }: DropOptions = {}): boolean {
   return capset(header(), sets(kept)) === 0 && withoutGain;
 }
 
-/** Rights that are put aside and taken up again, by the same thread: nothing that runs meanwhile acts with them. */
-export interface RightsAside {
-  /** Does something with them. */
-  with<T>(job: () => T): T;
-  /** For good; idempotent. */
+/**
+ * The rights of this thread, to be put aside for as long as it reads what came from the network: its effective set is empty then. It stays
+ * permitted to take them up again (capabilities(7)): a protection against what is done by mistake, not against foreign code.
+ * Jobs are no promises: what waits would go on without, or with, the rights of others.
+ */
+export interface Rights {
+  /** Until they are taken up again; without effect where they are aside already. */
+  putAside(): void;
   takeUp(): void;
+  with<T>(job: () => T): T;
+  without<T>(job: () => T): T;
 }
 
-/**
- * Empties the effective set of this thread, as long as it reads what came from the network. It stays permitted to take them up
- * again (capabilities(7)): a protection against what is done by mistake, not against foreign code.
- */
-export function putRightsAside(): RightsAside {
+/** Those that this thread has now. Where the kernel refuses, or there are none, nothing changes. */
+export function ownRights(): Rights {
   const effective = ownStatus('CapEff') ?? 0n;
   const permitted = ownStatus('CapPrm') ?? 0n;
   const inheritable = ownStatus('CapInh') ?? 0n;
-  if (effective === 0n) return { with: (job) => job(), takeUp: () => {} };
-  const { library } = libc();
-  const capset: CFunction = library.func('int capset(void *header, void *data)');
+  const capset: CFunction | undefined =
+    effective === 0n ? undefined : libc().library.func('int capset(void *header, void *data)');
   const [all, none] = [sets(permitted, inheritable, effective), sets(permitted, inheritable, 0n)];
-  capset(header(), none);
-  let taken = false;
+  let aside = false;
+  const set = (wanted: boolean): void => {
+    if (wanted === aside) return;
+    capset?.(header(), wanted ? none : all);
+    aside = wanted;
+  };
+  const during = <T>(wanted: boolean, job: () => T): T => {
+    const before = aside;
+    set(wanted);
+    try {
+      return job();
+    } finally {
+      set(before);
+    }
+  };
   return {
-    with(job) {
-      if (taken) return job();
-      capset(header(), all);
-      try {
-        return job();
-      } finally {
-        capset(header(), none);
-      }
-    },
-    takeUp() {
-      if (!taken) capset(header(), all);
-      taken = true;
-    },
+    putAside: () => set(true),
+    takeUp: () => set(false),
+    with: (job) => during(false, job),
+    without: (job) => during(true, job),
   };
 }
 

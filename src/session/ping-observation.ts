@@ -4,7 +4,6 @@ import { openCapCapture } from '../capture/cap-engine.ts';
 import { type Capture, openCapture, type RingCapture } from '../capture/capture.ts';
 import { probeExpression, probeFilter } from '../capture/filter.ts';
 import type { RingOptions } from '../capture/ring.ts';
-import type { RightsAside } from '../linux/capabilities.ts';
 import type { NetnsHandle } from '../linux/netns.ts';
 import { discoveryOf } from '../path/path-mtu.ts';
 import { type EchoProbe, openEchoProbe } from '../probe/echo.ts';
@@ -64,11 +63,10 @@ export async function observePing(plan: PingPlan): Promise<Observation> {
   const devices = () => new Set(capture?.places().map(({ name }) => name));
   const kernel = options.drops === false ? undefined : openKernelDrops({ sizeBytes, devices });
   let rules: RuleTracing | undefined;
-  let rights: RightsAside | undefined;
   try {
     if (options.traceRules) rules = traceRules(plan, { token, identifier: probe.identifier }, sizeBytes);
     const filter = probeFilter({ token, dataBytes: sizeBytes, vxlanPorts });
-    const { signal, watching } = untilGone(options.signal, (look) => (rights ? rights.with(look) : look()));
+    const { signal, watching } = untilGone(options);
     capture = await listen(plan, watching, {
       ...options.ring,
       filter,
@@ -76,7 +74,7 @@ export async function observePing(plan: PingPlan): Promise<Observation> {
         if (repeats.isNew(frame)) ledger.add(unset.frame(frame));
       },
     });
-    rights = options.putRightsAside?.();
+    options.rights?.putAside();
     const source = probe.source() ?? unspecified(options.address);
     const probes = await runProbes(unset.probe(kernel ? attended(probe, kernel) : probe), capture, ledger, {
       ...pacing(plan),
@@ -84,7 +82,7 @@ export async function observePing(plan: PingPlan): Promise<Observation> {
       signal,
     });
     await capture.drain();
-    rights?.takeUp();
+    options.rights?.takeUp();
     if (capture.left?.has(start.id))
       options.onNote?.(
         `the trace has ended early: namespace ${netnsName(before, start.id)}, where it began, has vanished`,
@@ -114,7 +112,7 @@ export async function observePing(plan: PingPlan): Promise<Observation> {
       ...(ruleTrace === undefined ? {} : { ruleTrace }),
     };
   } finally {
-    rights?.takeUp();
+    options.rights?.takeUp();
     probe.close();
     rules?.close();
     kernel?.close();
@@ -152,12 +150,12 @@ async function listen(
 }
 
 /** Ends the run when its start is gone: the probing socket would go on in a namespace that nobody else is in any more. */
-function untilGone(asked: AbortSignal | undefined, withRights: (look: () => void) => void) {
+function untilGone({ signal: asked, rights }: PingPlan['options']) {
   const gone = new AbortController();
   return {
     signal: asked ? AbortSignal.any([asked, gone.signal]) : gone.signal,
     watching: (namespaces: readonly NetnsHandle[], capture: RingCapture): WatchingCapture =>
-      watchingNamespaces(namespaces, capture, () => gone.abort(), withRights),
+      watchingNamespaces(namespaces, capture, () => gone.abort(), rights?.with),
   };
 }
 
