@@ -10,10 +10,10 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { fail, installed, median, ratio, root, vdiag } from './measure.mjs';
+import { fail, installed, median, modulesOf, ratio, root, vdiag } from './measure.mjs';
 
 const INTERFACES = ['va', 'p1', 'vb'];
 /** A second, on each of the three: 250 000 and 500 000 in all. What was reached is in the table. */
@@ -32,11 +32,12 @@ ip netns exec b sysctl -qw net.ipv4.icmp_msgs_per_sec=0
 ip netns exec a ping -q -c 1 -W 2 10.99.0.3 >/dev/null
 `;
 
-export function liveRows({ runs, seconds }) {
+export async function liveRows({ runs, seconds }) {
   const missing = ['unshare', 'ip', 'ping', 'tcpdump', 'gcc'].filter((program) => !installed(program));
   if (missing.length > 0) return [['capture', 'tcpdump -w', `${missing.join(', ')} not here`]];
   if (process.getuid?.() !== 0) return [['capture', 'tcpdump -w', 'needs root']];
-  const rounds = inNamespaces({ runs: Math.min(runs, 5), seconds });
+  const modules = await modulesOf('capture/capture', 'capture/filter', 'linux/netns');
+  const rounds = inNamespaces({ runs: Math.min(runs, 5), seconds, modules });
   return rounds.flatMap(({ rate, turns }) => rowsAt(rate, turns));
 }
 
@@ -108,9 +109,8 @@ function inNamespaces(options) {
 }
 
 /** What is measured, in turns: its command, how many sockets it listens with, and how its frames are counted afterwards. */
-function programs() {
-  const dist = dirname(dirname(vdiag));
-  const ring = (kept) => [process.execPath, join(root, 'bench/ring.mjs'), dist, kept];
+function programs(modules) {
+  const ring = (kept) => [process.execPath, join(root, 'bench/ring.mjs'), modules, kept];
   const cap = capFrom();
   const on = INTERFACES.flatMap((name) => ['--on', name]);
   return {
@@ -229,7 +229,7 @@ async function loaded({ commands, sockets, count }, sender, rate, seconds) {
   };
 }
 
-async function inside({ runs, seconds }) {
+async function inside({ runs, seconds, modules }) {
   const sender = '/run/sender';
   const { status, stderr } = spawnSync('gcc', ['-O2', '-o', sender, join(root, 'bench/sender.c')], {
     encoding: 'utf8',
@@ -241,7 +241,7 @@ async function inside({ runs, seconds }) {
     for (let run = 0; run < runs; run++) {
       const turn = {};
       const rates = [];
-      for (const [name, program] of Object.entries(programs())) {
+      for (const [name, program] of Object.entries(programs(modules))) {
         turn[name] = await loaded(program, sender, rate, seconds);
         rates.push(turn[name].rate);
       }

@@ -7,6 +7,14 @@ import { fileURLToPath } from 'node:url';
 export const root = fileURLToPath(new URL('..', import.meta.url));
 export const vdiag = join(process.env.VDIAG_DIST ?? join(root, 'dist'), 'cli/main.js');
 
+/** Modules of src/ alone, as vdiag has them but each importable by its own name: the folder they are in. */
+export async function modulesOf(...entries) {
+  const to = join(root, 'node_modules/.cache/vdiag-bench');
+  const { bundle } = await import('../scripts/bundle.mjs');
+  await bundle(root, { entries, to });
+  return to;
+}
+
 /** No program measured here takes longer. */
 const LONGEST_MS = 120_000;
 
@@ -59,15 +67,15 @@ export function ratio(rounds, of, to, digits = 2) {
   return `${median(ratios).toFixed(digits)} (${least.toFixed(digits)}–${most.toFixed(digits)})`;
 }
 
-/** Columns as wide as their widest cell, the first to the left, the others to the right. */
-export function table(rows) {
+/** Columns as wide as their widest cell, the first to the left, the others to the `side`. */
+export function table(rows, side = 'right') {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => String(row[column] ?? '').length)));
   return rows
     .map((row) =>
       widths
         .map((width, column) => {
           const cell = String(row[column] ?? '');
-          return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+          return column === 0 || side === 'left' ? cell.padEnd(width) : cell.padStart(width);
         })
         .join('  ')
         .trimEnd(),

@@ -1,10 +1,10 @@
 /** Nanoseconds that reading one frame out of the ring costs, without a kernel: blocks of 128 KiB full of small frames, read again and again. */
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { median, root } from './measure.mjs';
+import { median, modulesOf } from './measure.mjs';
 
-const dist = process.env.VDIAG_DIST ?? join(root, 'dist');
-const { readBlock, ringMemory } = await import(pathToFileURL(join(dist, 'capture/ring-block.js')).href);
+const modules = await modulesOf('capture/ring-block');
+const { BlockCursor, ringMemory } = await import(pathToFileURL(join(modules, 'capture/ring-block.js')).href);
 
 const BLOCK = 1 << 17;
 const KEPT = 106;
@@ -27,18 +27,24 @@ view.setUint32(16, 48, true);
 view.setUint32(20, 48 + packets * step, true);
 
 const places = [1, 2, 3, 4].map((index) => ({ netns: 'n', name: `veth${index}` }));
-let order = 0;
-let batch = [];
-const context = { blockSizeBytes: BLOCK, place: (index) => places[index], nextOrder: () => order++ };
-const rounds = [];
-for (let round = 0; round < 12; round++) {
-  const begun = process.cpuUsage().user;
-  for (let block = 0; block < 400; block++) {
-    readBlock(memory, 0, context, (frame) => batch.push(frame));
-    batch = [];
+const cursor = new BlockCursor(memory, { blockSizeBytes: BLOCK, place: (index) => places[index] });
+let bytes = 0;
+/** One packet: looked at where it lies, as when it is written; or as a frame of its own, as when it is joined with others. */
+const ways = {
+  'a packet': () => (bytes += cursor.length),
+  'a frame': () => (bytes += cursor.frame().bytes.length),
+};
+for (const [name, take] of Object.entries(ways)) {
+  const rounds = [];
+  for (let round = 0; round < 12; round++) {
+    const begun = process.cpuUsage().user;
+    for (let block = 0; block < 400; block++) {
+      cursor.enter(0);
+      while (cursor.next()) take();
+    }
+    if (round > 1) rounds.push(((process.cpuUsage().user - begun) * 1000) / (400 * packets));
   }
-  if (round > 1) rounds.push(((process.cpuUsage().user - begun) * 1000) / (400 * packets));
+  const [least, most] = [Math.min(...rounds).toFixed(0), Math.max(...rounds).toFixed(0)];
+  console.log(`${packets} packets a block: ${median(rounds).toFixed(0)} ns ${name} (${least}–${most})`);
 }
-console.log(
-  `${packets} frames a block: ${median(rounds).toFixed(0)} ns a frame (${Math.min(...rounds).toFixed(0)}–${Math.max(...rounds).toFixed(0)})`,
-);
+if (bytes !== Object.keys(ways).length * 12 * 400 * packets * KEPT) throw new Error('packets are missing');

@@ -19,18 +19,21 @@ const ENTRIES = [
   'version',
 ];
 
-/** @param {string} root the package */
-export async function bundle(root) {
+/**
+ * @param {string} root the package
+ * @param {{ entries?: readonly string[], to?: string }} options other modules than the package's own, to another folder
+ */
+export async function bundle(root, { entries = ENTRIES, to = join(root, 'dist') } = {}) {
   const source = join(root, 'src');
   const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const build = await rolldown({
-    input: Object.fromEntries(ENTRIES.map((name) => [name, join(source, `${name}.ts`)])),
+    input: Object.fromEntries(entries.map((name) => [name, join(source, `${name}.ts`)])),
     platform: 'node',
     external: [/^node:/, ...Object.keys({ ...dependencies, ...peerDependencies })],
   });
   try {
     await build.write({
-      dir: join(root, 'dist'),
+      dir: to,
       format: 'esm',
       entryFileNames: '[name].js',
       chunkFileNames: '[name]-[hash].js',

@@ -19,7 +19,7 @@ const { values, positionals } = parseArgs({
 const vitest = join(root, 'node_modules/vitest/vitest.mjs');
 const own = process.versions.node.split('.')[0];
 
-build();
+await build();
 const failed = values.nodes.split(',').filter((version) => !passes(version));
 process.exitCode = failed.length === 0 ? 0 : 1;
 

@@ -1,4 +1,5 @@
 /** Writing blocks and their options, little endian. */
+import { nameBytes } from '../linux/name-text.ts';
 import { MIN_BLOCK } from './pcapng-format.ts';
 import { OPTION_HEADER, padded } from './pcapng-option.ts';
 
@@ -13,7 +14,8 @@ const LONGEST = 0xffff;
 
 /** A text option; what does not fit is cut between two characters. */
 export function textOption(code: number, text: string): OptionValue {
-  const value = new Uint8Array(Math.min(LONGEST, 3 * text.length));
+  if (3 * text.length <= LONGEST) return { code, value: nameBytes(text) };
+  const value = new Uint8Array(LONGEST);
   const { written } = new TextEncoder().encodeInto(text, value);
   return { code, value: value.subarray(0, written) };
 }

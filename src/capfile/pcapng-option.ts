@@ -1,4 +1,5 @@
 /** The options at the end of a pcapng block: a list of code, length, value padded to 32 bits. */
+import { nameText } from '../linux/name-text.ts';
 import { END_OF_OPTIONS } from './pcapng-format.ts';
 
 /** One option; the value lies in the bytes the options were read from. */
@@ -39,5 +40,5 @@ export function padded(length: number): number {
 export function optionText(bytes: Uint8Array, option: PcapngOption, limit: number): string {
   const value = bytes.subarray(option.at, option.at + Math.min(option.length, limit));
   const zero = value.indexOf(0);
-  return new TextDecoder().decode(zero < 0 ? value : value.subarray(0, zero));
+  return nameText(zero < 0 ? value : value.subarray(0, zero));
 }

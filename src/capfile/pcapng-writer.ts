@@ -4,7 +4,9 @@
  * Pure: it yields chunks, and the caller puts them where they belong.
  */
 import type { NetnsId } from '../topology/model.ts';
+import { asCaptured, type CapturedPacket, timeOf } from '../trace/captured-packet.ts';
 import { type Coverage, type Frame, type Place, placeKey } from '../trace/frame.ts';
+import type { BlockMemory } from './block-memory.ts';
 import { asEthernet } from './ethernet-frame.ts';
 import {
   bigintOption,
@@ -28,7 +30,7 @@ import {
   sectionOption,
   statisticsOption,
 } from './pcapng-format.ts';
-import { type FrameNote, type PacketSource, packetEncoder } from './pcapng-packet.ts';
+import { appendPacket, type FrameNote, type PacketSource, packetEncoder } from './pcapng-packet.ts';
 import { placeDescription, placeToName } from './place-name.ts';
 
 /** Bytes kept of a packet: tcpdump's default, more than any Linux device hands over. */
@@ -37,6 +39,7 @@ const NANOSECONDS = 9;
 /** Places remembered by identity. */
 const MOST_PLACES = 4096;
 const VERSION_AT = 12;
+const NOTHING = new Uint8Array(0);
 const UNKNOWN_SECTION_LENGTH = 0xffff_ffff_ffff_ffffn;
 
 export type { FrameNote } from './pcapng-packet.ts';
@@ -64,14 +67,20 @@ export interface PcapngWriter {
   begin(): Uint8Array;
   /** One frame, behind its interface's description where that was not written yet. Frames should come in order of time. */
   frame(frame: Frame, note?: FrameNote): Uint8Array;
+  /** The same of a packet that a capture holds, at the end of `blocks`. */
+  append(packet: CapturedPacket, blocks: BlockMemory): void;
   /** Statistics of every interface; call it last. A file without it is complete too. */
   end(coverage?: Pick<Coverage, 'fromNs' | 'untilNs' | 'lost'>): Uint8Array;
 }
 
 interface Interface extends PacketSource {
   readonly place: Place;
+  /** The block that describes it, until it is written. */
+  description: Uint8Array | undefined;
   frames: number;
-  lastNs: bigint;
+  /** When the last of them was captured. */
+  seconds: number;
+  nanoseconds: number;
 }
 
 export function createPcapngWriter(options: PcapngWriterOptions): PcapngWriter {
@@ -81,33 +90,50 @@ export function createPcapngWriter(options: PcapngWriterOptions): PcapngWriter {
   // A capture gives every frame of an interface the same place: no text has to be made for each of them.
   const ethernet = new Map<Place, Interface>();
   const withoutLink = new Map<Place, Interface>();
-  /** The interface and, the first time, the block that describes it. */
-  const interfaceOf = (place: Place, rawIp: boolean): [Interface, Uint8Array[]] => {
+  const interfaceOf = (place: Place, rawIp: boolean): Interface => {
     const key = `${rawIp} ${placeKey(place)}`;
     const byPlace = rawIp ? withoutLink : ethernet;
     const known = interfaces.get(key);
     // Only what comes again is worth remembering: a reader may make a new object for each frame.
     if (known && byPlace.size < MOST_PLACES) byPlace.set(place, known);
-    if (known) return [known, []];
-    const added = { id: interfaces.size, place, rawIp, frames: 0, lastNs: 0n };
+    if (known) return known;
+    const id = interfaces.size;
+    const description = describeInterface(place, rawIp, options.home, snapLength);
+    const added = { id, place, rawIp, description, frames: 0, seconds: 0, nanoseconds: 0 };
     interfaces.set(key, added);
-    return [added, [describeInterface(added, options.home, snapLength)]];
+    return added;
+  };
+  const takeDescription = (source: Interface): Uint8Array => {
+    const { description = NOTHING } = source;
+    source.description = undefined;
+    return description;
+  };
+  /** Where a packet goes. */
+  const sourceOf = ({ place, rawIp, seconds, nanoseconds }: CapturedPacket): Interface => {
+    const source = (rawIp ? withoutLink : ethernet).get(place) ?? interfaceOf(place, rawIp);
+    source.frames++;
+    if (seconds > source.seconds || (seconds === source.seconds && nanoseconds > source.nanoseconds)) {
+      source.seconds = seconds;
+      source.nanoseconds = nanoseconds;
+    }
+    return source;
   };
   return {
     begin: () =>
       Buffer.concat([
         sectionHeader(options),
-        ...(options.places ?? []).flatMap((place) => interfaceOf(place, false)[1]),
+        ...(options.places ?? []).map((place) => takeDescription(interfaceOf(place, false))),
       ]),
     frame(captured, note) {
-      const frame = asEthernet(captured);
-      const rawIp = frame.linkType === 'raw-ip';
-      const known = (rawIp ? withoutLink : ethernet).get(frame.place);
-      const [source, description] = known ? [known, []] : interfaceOf(frame.place, rawIp);
-      source.frames++;
-      if (frame.timeNs > source.lastNs) source.lastNs = frame.timeNs;
-      const packet = encode(source, frame, note);
-      return description.length === 0 ? packet : Buffer.concat([...description, packet]);
+      const packet = asCaptured(asEthernet(captured));
+      const source = sourceOf(packet);
+      const block = encode(source, packet, note);
+      return source.description ? Buffer.concat([takeDescription(source), block]) : block;
+    },
+    append(packet, blocks) {
+      const source = sourceOf(packet);
+      if (source.description) blocks.append(takeDescription(source));
+      appendPacket(blocks, source, packet, snapLength);
     },
     end: (coverage) => Buffer.concat([...interfaces.values()].map((source) => statistics(source, coverage))),
   };
@@ -145,7 +171,7 @@ function sectionHeader({ comment, operatingSystem, application }: PcapngWriterOp
   );
 }
 
-function describeInterface({ place, rawIp }: Interface, home: NetnsId, snapLength: number): Uint8Array {
+function describeInterface(place: Place, rawIp: boolean, home: NetnsId, snapLength: number): Uint8Array {
   return block(
     INTERFACE_DESCRIPTION,
     8,
@@ -184,7 +210,7 @@ function statistics(
     ],
     (view) => {
       view.setUint32(8, source.id, true);
-      writeTime(view, 12, coverage?.untilNs ?? source.lastNs);
+      writeTime(view, 12, coverage?.untilNs ?? timeOf(source));
     },
   );
 }

@@ -1,4 +1,5 @@
 /** The pcapng that a text becomes: a section for every kind of clock, an interface for every capture, a frame for every packet. */
+import { asCaptured } from '../trace/captured-packet.ts';
 import type { Direction, PacketType } from '../trace/frame.ts';
 import { bigintOption, block, numberOption, textOption } from './pcapng-encode.ts';
 import {
@@ -76,7 +77,7 @@ export class TextBlocks {
     this.#add(
       this.#encode(
         source,
-        {
+        asCaptured({
           place: ANYWHERE,
           timeNs,
           order: 0,
@@ -86,7 +87,7 @@ export class TextBlocks {
           checksumNotReady: false,
           linkType: source.rawIp ? 'raw-ip' : 'ethernet',
           bytes: frame.bytes.subarray(added),
-        },
+        }),
         { comments: [comment] },
       ),
     );

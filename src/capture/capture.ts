@@ -1,11 +1,12 @@
-/** A live capture: packet rings in several network namespaces, read as one stream of frames. */
+/** A live capture: packet rings in several network namespaces, read as one stream of packets. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Instruction } from '../linux/bpf.ts';
 import { VdiagError } from '../linux/error.ts';
 import type { NetnsHandle, NetnsId } from '../linux/netns.ts';
 import { pollReadable } from '../linux/poll.ts';
-import { realtimeNs } from '../linux/socket.ts';
-import type { Coverage, Frame, Place } from '../trace/frame.ts';
+import type { Coverage, Place } from '../trace/frame.ts';
 import { openRing, type PacketRing, type RingOptions } from './ring.ts';
+import { createRingReader, type ReaderOptions } from './ring-reader.ts';
 
 export interface Capture {
   /** Every interface listened to, also those that appeared since. */
@@ -34,8 +35,10 @@ export interface RingCapture extends Capture {
   leave(netns: NetnsId): void;
 }
 
-export interface CaptureOptions extends RingOptions {
-  readonly onFrame: (frame: Frame) => void;
+/** How often is looked, while packets are held back, whether a ring fills. */
+const LOOK_MS = 8;
+
+export interface CaptureOptions extends RingOptions, ReaderOptions {
   /** The kernel filter of one namespace, where it is another than `filter`. */
   readonly filterIn?: (netns: NetnsHandle) => readonly Instruction[];
 }
@@ -70,36 +73,31 @@ export function openCapture(namespaces: readonly NetnsHandle[], options: Capture
   for (const ring of rings) if (ring.openedNs > fromNs) fromNs = ring.openedNs;
   // A block is handed over at the second expiry of its timer at the latest.
   const holdMs = 2 * Math.max(1, ...rings.map((ring) => ring.retireMs));
+  const reader = createRingReader(rings, options, holdMs);
   let untilNs = fromNs;
-
-  const read = (): number => {
-    const startedNs = realtimeNs();
-    const batch: Frame[] = [];
-    let delivering = 0;
-    for (const ring of rings) if (ring.read((frame) => batch.push(frame)) > 0) delivering++;
-    if (delivering > 1) batch.sort((a, b) => (a.timeNs < b.timeNs ? -1 : a.timeNs > b.timeNs ? 1 : 0));
-    const completeNs = startedNs - BigInt(holdMs) * 1_000_000n;
-    if (completeNs > untilNs) untilNs = completeNs;
-    for (const frame of batch) options.onFrame(frame);
-    return batch.length;
+  let closed = false;
+  const read = (all: boolean): void => {
+    const completeNs = reader.read(all);
+    if (!closed && completeNs !== undefined && completeNs > untilNs) untilNs = completeNs;
   };
 
   const left = new Set<NetnsId>();
-  let closed = false;
   return {
     places: () => rings.flatMap((ring) => ring.places()),
     async poll(timeoutMs, alsoWakeFor = []) {
       if (closed) return new Set();
       const fds = rings.flatMap((ring) => (left.has(ring.netns.id) ? [] : ring.fd));
-      const ready = await pollReadable([...fds, ...alsoWakeFor], timeoutMs);
-      if (!closed) read();
+      // A ring that holds something back would be readable at once, again and again.
+      const idle = reader.isHolding && alsoWakeFor.length === 0;
+      const ready = idle
+        ? await sleep(Math.min(timeoutMs, LOOK_MS), new Set<number>())
+        : await pollReadable([...fds, ...alsoWakeFor], timeoutMs);
+      if (!closed) read(false);
       return new Set(alsoWakeFor.filter((fd) => ready.has(fd)));
     },
     async drain() {
-      await new Promise((resolve) => setTimeout(resolve, holdMs + 1));
-      if (closed) return;
-      // One walk is bounded by the size of the rings; under a flood the kernel would never let it end.
-      read();
+      await sleep(holdMs + 1);
+      if (!closed) read(true);
     },
     coverage() {
       const statistics = rings.map((ring) => ({ netns: ring.netns.id, ...ring.statistics() }));
@@ -118,7 +116,7 @@ export function openCapture(namespaces: readonly NetnsHandle[], options: Capture
     },
     leave(netns) {
       if (closed || left.has(netns)) return;
-      read();
+      read(true);
       left.add(netns);
       for (const ring of rings) if (ring.netns.id === netns) ring.close();
     },

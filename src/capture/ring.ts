@@ -21,8 +21,9 @@ import {
   takeSocketError,
 } from '../linux/socket.ts';
 import { attachFilter } from '../linux/socket-filter.ts';
+import type { CapturedPacket } from '../trace/captured-packet.ts';
 import type { Frame, Place } from '../trace/frame.ts';
-import { isBlockReady, readBlock, releaseBlock, ringMemory } from './ring-block.ts';
+import { BlockCursor, isBlockReady, releaseBlock, ringMemory } from './ring-block.ts';
 
 const SOL_PACKET = 263;
 const PACKET_RX_RING = 5;
@@ -61,7 +62,20 @@ export interface PacketRing {
   readonly openedNs: bigint;
   /** The interfaces of the namespace when it was opened, and those that frames came from since. */
   places(): Place[];
-  /** Walks the blocks that are ready, once around the ring at most; returns the number of frames. 0 once closed. */
+  /** Blocks the kernel has handed over since the ring was opened. */
+  readyBlocks(): number;
+  /**
+   * The packet that comes next, if it is in one of the first `blocks` blocks (default: in any); it stays the next until `advance`.
+   * Undefined: there is none yet, or the ring is closed.
+   */
+  next(blocks?: number): CapturedPacket | undefined;
+  /** Goes on behind it. What `next` has returned stays valid until `next` is called again: then the kernel may get its block back. */
+  advance(): void;
+  /** More than half of its blocks wait to be read. */
+  isHalfFull(): boolean;
+  /** An interface that goes away may leave an error on the socket, which poll(2) would report for ever. */
+  clearError(): void;
+  /** Hands over what is ready now, which is once around the ring at most; returns the number of frames. 0 once closed. */
   read(onFrame: (frame: Frame) => void): number;
   statistics(): RingStatistics;
   /** Another kernel filter from now on; frames that are in the ring already stay. */
@@ -106,8 +120,14 @@ export function openRing(netns: NetnsHandle, options: RingOptions): PacketRing {
   };
   for (const [index, name] of opened.names) places.set(index, { netns: netns.id, name });
   let memory: ReturnType<typeof ringMemory> | undefined = ringMemory(mapped.memory);
-  let block = 0;
-  let order = 0;
+  const cursor = new BlockCursor(memory, { blockSizeBytes, place: placeOf });
+  const offsetOf = (block: number): number => (block % blockCount) * blockSizeBytes;
+  /** Blocks handed over, as far as was looked; and those that were read and given back. */
+  let ready = 0;
+  let done = 0;
+  /** The cursor is in the block behind those; and at a packet of it. */
+  let inside = false;
+  let found = false;
   let captured = 0;
   let lost = 0;
 
@@ -120,6 +140,30 @@ export function openRing(netns: NetnsHandle, options: RingOptions): PacketRing {
     lost += drops;
   };
 
+  const readyBlocks = (): number => {
+    while (memory && ready < done + blockCount && isBlockReady(memory, offsetOf(ready))) ready++;
+    return ready;
+  };
+  const next = (blocks = Number.POSITIVE_INFINITY): CapturedPacket | undefined => {
+    while (!found && memory && done < blocks) {
+      if (!inside) {
+        if (done === readyBlocks()) return undefined;
+        cursor.enter(offsetOf(done));
+        inside = true;
+      }
+      found = cursor.next();
+      if (found) break;
+      releaseBlock(memory, offsetOf(done));
+      inside = false;
+      done++;
+    }
+    return found && done < blocks ? cursor : undefined;
+  };
+
+  const clearError = (): void => {
+    if (memory) takeSocketError(fd);
+  };
+
   return {
     netns,
     fd,
@@ -127,22 +171,22 @@ export function openRing(netns: NetnsHandle, options: RingOptions): PacketRing {
     proven: opened.proven,
     openedNs: opened.openedNs,
     places: () => [...places.values()],
+    readyBlocks,
+    next,
+    advance() {
+      found = false;
+    },
+    isHalfFull: () => readyBlocks() - done > blockCount / 2,
+    clearError,
     read(onFrame) {
-      if (!memory) return 0;
-      const before = order;
-      for (let walked = 0; walked < blockCount; walked++) {
-        const offset = block * blockSizeBytes;
-        if (!isBlockReady(memory, offset)) break;
-        try {
-          readBlock(memory, offset, { blockSizeBytes, place: placeOf, nextOrder: () => order++ }, onFrame);
-        } finally {
-          releaseBlock(memory, offset);
-          block = (block + 1) % blockCount;
-        }
+      const blocks = readyBlocks();
+      const before = cursor.order;
+      while (next(blocks)) {
+        found = false;
+        onFrame(cursor.frame());
       }
-      // An interface that goes away may leave an error on the socket, which poll(2) would report for ever.
-      if (order === before) takeSocketError(fd);
-      return order - before;
+      if (cursor.order === before) clearError();
+      return cursor.order - before;
     },
     statistics() {
       if (memory) updateStatistics();
@@ -155,6 +199,7 @@ export function openRing(netns: NetnsHandle, options: RingOptions): PacketRing {
       if (!memory) return;
       updateStatistics();
       memory = undefined;
+      found = false;
       mapped.unmap();
       closeSocket(fd);
     },

@@ -34,3 +34,9 @@ export function writePart(text: string): Promise<boolean> {
     process.stdout.write(text, (error) => resolve(error === null || error === undefined));
   });
 }
+
+/** Resolves when everything that was written before has been handed over, or when nobody reads any more. */
+export async function handedOver(): Promise<void> {
+  for (const stream of [process.stdout, process.stderr])
+    if (!stream.destroyed) await new Promise((resolve) => stream.write('', resolve));
+}

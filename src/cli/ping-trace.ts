@@ -1,6 +1,7 @@
 /** vdiag ping-trace */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Rule } from '../diagnose/rule.ts';
+import { ownRights } from '../linux/capabilities.ts';
 import { VdiagError } from '../linux/error.ts';
 import { type Format, formatted } from '../report/format.ts';
 import { detectTerminal } from '../report/terminal.ts';
@@ -121,6 +122,7 @@ async function run(name: string, address: string, flags: Flags, command: Command
       ...optionsOf(name, address, flags, interrupted.signal),
       rules,
       onNote: hold,
+      rights: ownRights(),
       // A search for the largest packet traces again.
       ...(flags.mtu ? {} : { onCollected: () => giveUpRights({ writes, symbols: true }) }),
     });

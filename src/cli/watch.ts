@@ -1,5 +1,6 @@
 /** vdiag watch */
 import { Command, InvalidArgumentError } from 'commander';
+import { ownRights } from '../linux/capabilities.ts';
 import { VdiagError } from '../linux/error.ts';
 import { detectTerminal, type Terminal } from '../report/terminal.ts';
 import { type MetricsServer, parseListen, serveMetrics } from '../session/metrics-server.ts';
@@ -9,6 +10,7 @@ import { summaryJson } from '../watch/event-json.ts';
 import { CONTENT_TYPE, exposition } from '../watch/exposition.ts';
 import { summaryText } from '../watch/summary-text.ts';
 import { note, wantsColor, write } from './output.ts';
+import { giveUpRights, shareRights } from './rights.ts';
 import { type Audience, lineAudience } from './watch-lines.ts';
 
 interface Flags {
@@ -56,6 +58,7 @@ export function watchCommand(): Command {
 }
 
 async function run(on: readonly string[], flags: Flags, command: Command): Promise<void> {
+  shareRights();
   const interrupted = new AbortController();
   const stop = () => interrupted.abort();
   process.once('SIGINT', stop);
@@ -97,6 +100,7 @@ async function run(on: readonly string[], flags: Flags, command: Command): Promi
     process.off('SIGQUIT', stop);
     process.stdout.off('close', stop);
   }
+  giveUpRights();
   if (live) await summarise(live, flags, terminal);
 }
 
@@ -111,6 +115,7 @@ function optionsOf(on: readonly string[], flags: Flags, signal: AbortSignal): Wa
   return {
     signal,
     onNote: note,
+    rights: ownRights(),
     ...(on.length === 0 ? {} : { on }),
     ...(flags.netns === undefined ? {} : { netns: flags.netns }),
     ...(flags.duration === undefined ? {} : { durationMs: flags.duration * 1000 }),

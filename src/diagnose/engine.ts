@@ -24,7 +24,7 @@ import type { Diagnosis, Finding, Outcome } from './finding.ts';
 import { figuresOf, hopsOf } from './hops.ts';
 import { confirms, dropEvidence, kernelWord } from './kernel-word.ts';
 import { nextCauses } from './next-causes.ts';
-import { asOf, partialLoss } from './partial-loss.ts';
+import { asOf, partialLoss, withoutAnswered } from './partial-loss.ts';
 import { RULES } from './registry.ts';
 import type { Context, Rule, Situation } from './rule.ts';
 import { seenOf } from './seen-of.ts';
@@ -67,13 +67,14 @@ export function diagnose(input: DiagnosisInput): Diagnosis {
   const looked = partial ? lookAt(before, example) : way;
   const { query } = looked;
   const traced = input.ruleTrace && { record: input.ruleTrace, topology: before, rulesets, example };
-  const path = tracedPath(looked.path, traced);
+  const expected = tracedPath(looked.path, traced);
+  const path = partial ? withoutAnswered(expected, exchanges, partial.example) : expected;
   // What was refused with an error went no further: whoever was asked for then was asked for later probes.
   const refused = unanswered && (unanswered.errors.length > 0 || unanswered.probe?.error?.icmp !== undefined);
   // One that never left has been told that its own question was not answered, as its sender sees it: an answer may be on the wire.
   const ended = partial?.example ?? (refused && unanswered.request ? unanswered : undefined);
   const seen = ended ? asOf(exchanges, ended) : exchanges;
-  const progress = follow(path, example, seen, before);
+  const progress = follow(path, example, seen, before, input.drops);
   const then = input.after && example ? lookAt(input.after, example) : undefined;
   const changes = then && changesOn(before, then.topology, [path, then.path]);
   const kernel = input.lives && example && kernelWays(input.lives, { example, exchanges, places: coverage.places });
@@ -94,7 +95,7 @@ export function diagnose(input: DiagnosisInput): Diagnosis {
       ? causesOf(
           { ...input, query: then.query, before: then.topology },
           { ...shared, query: then.query, topology: then.topology, path: then.path },
-          follow(then.path, example, seen, then.topology),
+          follow(then.path, example, seen, then.topology, input.drops),
           rules,
         )
       : [];

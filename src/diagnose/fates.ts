@@ -20,6 +20,7 @@ const UNEXPLAINED: ReadonlySet<string> = new Set(['loss-partial', 'request-lost'
 /** A gate that stops and that answered probes have passed is undecided: what was sighted outranks the model. */
 export function gateAsPassed(gate: Gate, shared: Shared, word: Drop | undefined): Gate {
   if (!shared.partial || gate.verdict !== 'stop' || LEARNT.has(gate.kind)) return gate;
+  if (gate.kind === 'mtu' && gate.noted) return gate;
   if (word && confirms(word, gate) === 'yes') return gate;
   return hasChanged(gate, shared) ? gate : { ...gate, verdict: 'unknown' };
 }

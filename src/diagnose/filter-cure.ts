@@ -32,6 +32,17 @@ export function acceptance(topology: Topology, gate: BridgeFilterGate, stopper: 
   return { kind: 'filter-accept', ...at, ...interfaces };
 }
 
+/** Accepts this packet alone, from one address to one other, before the rule that drops it. */
+export function narrowAcceptance(topology: Topology, gate: BridgeFilterGate, stopper: Stopper): Change | undefined {
+  const accept = acceptance(topology, gate, stopper);
+  const { packet, source, destination } = gate;
+  if (accept?.kind !== 'filter-accept' || (packet !== 'echo-request' && packet !== 'echo-reply')) return undefined;
+  const narrow = { ...accept, source, destination };
+  const { chain, position, handle } = stopper;
+  if (position === undefined || accept.chain === USER_CHAIN) return narrow;
+  return { ...narrow, chain, before: { position, ...(handle === undefined ? {} : { handle }) } };
+}
+
 /** What drops the packet at the same gate once the changes are made. */
 export function stopperAfter(
   { topology, query }: Context,

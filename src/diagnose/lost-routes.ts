@@ -4,7 +4,7 @@ import { applyChanges } from '../topology/apply-changes.ts';
 import type { Change } from '../topology/change.ts';
 import type { Link, Topology } from '../topology/model.ts';
 import { prefixContains, prefixLength } from '../topology/prefix.ts';
-import { addressesOf, isUp, linkOf, namespaceOf } from '../topology/query.ts';
+import { addressesOf, isUp, linkOf, namespaceOf, peerOf } from '../topology/query.ts';
 import type { Place } from '../trace/frame.ts';
 import { gatewaysOf, routersAmong, segmentOf } from './routers.ts';
 import type { Context } from './rule.ts';
@@ -37,6 +37,29 @@ export function downLinkBehind(context: Context): DownLink | undefined {
       }
     }
   return downUplink(context);
+}
+
+/**
+ * A route that would have been taken, but does not count while its device has no carrier (ignore_routes_with_linkdown), and
+ * the other end of that device, whose coming up lets the packet pass.
+ */
+export function downPeerBehind(context: Context): { readonly at: Place; readonly device: Place } | undefined {
+  const { situation, topology } = context;
+  if (situation.kind !== 'stopped' || situation.gate.kind !== 'route') return undefined;
+  const routed = routedBy(situation.gate);
+  const namespace = routed && namespaceOf(topology, routed.netns);
+  if (!routed || !namespace) return undefined;
+  for (const { destination, nextHops } of namespace.routes) {
+    if (prefixLength(destination) <= routed.length || !prefixContains(destination, routed.destination)) continue;
+    for (const { device, flags } of nextHops) {
+      const link = flags.includes('linkdown') ? namespace.links.find(({ name }) => name === device) : undefined;
+      const peer = link && peerOf(topology, namespace.id, link);
+      if (!link || !peer || isUp(peer.link)) continue;
+      const at = { netns: peer.namespace.id, name: peer.link.name };
+      if (context.passes([{ kind: 'link-up', at }])) return { at, device: { netns: namespace.id, name: link.name } };
+    }
+  }
+  return undefined;
 }
 
 /** No route at all, and a device that is down behind which a router leads there: its routes were deleted with it. */

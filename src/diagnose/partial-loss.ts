@@ -1,4 +1,5 @@
 /** Some probes were answered and some were not: which, where the others ended, and what that looks like in time. */
+import { isAnswer, isAsk, type Leg, type Path } from '../path/model.ts';
 import type { NetnsId } from '../topology/model.ts';
 import { type EchoExchange, type Exchange, isAnswered, type ResolutionExchange } from '../trace/exchange.ts';
 import type { Coverage, Place } from '../trace/frame.ts';
@@ -172,6 +173,23 @@ export function waitsFor(
 function isHeard({ request, replies }: ResolutionExchange): boolean {
   const asker = request.sightings[0]?.frame.place;
   return asker !== undefined && replies.some((reply) => sightingAt(reply, asker, 'in') !== undefined);
+}
+
+/** The way of this probe: whoever was asked for an address before it was sent, and heard the answer, did not ask again for it. */
+export function withoutAnswered(path: Path, exchanges: readonly Exchange[], { request }: EchoExchange): Path {
+  if (!request) return path;
+  const sentNs = startNs(request);
+  const known = exchanges.filter(
+    (exchange): exchange is ResolutionExchange =>
+      exchange.kind !== 'echo' && isHeard(exchange) && exchange.replies.some((reply) => startNs(reply) < sentNs),
+  );
+  const isKnown = ({ kind, asker, destination }: Leg) =>
+    (isAsk(kind) || isAnswer(kind)) &&
+    asker !== undefined &&
+    known.some(
+      (exchange) => exchange.targetProtocol === destination && sightingAt(exchange.request, asker, 'out') !== undefined,
+    );
+  return { ...path, legs: path.legs.filter((leg) => !isKnown(leg)) };
 }
 
 /**

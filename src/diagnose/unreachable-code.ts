@@ -13,8 +13,8 @@ const NO_ROUTE: CodeMeaning = {
   look: 'its routing table (ip route get DESTINATION there)',
 };
 const NO_NEIGHBOUR: CodeMeaning = {
-  says: 'it is on the link the destination should be on, and nobody there answers its ARP or neighbour solicitation',
-  look: 'whether the destination is up, has that address, and is on that link',
+  says: 'nobody on the link the destination should be on answers its ARP or neighbour solicitation, or a route of type unreachable refuses the packet',
+  look: 'whether the destination is up, has that address, and is on that link, and at its routes of type unreachable',
 };
 const FORBIDDEN: CodeMeaning = {
   says: 'a packet filter there, or a route of type prohibit, refuses the packet',

@@ -2,6 +2,7 @@
 import type { Gate } from '../path/gate.ts';
 import { isAnswer, isAsk, type Leg, type Path, type Step } from '../path/model.ts';
 import type { Topology } from '../topology/model.ts';
+import type { Drop } from '../trace/drop.ts';
 import type { EchoExchange, Exchange, ResolutionExchange } from '../trace/exchange.ts';
 import { lacksFragments } from '../trace/fragments.ts';
 import { type Coverage, type Place, placeKey } from '../trace/frame.ts';
@@ -36,6 +37,7 @@ export function follow(
   example: EchoExchange | undefined,
   exchanges: readonly Exchange[],
   before: Topology,
+  drops: readonly Drop[] = [],
 ): Progress {
   const visits = isCircle(path) ? new Map<string, number>() : undefined;
   const legs = path.legs.map((leg) => sighted(leg, example, exchanges, visits));
@@ -59,8 +61,8 @@ export function follow(
       ({ step, leg, legIndex }, index) =>
         index > reached &&
         step.kind !== 'gate' &&
-        !isAskedAlready(leg, before) &&
-        !isAnsweredAlready(path.legs[legIndex - 1], leg, legs[legIndex - 1] ?? [], before),
+        !isAskedAlready(leg, before, drops) &&
+        !isAnsweredAlready(path.legs[legIndex - 1], leg, legs[legIndex - 1] ?? [], before, drops),
     );
   return { steps, reached, ...(missing === -1 ? {} : { missing }) };
 }
@@ -78,9 +80,16 @@ function lostInPart(
   return part === -1 ? undefined : { whole, part };
 }
 
-/** The kernel had asked before the capture began, and asks no more for a while: that no request was sighted says nothing. */
-function isAskedAlready({ kind, asker, destination }: Leg, { namespaces }: Topology): boolean {
+/**
+ * The kernel had asked before the capture began, and asks no more for a while: that no request was sighted says nothing,
+ * unless the kernel dropped one since then.
+ */
+function isAskedAlready({ kind, asker, destination }: Leg, { namespaces }: Topology, drops: readonly Drop[]): boolean {
   if (!isAsk(kind) || !asker) return false;
+  if (
+    drops.some(({ packet, target, place }) => packet === kind && target === destination && place.netns === asker.netns)
+  )
+    return false;
   const entries = namespaces.find(({ id }) => id === asker.netns)?.neighbours ?? [];
   return entries.some(
     ({ address, device, state }) => address === destination && device === asker.name && state === 'INCOMPLETE',
@@ -95,8 +104,14 @@ function isCircle({ legs }: Path): boolean {
 }
 
 /** Whoever was asked before the capture began has answered, or not, before it began. */
-function isAnsweredAlready(ask: Leg | undefined, { kind }: Leg, sightings: readonly Seen[], before: Topology): boolean {
-  return ask !== undefined && isAnswer(kind) && isAskedAlready(ask, before) && !sightings.some(isSeen);
+function isAnsweredAlready(
+  ask: Leg | undefined,
+  { kind }: Leg,
+  sightings: readonly Seen[],
+  before: Topology,
+  drops: readonly Drop[],
+): boolean {
+  return ask !== undefined && isAnswer(kind) && isAskedAlready(ask, before, drops) && !sightings.some(isSeen);
 }
 
 interface Seen {

@@ -16,10 +16,11 @@ export function routeBack(context: Context, at: Place, sender: string): Cure | u
   const isArrival = (step: Step) => step.kind === 'place' && step.place.netns === at.netns && step.direction === 'in';
   const arriving = path.legs.findLast((leg) => leg.kind === 'echo-request' && leg.steps.some(isArrival));
   const from = arriving?.steps.find((step) => step.kind === 'place');
-  const by = arriving?.steps.findLast(isArrival);
+  const last = arriving?.steps.findLast(isArrival);
+  const by = last?.kind === 'place' ? { place: stackOf(context, last.place) } : undefined;
   const router = from?.kind === 'place' ? linkOf(topology, from.place) : undefined;
   const gateway =
-    by?.kind === 'place' && router
+    by && router
       ? addressesOf(router, familyOf(sender)).find(({ address }) => isOnLink(topology, by.place, address))?.address
       : undefined;
   // One that leads elsewhere makes way: of one network there are no two.
@@ -36,7 +37,7 @@ export function routeBack(context: Context, at: Place, sender: string): Cure | u
           netns: at.netns,
           destination: network,
           gateway,
-          ...(isLinkLocal(gateway) && by?.kind === 'place' ? { device: by.place.name } : {}),
+          ...(isLinkLocal(gateway) && by ? { device: by.place.name } : {}),
         }
       : direct
         ? {
@@ -49,6 +50,13 @@ export function routeBack(context: Context, at: Place, sender: string): Cure | u
   return change && context.passes([change])
     ? { why: `tell ${netnsName(topology, at.netns)} the way back`, changes: [change] }
     : undefined;
+}
+
+/** What comes in by a bridge's port comes to the bridge's stack: routes name the bridge. */
+function stackOf({ topology }: Context, place: Place): Place {
+  const master = linkOf(topology, place)?.master;
+  const bridge = namespaceOf(topology, place.netns)?.links.find(({ index }) => index === master);
+  return bridge?.kind === 'bridge' ? { netns: place.netns, name: bridge.name } : place;
 }
 
 /** The network the sender's address is in, as its own interface has it. */

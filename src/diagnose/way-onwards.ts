@@ -3,7 +3,7 @@ import { type Family, familyBits, familyOf, isLinkLocal } from '../topology/addr
 import type { Change } from '../topology/change.ts';
 import type { NetnsId, Topology } from '../topology/model.ts';
 import { prefixAround } from '../topology/prefix.ts';
-import { addressesOf, namespaceOf, ownersOf } from '../topology/query.ts';
+import { addressesOf, linkOf, namespaceOf, ownersOf } from '../topology/query.ts';
 import type { Place } from '../trace/frame.ts';
 import { gatewaysOf, routersAmong, segmentOf } from './routers.ts';
 import type { Context, Cure } from './rule.ts';
@@ -38,13 +38,14 @@ export function defaultRoute(context: Context, asker: Place, reached: readonly P
   return changes && { why: 'the router of this segment leads there', changes };
 }
 
-/** At a router: a route to an address's network by another router it shares a segment with, if the packet then gets on. */
+/** At a router: a route to an address's network by whoever has it, or by another router, on a segment they share, if the packet then gets on. */
 export function routeOnwards(context: Context, netns: NetnsId, address: string): Cure | undefined {
   const destination = networkAround(context.topology, address);
-  const attempts = gatewaysFrom(context.topology, netns, familyOf(address)).map((hop): Change[] => [
-    { kind: 'route-add', netns, destination, ...hop },
-  ]);
-  const changes = context.best(attempts);
+  const led = (hops: readonly NextRouter[]) =>
+    context.best(hops.map((hop): Change[] => [{ kind: 'route-add', netns, destination, ...hop }]));
+  const near = led(ownersBeside(context.topology, netns, address));
+  if (near) return { why: 'whoever has that address shares a segment with it', changes: near };
+  const changes = led(gatewaysFrom(context.topology, netns, familyOf(address)));
   return changes && { why: 'a router it shares a segment with leads there', changes };
 }
 
@@ -65,6 +66,26 @@ export function gatewaysFrom(topology: Topology, netns: NetnsId, family: Family)
       routersAmong(topology, netns, segmentOf(topology, { namespace, link }), family)
         .flatMap((router) => gatewaysOf(router, family))
         .filter((address) => isOnLink(topology, { netns, name: link.name }, address))
+        .map((gateway) => ({ gateway, ...by(gateway, link.name) })),
+    );
+}
+
+/** Other addresses, on a segment that a namespace is on as well, of who has this one. */
+function ownersBeside(topology: Topology, netns: NetnsId, address: string): NextRouter[] {
+  const family = familyOf(address);
+  const namespace = namespaceOf(topology, netns);
+  const owners = new Set(ownersOf(topology, address).map((owner) => owner.namespace.id));
+  if (!namespace || owners.has(netns)) return [];
+  return namespace.links
+    .filter((link) => link.kind !== 'loopback' && addressesOf(link, family).length > 0)
+    .flatMap((link) =>
+      segmentOf(topology, { namespace, link })
+        .filter((place) => owners.has(place.netns))
+        .flatMap((place) => {
+          const near = linkOf(topology, place);
+          return near ? addressesOf(near, family).map((own) => own.address) : [];
+        })
+        .filter((gateway) => gateway !== address && isOnLink(topology, { netns, name: link.name }, gateway))
         .map((gateway) => ({ gateway, ...by(gateway, link.name) })),
     );
 }

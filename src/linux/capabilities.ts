@@ -53,6 +53,50 @@ export function dropCapabilities({ keep = [] }: DropOptions = {}): boolean {
 }
 
 /**
+ * The rights of this thread, to be put aside for as long as it reads what came from the network: its effective set is empty then. It stays
+ * permitted to take them up again (capabilities(7)): a protection against what is done by mistake, not against foreign code.
+ * Jobs are no promises: what waits would go on without, or with, the rights of others.
+ */
+export interface Rights {
+  /** Until they are taken up again; without effect where they are aside already. */
+  putAside(): void;
+  takeUp(): void;
+  with<T>(job: () => T): T;
+  without<T>(job: () => T): T;
+}
+
+/** Those that this thread has now. Where the kernel refuses, or there are none, nothing changes. */
+export function ownRights(): Rights {
+  const effective = ownStatus('CapEff') ?? 0n;
+  const permitted = ownStatus('CapPrm') ?? 0n;
+  const inheritable = ownStatus('CapInh') ?? 0n;
+  const capset: CFunction | undefined =
+    effective === 0n ? undefined : libc().library.func('int capset(void *header, void *data)');
+  const [all, none] = [sets(permitted, inheritable, effective), sets(permitted, inheritable, 0n)];
+  let aside = false;
+  const set = (wanted: boolean): void => {
+    if (wanted === aside) return;
+    capset?.(header(), wanted ? none : all);
+    aside = wanted;
+  };
+  const during = <T>(wanted: boolean, job: () => T): T => {
+    const before = aside;
+    set(wanted);
+    try {
+      return job();
+    } finally {
+      set(before);
+    }
+  };
+  return {
+    putAside: () => set(true),
+    takeUp: () => set(false),
+    with: (job) => during(false, job),
+    without: (job) => during(true, job),
+  };
+}
+
+/**
  * Lets programs that this thread starts have the capabilities that it has itself: those of a file (setcap(8)) stop at the
  * first execve(2) otherwise, and nft would not be allowed to list a rule. Root's programs have them anyhow.
  *
@@ -81,19 +125,19 @@ function header(): Uint8Array {
 }
 
 /** Two of struct __user_cap_data_struct: effective, permitted and inheritable; low half first. */
-function sets(kept: bigint, inheritable = 0n): Uint8Array {
+function sets(permitted: bigint, inheritable = 0n, effective = permitted): Uint8Array {
   const view = new DataView(new ArrayBuffer(24));
   for (const half of [0, 1]) {
     const halfOf = (bits: bigint) => Number((bits >> BigInt(32 * half)) & 0xffffffffn);
-    view.setUint32(12 * half, halfOf(kept), true);
-    view.setUint32(12 * half + 4, halfOf(kept), true);
+    view.setUint32(12 * half, halfOf(effective), true);
+    view.setUint32(12 * half + 4, halfOf(permitted), true);
     view.setUint32(12 * half + 8, halfOf(inheritable), true);
   }
   return new Uint8Array(view.buffer);
 }
 
 /** A set of bits, in hexadecimal. */
-function ownStatus(field: 'CapEff' | 'CapPrm' | 'CapBnd' | 'CapAmb'): bigint | undefined {
+function ownStatus(field: 'CapEff' | 'CapPrm' | 'CapInh' | 'CapBnd' | 'CapAmb'): bigint | undefined {
   try {
     const text = readFileSync('/proc/thread-self/status', 'latin1');
     const value = new RegExp(`^${field}:\\s*([0-9a-f]+)$`, 'm').exec(text)?.[1];

@@ -1,5 +1,6 @@
 /** Netlink messages as bytes: header and attributes (netlink(7), include/uapi/linux/netlink.h). All numbers of the header are the machine's own. */
 import { endianness } from 'node:os';
+import { nameBytes, nameText } from './name-text.ts';
 
 /** The flags of a request. */
 export const NLM_F_REQUEST = 1;
@@ -80,7 +81,7 @@ export function nest(type: number, ...attributes: readonly Uint8Array[]): Uint8A
 
 /** A text with its terminating zero. */
 export function textAttribute(type: number, text: string): Uint8Array {
-  return attribute(type, new TextEncoder().encode(`${text}\0`));
+  return attribute(type, nameBytes(`${text}\0`));
 }
 
 /** A 32-bit number in network byte order, as netfilter wants all of them. */
@@ -110,7 +111,7 @@ export function decodeAttributes(bytes: Uint8Array): ReadonlyMap<number, Uint8Ar
 export function textIn(value: Uint8Array | undefined): string {
   if (value === undefined) return '';
   const end = value.indexOf(0);
-  return new TextDecoder().decode(end < 0 ? value : value.subarray(0, end));
+  return nameText(end < 0 ? value : value.subarray(0, end));
 }
 
 /** The number of 2, 4 or 8 bytes in network byte order; undefined for any other length. */

@@ -7,6 +7,7 @@
 import { endianness } from 'node:os';
 import { systemCallError } from './errno.ts';
 import { type CFunction, libc } from './libc.ts';
+import { nameText } from './name-text.ts';
 import { closeSocket, MSG_DONTWAIT, openSocket, SOCK_RAW, sendTo } from './socket.ts';
 
 const AF_NETLINK = 16;
@@ -213,7 +214,7 @@ export function u32Bytes(value: number): Uint8Array {
 export function textIn(bytes: Uint8Array | undefined): string | undefined {
   if (!bytes) return undefined;
   const end = bytes.indexOf(0);
-  return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
+  return nameText(end < 0 ? bytes : bytes.subarray(0, end));
 }
 
 function viewOf(bytes: Uint8Array): DataView {

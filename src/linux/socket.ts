@@ -6,6 +6,7 @@
 import { systemCallError } from './errno.ts';
 import { VdiagError } from './error.ts';
 import { type CFunction, libc } from './libc.ts';
+import { nameBytes, nameText } from './name-text.ts';
 
 /** The constants of include/uapi/linux/socket.h and asm-generic/socket.h that vdiag uses. */
 export const AF_INET = 2;
@@ -160,7 +161,7 @@ export function interfaceName(fd: number, index: number): string | undefined {
   new DataView(request.buffer).setInt32(16, index, true);
   if (calls().ioctl(fd, SIOCGIFNAME, request) < 0) return undefined;
   const end = request.indexOf(0);
-  return new TextDecoder().decode(request.subarray(0, end < 0 || end > 16 ? 16 : end));
+  return nameText(request.subarray(0, end < 0 || end > 16 ? 16 : end));
 }
 
 /** The number of the interface called `name` in the namespace of the socket; undefined when there is none. */
@@ -175,7 +176,7 @@ export function interfaceFlags(fd: number, name: string): number | undefined {
 
 /** struct ifreq: the name in 16 bytes, then the answer. */
 function askByName(fd: number, request: number, name: string): DataView | undefined {
-  const bytes = new TextEncoder().encode(name);
+  const bytes = nameBytes(name);
   if (bytes.length === 0 || bytes.length > 15) return undefined;
   const argument = new Uint8Array(ifreqBytes);
   argument.set(bytes);

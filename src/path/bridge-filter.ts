@@ -75,6 +75,8 @@ function gateOf(
       by,
       hook,
       packet: carries.kind,
+      source: carries.source,
+      destination: carries.destination,
       bridge: placeOf(bridge),
       ...(passage.from ? { from: placeOf(passage.from) } : {}),
       ...(passage.to ? { to: placeOf(passage.to) } : {}),

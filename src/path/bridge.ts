@@ -69,8 +69,12 @@ function distribute(inside: Inside, steps: readonly WayStep[]): Arrival[] {
     return [...up(sent, steps), ...ports.flatMap((egress) => out(sent, egress, steps, group === undefined))];
   }
   // Every port's own address, and the bridge's, is local to the bridge.
-  if (frame.destination === bridge.link.mac || ports.some(({ link }) => link.mac === frame.destination))
-    return up(inside, steps);
+  const own = ports.find(({ link }) => link.mac === frame.destination);
+  if (own || frame.destination === bridge.link.mac) {
+    if (ingress) return up(inside, steps);
+    // What the bridge itself sends to the address of a port leaves by that port (br_dev_xmit); to its own it goes nowhere.
+    return own ? out(inside, own, steps, false) : [];
+  }
   const entry = forwardingEntry(world, bridge, frame.destination, vlan);
   const named = entry && ports.find(({ link }) => link.name === entry.device);
   const local = entry !== undefined && isLocalEntry(entry) && ingress !== undefined;

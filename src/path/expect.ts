@@ -12,13 +12,13 @@ import { conntrackGate } from './conntrack.ts';
 import { findRoute, isLocal, type RouteFound, sourceBy } from './fib.ts';
 import { carry, type Delivered, isLost, nextHop, type Packet, pickHop, routeGate, type Walk } from './forward.ts';
 import type { IpHook } from './gate.ts';
-import { filterGate, lateFilterGates } from './ip-filter.ts';
+import { filterGate, isRerouted, lateFilterGates, relived, replyMark, routingMark } from './ip-filter.ts';
+import { ipv6Gates } from './ipv6-switch.ts';
 import { deviceGate } from './layer2.ts';
 import type { Path } from './model.ts';
 import { echoLength } from './mtu.ts';
 import { translateDestination, translateSource } from './nat.ts';
 import { untranslatedGate } from './nat-astray.ts';
-import { ipv6Gates } from './nd.ts';
 import { discoveryOf } from './path-mtu.ts';
 import type { Owner, Rulesets } from './ruleset.ts';
 import { echoGate, foreignGate, loopbackGate, senderGate, stackGate } from './stack.ts';
@@ -160,6 +160,7 @@ function answerEcho(walk: Walk, start: Port, { port, packet }: Delivered): 'done
   const found = findRoute(port.namespace, {
     destination: reply.destination,
     source: reply.source,
+    mark: replyMark(world, port.namespace, reply),
     // icmpv6_echo_reply names the device the request came in by.
     ...(family === 6 ? { nearInterface: port.link.name } : {}),
   });
@@ -221,17 +222,25 @@ function sendOut(
   const { destination } = turned.ends;
   let out = from;
   let hop = nextHop(route, destination);
-  if (destination !== packet.destination) {
+  const probes = packet.kind === 'echo-request';
+  const translated = destination !== packet.destination;
+  const { id } = from.namespace;
+  if (translated || isRerouted(world, id, packet)) {
     // A probe stays bound to its device; a reply is not bound to any.
-    const bound = packet.kind === 'echo-request' ? { outputInterface: from.link.name } : {};
-    const again = pickHop(from.namespace, findRoute(from.namespace, { ...turned.ends, ...bound }), query);
-    trail.add(gateStep(routeGate(world, from, 'forward', packet.source, destination, again)));
+    const bound = probes ? { outputInterface: from.link.name } : {};
+    const mark = routingMark(world, id, packet);
+    const again = pickHop(from.namespace, findRoute(from.namespace, { ...turned.ends, ...bound, mark }), query);
+    const purpose = translated ? 'forward' : probes ? 'send' : 'reply';
+    // Without a route the destination counts as on the link it is bound to.
+    const assumed = !translated && probes && familyOf(destination) === 4 && again?.type !== 'unicast';
+    if (!translated && again?.type === 'local') return undefined;
+    if (!assumed) trail.add(gateStep(routeGate(world, from, purpose, packet.source, destination, again, mark)));
     const device = portNamed(from.namespace, again?.device);
-    if (again?.type !== 'unicast' || !device) return undefined;
-    out = device;
-    hop = nextHop(again, destination);
+    if (!assumed && (again?.type !== 'unicast' || !device)) return undefined;
+    out = assumed ? from : (device ?? from);
+    hop = nextHop(assumed ? undefined : again, destination);
   }
-  const carries = { ...packet, ...turned.ends };
+  const carries = relived(world, id, { ...packet, ...turned.ends });
   const leaving = { hook: 'postrouting', port: out, packet: carries } as const;
   const before = filterGate(world, leaving);
   const left = translateSource({ world, query, hook: 'postrouting', port: out, carries }, turned.tracked);
@@ -239,7 +248,7 @@ function sendOut(
   const last = [before, ...left.gates, ...late].map(gateStep);
   trail.add(...last);
   if (left.lost || last.some(isLost)) return undefined;
-  return { out, hop, packet: { ...carries, ...left.ends } };
+  return { out, hop, packet: relived(world, id, { ...carries, ...left.ends }) };
 }
 
 /** A namespace as it is made, with a lo that is down and nothing else: what it lacks is a network, and lo would be no help. */

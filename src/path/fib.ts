@@ -15,7 +15,8 @@ export interface RouteQuery {
   readonly outputInterface?: string;
   /** IPv6: of several equal routes those by this device come first; an echo reply names the device its request came in by. */
   readonly nearInterface?: string;
-  readonly mark?: number;
+  /** What rules wrote on it; absent: nothing. */
+  readonly mark?: number | 'unknown';
 }
 
 export interface RouteFound {
@@ -51,7 +52,7 @@ export function findRoute(namespace: Namespace, query: RouteQuery): RouteFound |
   let from = 0;
   for (const rule of rules) {
     if (rule.priority < from || !ruleMatches(rule, query)) continue;
-    const open = undecided(namespace, rule);
+    const open = undecided(namespace, rule, query);
     if (open !== undefined) {
       uncertain ??= `rule ${rule.priority} (${open}) is not decided`;
       continue;
@@ -98,12 +99,19 @@ function mainInstead(namespace: Namespace, query: RouteQuery, found: RouteFound)
 }
 
 function ruleMatches(rule: PolicyRule, query: RouteQuery): boolean {
-  return selects(rule, query) !== (rule.inverted === true);
+  const chosen = selects(rule, query);
+  return (chosen && isByUnknownMark(rule, query)) || chosen !== (rule.inverted === true);
 }
 
+/** It asks for a mark, and which one the packet has is not known. */
+const isByUnknownMark = (rule: PolicyRule, { mark }: RouteQuery): boolean =>
+  rule.mark !== undefined && mark === 'unknown';
+
 /** What keeps the model from deciding a rule that may be for this packet. */
-function undecided({ links }: Namespace, { undecidable, l3mdev }: PolicyRule): string | undefined {
+function undecided({ links }: Namespace, rule: PolicyRule, query: RouteQuery): string | undefined {
+  const { undecidable, l3mdev } = rule;
   if (undecidable.length > 0) return undecidable.join(' ');
+  if (isByUnknownMark(rule, query)) return 'fwmark';
   // Without a VRF it is for nothing.
   return l3mdev && links.some(({ kind }) => kind === 'vrf') ? 'l3mdev' : undefined;
 }
@@ -128,8 +136,9 @@ function selects(rule: PolicyRule, query: RouteQuery): boolean {
   if (rule.outputInterface !== undefined && rule.outputInterface !== output) return false;
   // Those who may trace are root, and so is the kernel (fib4_rule_match).
   if (rule.uids !== undefined && rule.uids.first > 0) return false;
-  if (rule.mark !== undefined && ((query.mark ?? 0) ^ rule.mark) & (rule.markMask ?? 0xffffffff)) return false;
-  return true;
+  const { mark = 0 } = query;
+  if (rule.mark === undefined || mark === 'unknown') return true;
+  return ((mark ^ rule.mark) & (rule.markMask ?? 0xffffffff)) === 0;
 }
 
 function byAction(rule: PolicyRule, family: Family): RouteFound | undefined {

@@ -10,15 +10,16 @@ import { conntrackGate } from './conntrack.ts';
 import { errorWay } from './error-way.ts';
 import type { EchoQuery } from './expect.ts';
 import { findRoute, type RouteFound, routeText } from './fib.ts';
-import type { MtuGate, RouteGate, UnmodelledGate } from './gate.ts';
-import { type Filtered, filterGate, lateFilterGates } from './ip-filter.ts';
+import type { MtuGate, RouteGate, Setter, UnmodelledGate } from './gate.ts';
+import { type Filtered, filterGate, lateFilterGates, relived, routingMark } from './ip-filter.ts';
+import { ipv6Gates } from './ipv6-switch.ts';
 import type { Arrival } from './layer2.ts';
 import { sendPacket } from './link.ts';
 import type { Step } from './model.ts';
 import { longestFragment, routerMtuGate, senderMtuGate } from './mtu.ts';
 import { translateDestination, translateSource } from './nat.ts';
 import { translatedInBridges } from './nat-bridge.ts';
-import { ipv6Gates, solicit } from './nd.ts';
+import { solicit } from './nd.ts';
 import { deviceMtu, routerMtu, senderMtu } from './path-mtu.ts';
 import { forwardingGate, scopeGate, sourceGate, ttlGate } from './stack.ts';
 import { type Trail, withoutAsides } from './trail.ts';
@@ -35,7 +36,10 @@ export interface Packet {
   readonly kind: 'echo-request' | 'echo-reply' | 'icmp-error';
   readonly source: string;
   readonly destination: string;
-  readonly ttl: number;
+  /** Undefined: a rule may have changed it. */
+  readonly ttl: number | undefined;
+  /** The rule that gave it that. */
+  readonly ttlBy?: Setter | undefined;
   /** Of the packet, or of the longest fragment it was cut into on its way. */
   readonly lengthBytes: number;
   /** No don't-fragment bit. */
@@ -84,7 +88,6 @@ export function carry(walk: Walk, from: Port, hop: NextHop, packet: Packet): Del
     if (!('out' in taken)) return { port: arrival.port, packet: carried };
     sender = taken.out;
     next = taken.hop;
-    carried = { ...carried, ttl: carried.ttl - 1 };
   }
   return undefined;
 }
@@ -158,12 +161,17 @@ function input(
   if (physical === undefined) trail.add(...entering);
   else trail.addBeforePlace(...entering);
   if (entered.lost || entering.some(isLost)) return undefined;
-  const packet = { ...arrived, ...entered.ends };
+  const packet = relived(world, namespace.id, { ...arrived, ...entered.ends });
   const { source, destination } = packet;
-  const route = pickHop(namespace, findRoute(namespace, { destination, source, inputInterface: link.name }), query);
+  const mark = routingMark(world, namespace.id, packet);
+  const route = pickHop(
+    namespace,
+    findRoute(namespace, { destination, source, inputInterface: link.name, mark }),
+    query,
+  );
   if (route?.type === 'local') {
     // IPv6 itself validates no source.
-    if (family === 4) trail.add(gateStep(sourceGate(world, port, 'ip', source, destination)));
+    if (family === 4) trail.add(gateStep(sourceGate(world, port, 'ip', source, destination, undefined, mark)));
     const local = { hook: 'input', port, physical, packet } as const;
     const asked = filterGate(world, local);
     const taken = translateSource({ world, query, hook: 'input', port, carries: packet }, entered.tracked);
@@ -174,16 +182,17 @@ function input(
   }
   trail.add(
     gateStep(forwardingGate(world, port, destination)),
-    gateStep(routeGate(world, port, 'forward', source, destination, route)),
-    ...(family === 4 ? [gateStep(sourceGate(world, port, 'ip', source, destination, route?.device))] : []),
-    gateStep(ttlGate(world, port, packet.ttl, circle, family)),
+    gateStep(routeGate(world, port, 'forward', source, destination, route, mark)),
+    ...(family === 4 ? [gateStep(sourceGate(world, port, 'ip', source, destination, route?.device, mark))] : []),
+    gateStep(ttlGate(world, port, packet, circle, family)),
     ...(isLinkLocal(source) ? [gateStep(scopeGate(world, portAt(world.topology, query.start) ?? port, source))] : []),
   );
   const out = portNamed(namespace, route?.device);
   const tooBig = out && route?.type === 'unicast' ? refusedByRouter(walk, port, out, route, packet) : undefined;
   if (tooBig) trail.add(gateStep(tooBig.gate));
-  const sent = { ...packet, ttl: packet.ttl - 1 };
-  const forwarded = gateStep(filterGate(world, { hook: 'forward', port, beside: out, physical, packet: sent }));
+  const living = { ...packet, ttl: packet.ttl === undefined ? undefined : packet.ttl - 1 };
+  const forwarded = gateStep(filterGate(world, { hook: 'forward', port, beside: out, physical, packet: living }));
+  const sent = relived(world, namespace.id, living);
   trail.add(forwarded);
   if (!route || !out || route.type !== 'unicast' || isLost(forwarded)) return undefined;
   const leaving = { hook: 'postrouting', port: out, beside: port, physical, packet: sent } as const;
@@ -196,7 +205,8 @@ function input(
   const last = [before, ...left.gates, ...behind].map(gateStep);
   trail.add(...last);
   if (left.lost || last.some(isLost)) return undefined;
-  return { out, hop: nextHop(route, destination), packet: { ...(tooBig?.packet ?? packet), ...left.ends } };
+  const { ttl, ttlBy } = relived(world, namespace.id, sent);
+  return { out, hop: nextHop(route, destination), packet: { ...(tooBig?.packet ?? packet), ...left.ends, ttl, ttlBy } };
 }
 
 /** A filter rule has given it other addresses. */
@@ -240,6 +250,7 @@ export function routeGate(
   source: string,
   destination: string,
   route: RouteFound | undefined,
+  mark?: number | 'unknown',
 ): RouteGate {
   const { topology } = world;
   const place = placeOf(port);
@@ -260,6 +271,7 @@ export function routeGate(
         look: commandIn(topology, place.netns, [
           ...(familyOf(destination) === 6 ? ['ip', '-6'] : ['ip']),
           ...['route', 'get', destination],
+          ...(typeof mark === 'number' && mark !== 0 ? ['mark', `0x${mark.toString(16)}`] : []),
         ]),
       },
     ],

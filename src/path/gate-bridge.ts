@@ -60,6 +60,9 @@ export interface BridgeFilterGate extends Decided {
   readonly by: 'bridge' | 'br_netfilter';
   readonly hook: IpHook;
   readonly packet: Carried['kind'];
+  /** Of the IP packet. */
+  readonly source: string;
+  readonly destination: string;
   readonly bridge: Place;
   readonly from?: Place;
   readonly to?: Place;

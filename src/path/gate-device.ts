@@ -27,9 +27,9 @@ export interface VxlanGate extends Decided {
    * `remote`: is there an entry that says where to? `proxy`: is there a neighbour entry to answer from? `astray`: does the
    * entry lead where the owner is? `route`: is there a way to the remote address?
    * `port`, `vni`: does the device there listen on this port, with this identifier? `absent`: is there one at all?
-   * `moved`: an entry set by hand has the sender behind another remote.
+   * `moved`: an entry set by hand has the sender behind another remote. `source`: has its namespace the address it sends from?
    */
-  readonly by: 'remote' | 'proxy' | 'astray' | 'route' | 'port' | 'vni' | 'absent' | 'moved';
+  readonly by: 'remote' | 'proxy' | 'astray' | 'route' | 'port' | 'vni' | 'absent' | 'moved' | 'source';
   /** The device that sends. */
   readonly sender: Place;
   readonly vni: number;
@@ -41,6 +41,6 @@ export interface VxlanGate extends Decided {
   readonly entry?: FdbEntry;
   /** The device that has it, or should have: what it listens on, and by which address it is reached. */
   readonly peer?: { readonly place: Place; readonly vni: number; readonly port: number; readonly address: string };
-  /** `proxy`: the address that is asked for. */
+  /** `proxy`: the address that is asked for. `source`: the one it sends from. */
   readonly asked?: string;
 }

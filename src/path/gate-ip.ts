@@ -1,4 +1,5 @@
 /** Gates of an IP stack: routes, source validation, forwarding, netfilter's hooks, and who takes the packet in the end. */
+import type { NetnsId } from '../topology/model.ts';
 import type { Place } from '../trace/frame.ts';
 import type { Carried } from './ethernet.ts';
 import type { RouteFound } from './fib.ts';
@@ -29,6 +30,8 @@ export interface RouteGate extends Decided {
 /** net.ipv6.conf.DEV.disable_ipv6 of the device that should send or take in a packet (ip6_rcv_core). */
 export interface Ipv6Gate extends Decided {
   readonly kind: 'ipv6';
+  /** An address that somebody on its link still knows it by, where it has lost it. */
+  readonly lost?: { readonly address: string; readonly knownTo: Place };
 }
 
 /** fib_validate_source: also decides, silently, whether an ARP request is answered. */
@@ -60,10 +63,19 @@ export interface ForwardingGate extends Decided {
   readonly ipForward: number | undefined;
 }
 
+/** A packet filter's rule that wrote something on a packet. */
+export interface Setter {
+  readonly netns: NetnsId;
+  readonly rule: Stopper;
+}
+
 /** RFC 791 time to live at a router. */
 export interface TtlGate extends Decided {
   readonly kind: 'ttl';
-  readonly ttl: number;
+  /** Undefined: a rule may have changed it. */
+  readonly ttl: number | undefined;
+  /** The rule that gave it that, and where. */
+  readonly setBy?: Setter;
   /** The packet has come to this interface before: routers send it in a circle. */
   readonly circle: boolean;
 }

@@ -24,6 +24,8 @@ export interface MtuGate extends Decided {
   readonly error?: ErrorWay;
   /** The packet's sender should be told, and cuts what it sends from then on: only what it sent before is lost. */
   readonly heals?: true;
+  /** The first packet passes, in pieces; its sender's kernel takes note, and refuses those behind it that may not be cut. */
+  readonly noted?: true;
   /** The longest IP packet, or fragment, that comes to it. */
   readonly lengthBytes: number;
 }

@@ -5,7 +5,7 @@ import { commandIn, placeName } from '../topology/naming.ts';
 import { connectionOf, type Ends, isSame, isTranslated } from './connection.ts';
 import type { Carried } from './ethernet.ts';
 import { fibAnswers } from './fib-answers.ts';
-import type { Fact, FilterGate, IpHook } from './gate.ts';
+import type { Fact, FilterGate, IpHook, Setter } from './gate.ts';
 import {
   type Bounds,
   type ConnectionState,
@@ -24,12 +24,23 @@ export interface Traversal {
   readonly mark?: number;
   readonly connectionMark?: number;
   readonly state?: ConnectionState;
+  /** A chain of type route changed its mark. */
+  readonly rerouted?: true;
+}
+
+/** What a packet may still pass, and the rule that made it so. */
+export interface TimeToLive {
+  /** Undefined: a rule may have changed it. */
+  readonly ttl: number | undefined;
+  readonly ttlBy?: Setter | undefined;
 }
 
 /** What the filters of one namespace have seen of a walk. */
 export interface FilterMemory {
   /** By kind of packet. */
   readonly traversals: Map<Carried['kind'], Traversal>;
+  /** Likewise, its time to live behind the last hook; undefined: a rule may have changed it. */
+  readonly ttls: Map<Carried['kind'], TimeToLive>;
   /** The echo request, as it came in or was sent. */
   opened?: Ends;
   /** What rules wrote on its connection; absent: nothing, or it is not known what. */
@@ -40,7 +51,8 @@ export interface FilterMemory {
 export interface Filtered extends Carried {
   /** Of the process that sends it, in the namespace it starts in. */
   readonly sender?: { readonly netns: NetnsId; readonly owner: Owner };
-  readonly ttl?: number;
+  readonly ttl?: number | undefined;
+  readonly ttlBy?: Setter | undefined;
   readonly lengthBytes?: number;
 }
 
@@ -67,7 +79,7 @@ const TRANSLATION: Readonly<Record<IpHook, number>> = {
 export function filterGate(world: World, passage: IpPassage): FilterGate {
   const { hook, port, packet } = passage;
   const { namespace } = port;
-  if (hook === 'prerouting' || hook === 'output') begin(world, namespace, packet);
+  if (hook === 'prerouting' || hook === 'output') begin(world, namespace, hook, packet);
   const ruling = decide(world, passage, { below: TRANSLATION[hook] });
   return gateOf(world, passage, ruling, 'before-nat');
 }
@@ -84,19 +96,49 @@ export function packetMark({ filters }: World, netns: NetnsId, { kind }: Carried
   return traversal ? traversal.mark : 0;
 }
 
+/** The mark as routing asks for it. */
+export function routingMark(world: World, netns: NetnsId, packet: Carried): number | 'unknown' {
+  return packetMark(world, netns, packet) ?? 'unknown';
+}
+
+/** What is sent here is routed again: rules changed its mark (ip_route_me_harder). */
+export function isRerouted({ filters }: World, netns: NetnsId, { kind }: Carried): boolean {
+  return filters.get(netns)?.traversals.get(kind)?.rerouted === true;
+}
+
+/** The packet with the time to live that rules at the last hook left it. */
+export function relived<P extends Filtered>({ filters }: World, netns: NetnsId, packet: P): P & TimeToLive {
+  const { ttl, ttlBy } = filters.get(netns)?.ttls.get(packet.kind) ?? packet;
+  return { ...packet, ttl, ttlBy };
+}
+
 function memoryOf({ filters }: World, netns: NetnsId): FilterMemory {
-  const known = filters.get(netns) ?? { traversals: new Map(), connectionMark: 0 };
+  const known = filters.get(netns) ?? { traversals: new Map(), ttls: new Map(), connectionMark: 0 };
   filters.set(netns, known);
   return known;
 }
 
 /** A packet comes into the namespace, or is made there: it has no mark yet, and conntrack looks it up. */
-function begin(world: World, { id }: Namespace, packet: Filtered): void {
+function begin(world: World, namespace: Namespace, hook: IpHook, packet: Filtered): void {
+  const { id } = namespace;
   const memory = memoryOf(world, id);
   const state = stateOf(world, id, memory, packet);
   const { connectionMark } = memory;
-  memory.traversals.set(packet.kind, { mark: 0, state, ...(connectionMark === undefined ? {} : { connectionMark }) });
+  const mark = hook === 'output' ? replyMark(world, namespace, packet) : 0;
+  memory.traversals.set(packet.kind, {
+    ...(mark === 'unknown' ? {} : { mark }),
+    state,
+    ...(connectionMark === undefined ? {} : { connectionMark }),
+  });
   if (packet.kind === 'echo-request') memory.opened = { source: packet.source, destination: packet.destination };
+}
+
+/** What the kernel answers carries the mark of what it answers with fwmark_reflect alone (IP4_REPLY_MARK). */
+export function replyMark(world: World, { id, sysctls }: Namespace, { kind, source }: Carried): number | 'unknown' {
+  const setting = familyOf(source) === 6 ? 'ipv6.fwmark_reflect' : 'ipv4.fwmark_reflect';
+  if (kind !== 'echo-reply' || sysctls[setting] !== 1) return 0;
+  const asked = world.filters.get(id)?.traversals.get('echo-request');
+  return asked ? (asked.mark ?? 'unknown') : 0;
 }
 
 /** nf_conntrack_in: a request opens a connection, and only what belongs to one that is open is an answer. */
@@ -123,22 +165,34 @@ function stateOf(world: World, netns: NetnsId, { opened }: FilterMemory, packet:
 }
 
 function decide(world: World, passage: IpPassage, bounds: Bounds): Ruling | undefined {
-  const { hook, port, packet } = passage;
+  const { hook, port } = passage;
   const { namespace } = port;
-  const families: readonly Family[] = [familyOf(packet.source) === 6 ? 'ip6' : 'ip', 'inet'];
-  const ruling = rule(chainsIn(world, namespace), families, hook, filterPacket(world, passage), bounds);
-  if (ruling) remember(world, namespace.id, packet.kind, ruling.packet);
+  const families: readonly Family[] = [familyOf(passage.packet.source) === 6 ? 'ip6' : 'ip', 'inet'];
+  // Behind address translation it is what the chains before that left.
+  const packet = bounds.from === undefined ? passage.packet : relived(world, namespace.id, passage.packet);
+  const ruling = rule(chainsIn(world, namespace), families, hook, filterPacket(world, { ...passage, packet }), bounds);
+  live(memoryOf(world, namespace.id), namespace.id, packet, ruling);
+  if (ruling) remember(world, namespace.id, packet.kind, ruling);
   return ruling;
 }
 
-function remember(world: World, netns: NetnsId, kind: Carried['kind'], after: FilterPacket): void {
+/** Keeps what the rules made of its time to live. */
+function live({ ttls }: FilterMemory, netns: NetnsId, packet: Filtered, ruling: Ruling | undefined): void {
+  const by = ruling?.packet.ttlBy;
+  const ttlBy = by ? { netns, rule: by } : packet.ttlBy;
+  ttls.set(packet.kind, { ttl: ruling ? ruling.packet.ttl : packet.ttl, ttlBy });
+}
+
+function remember(world: World, netns: NetnsId, kind: Carried['kind'], ruling: Ruling): void {
   const memory = memoryOf(world, netns);
-  const { mark, connectionMark, state } = after;
+  const { mark, connectionMark, state } = ruling.packet;
+  const rerouted = ruling.rerouted ?? memory.traversals.get(kind)?.rerouted;
   memory.connectionMark = connectionMark;
   memory.traversals.set(kind, {
     ...(mark === undefined ? {} : { mark }),
     ...(connectionMark === undefined ? {} : { connectionMark }),
     ...(state === undefined ? {} : { state }),
+    ...(rerouted === undefined ? {} : { rerouted }),
   });
 }
 
@@ -152,11 +206,12 @@ function filterPacket(world: World, { hook, port, beside, physical, packet }: Ip
     .get(namespace.id)
     ?.find(({ opened }) => memory.opened && isSame(opened, memory.opened));
   const opened = connection?.opened ?? memory.opened;
+  const { rerouted: _, ...written } = memory.traversals.get(kind) ?? {};
   return {
     inputInterface: enters ? link.name : hook === 'forward' ? link.name : other,
     outputInterface: hook === 'forward' ? other : enters ? '' : link.name,
     ...(physical === undefined ? {} : { physicalInput: physical }),
-    ...memory.traversals.get(kind),
+    ...written,
     ...(opened ? { connection: opened } : {}),
     translated: {
       source: connection !== undefined && connection.answer.destination !== connection.opened.source,

@@ -7,6 +7,7 @@ import type { NextHop, Resolved } from './arp.ts';
 import { type Carried, type FrameAddresses, groupMac, solicitedNode } from './ethernet.ts';
 import { isLocal } from './fib.ts';
 import type { NeighbourGate } from './gate.ts';
+import { ipv6Gates } from './ipv6-switch.ts';
 import { type Arrival, BROADCAST, transmit } from './layer2.ts';
 import type { Sized } from './mtu.ts';
 import { type Trail, type WayStep, wayKey } from './trail.ts';
@@ -54,7 +55,10 @@ export function sendPacket(
     const onwards = router ?? arrivals.find(({ reaches }) => reaches === 'outside');
     if (onwards) return follow(trail, onwards);
     const lost = taken[0] ?? arrivals[0];
-    trail.add(...(lost?.steps ?? []), gateStep(neighbourGate(world, from, entry, undefined, 'stop')));
+    const known = { address: hop.address, knownTo: placeOf(from) };
+    const off = taken[0] && familyOf(hop.address) === 6 ? ipv6Gates(world, taken[0].port, known) : [];
+    const left = neighbourGate(world, from, entry, undefined, 'stop');
+    trail.add(...(lost?.steps ?? []), ...off.map(gateStep), gateStep(left));
     return undefined;
   }
   const elsewhere = taken[0]?.port;
@@ -78,6 +82,7 @@ function frameOf({ link }: Port, destination: string, packet: Sized & Carried): 
     destination,
     ...(packet.lengthBytes === undefined ? {} : { lengthBytes: packet.lengthBytes }),
     ...(packet.fragmentable === undefined ? {} : { fragmentable: packet.fragmentable }),
+    ...(packet.whole === undefined ? {} : { whole: packet.whole }),
     carries: packet,
   };
 }

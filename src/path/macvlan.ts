@@ -79,11 +79,12 @@ function isListed({ link }: Port, mac: string): boolean {
   return Array.isArray(listed) && listed.some((one) => typeof one === 'string' && one.toLowerCase() === mac);
 }
 
-/** Siblings that get a frame inside the driver (macvlan_queue_xmit): both in mode bridge. */
+/** Siblings that get a frame inside the driver (macvlan_queue_xmit): both in mode bridge. What is for its own address comes back. */
 export function siblingsInside(world: World, frame: FrameAddresses, from: Port, lower: Port): Port[] {
   if (modeOf(from) !== 'bridge') return [];
   return childrenOf(world, lower).filter(
-    (child) => !isSame(child, from) && modeOf(child) === 'bridge' && isMeant(child, frame),
+    (child) =>
+      !(isGroup(frame.destination) && isSame(child, from)) && modeOf(child) === 'bridge' && isMeant(child, frame),
   );
 }
 

@@ -31,6 +31,8 @@ export interface Sized {
   readonly lengthBytes?: number;
   /** It may be cut on the way: no don't-fragment bit. */
   readonly fragmentable?: boolean;
+  /** Its sender refuses to cut it to what it knows of the path (IP_PMTUDISC_DO). */
+  readonly whole?: 'known' | 'device';
 }
 
 /**

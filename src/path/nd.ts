@@ -1,13 +1,14 @@
 /** Neighbour discovery: who is asked, who answers, and whether the answer reaches the stack that waits (RFC 4861; net/ipv6/ndisc.c). */
 import type { Topology } from '../topology/model.ts';
-import { commandIn, interfaceSysctl, placeName } from '../topology/naming.ts';
+import { commandIn, placeName } from '../topology/naming.ts';
 import { ipv6Setting, ownersOf } from '../topology/query.ts';
 import { type NextHop, nobodyAnswers, type Resolved } from './arp.ts';
 import { shownAtPort } from './bridge-filter.ts';
 import { type FrameAddresses, groupMac, solicitedNode } from './ethernet.ts';
 import { isPreferred } from './fib6.ts';
-import type { AdvertiseGate, Gate, IpHook, Ipv6Gate } from './gate.ts';
+import type { AdvertiseGate, Gate, IpHook } from './gate.ts';
 import { type Filtered, filterGate, lateFilterGates } from './ip-filter.ts';
+import { ipv6Gates } from './ipv6-switch.ts';
 import { type Arrival, emerge, transmit } from './layer2.ts';
 import { sendPacket } from './link.ts';
 import { neighbourTableGate } from './neighbour-table.ts';
@@ -212,21 +213,6 @@ function filters(world: World, port: Port, packet: Filtered, hooks: readonly IpH
 
 function solicited(sender: string, target: string): Filtered {
   return { kind: 'neighbour-solicitation', source: sender, destination: solicitedNode(target), target };
-}
-
-/** Where IPv6 is switched on there is nothing to tell. */
-export function ipv6Gates({ topology }: World, { namespace, link }: Port): Ipv6Gate[] {
-  if (ipv6Setting(namespace, link, 'disable_ipv6') !== 1) return [];
-  const place = placeOf({ namespace, link });
-  const look = commandIn(topology, place.netns, ['sysctl', interfaceSysctl('ipv6', link.name, 'disable_ipv6')]);
-  return [
-    {
-      kind: 'ipv6',
-      place,
-      verdict: 'stop',
-      facts: [{ text: `disable_ipv6 is 1 at ${placeName(topology, place)}`, look }],
-    },
-  ];
 }
 
 function advertiseGate({ topology }: World, { namespace, link }: Port, target: string): AdvertiseGate {

@@ -32,7 +32,8 @@ function chainsOfTable(family: 'ip' | 'ip6', { name: table, policies, rules }: L
       table,
       name,
       legacy: true,
-      type: table === 'nat' ? 'nat' : 'filter',
+      // iptable_mangle_hook: what its OUTPUT marks is routed again.
+      type: table === 'nat' ? 'nat' : table === 'mangle' && name === 'OUTPUT' ? 'route' : 'filter',
       ...(policy === '-' ? {} : { hook: name.toLowerCase() }),
       priority: translatesSource ? SOURCE_NAT_PRIORITY : (PRIORITY[table] ?? 0),
       untracks: listed.some((words) => words.includes('CT') || words.includes('NOTRACK')),

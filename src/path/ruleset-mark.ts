@@ -1,4 +1,4 @@
-/** What rules write on a packet: marks, and that conntrack is to leave it alone. */
+/** What rules write on a packet: marks, its time to live, and that conntrack is to leave it alone. */
 import type { Changes, FilterPacket } from './ruleset.ts';
 import { mapLookup } from './ruleset-nft-map.ts';
 import { member, type Reading } from './ruleset-want.ts';
@@ -19,6 +19,10 @@ export function changesOf(expressions: readonly unknown[], reading: Reading): Ef
     if (member(member(key, 'ct'), 'key') === 'mark') {
       const compute = computed(value, reading);
       return [(packet) => ({ connectionMark: compute(packet) })];
+    }
+    if (/^(ttl|hoplimit)$/.test(String(member(member(key, 'payload'), 'field')))) {
+      const ttl = typeof value === 'number' ? value : ('unknown' as const);
+      return [() => ({ ttl })];
     }
     if (/^[sd]addr$/.test(String(member(member(key, 'payload'), 'field')))) return [() => ({ rewritten: true })];
     // Taking a packet out of conntrack that is in it already does nothing (nft_notrack_eval).
@@ -74,6 +78,9 @@ export function targetChanges(target: string | undefined, words: readonly string
       return untracked;
     case 'CT':
       return words.includes('--notrack') ? untracked : undefined;
+    case 'TTL':
+    case 'HL':
+      return ({ ttl }) => ({ ttl: lived(ttl, option, Number(words[1])) });
     case 'MARK':
       return (packet) => ({ mark: marked(packet.mark, option, words[1]) });
     case 'CONNMARK':
@@ -103,6 +110,15 @@ function copied(
   if (from === undefined) return 'unknown';
   if (keep === 0xffffffff) return (from & take) >>> 0;
   return to === undefined ? 'unknown' : ((to & ~keep) ^ (from & take)) >>> 0;
+}
+
+/** `--ttl-set`, `--ttl-dec`, `--ttl-inc`, and the same of IPv6's HL; it stays between 0 and 255 (xt_HL). */
+function lived(old: number | undefined, option: string, value: number): Number32 {
+  if (!Number.isInteger(value)) return 'unknown';
+  if (/^--(ttl|hl)-set$/.test(option)) return value;
+  if (old === undefined) return 'unknown';
+  if (/^--(ttl|hl)-dec$/.test(option)) return Math.max(old - value, 0);
+  return /^--(ttl|hl)-inc$/.test(option) ? Math.min(old + value, 255) : 'unknown';
 }
 
 /** `--set-xmark VALUE/MASK`: the mask's bits are cleared, and the value's turned. */

@@ -56,6 +56,8 @@ function through(walk: Walk, chain: Chain, depth: number, sure: boolean): Ending
     const ends = ruleEndings(walk, chain, one, index, depth, certain);
     const changes = one.changes?.(walk.packet);
     if (changes) walk.packet = changed(walk.packet, changes, certain);
+    if (certain && changes?.ttl !== undefined)
+      walk.packet = { ...walk.packet, ttlBy: stopperOf(chain, walk.base, one, index + 1, ruleText(chain, one)) };
     accepts ||= ends.accepts;
     returns ||= ends.leaves;
     if (drops.length < MAX_SUSPECTS) drops.push(...ends.drops);
@@ -67,16 +69,17 @@ function through(walk: Walk, chain: Chain, depth: number, sure: boolean): Ending
 
 function changed(
   packet: FilterPacket,
-  { mark, connectionMark, state, rewritten }: Changes,
+  { mark, connectionMark, state, ttl, rewritten }: Changes,
   certain: boolean,
 ): FilterPacket {
-  const { mark: oldMark, connectionMark: oldConnectionMark, state: oldState, ...rest } = packet;
+  const { mark: oldMark, connectionMark: oldConnectionMark, state: oldState, ttl: oldTtl, ...rest } = packet;
   const merge = <T>(old: T | undefined, value: T | 'unknown' | undefined): T | undefined =>
     value === undefined || value === old ? old : certain && value !== 'unknown' ? value : undefined;
   const marks = {
     mark: merge(oldMark, mark),
     connectionMark: merge(oldConnectionMark, connectionMark),
     state: merge(oldState, state),
+    ttl: merge(oldTtl, ttl),
   };
   return {
     ...rest,
@@ -84,6 +87,7 @@ function changed(
     ...(marks.mark === undefined ? {} : { mark: marks.mark }),
     ...(marks.connectionMark === undefined ? {} : { connectionMark: marks.connectionMark }),
     ...(marks.state === undefined ? {} : { state: marks.state }),
+    ...(marks.ttl === undefined ? {} : { ttl: marks.ttl }),
   };
 }
 

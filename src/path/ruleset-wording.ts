@@ -39,6 +39,8 @@ function expressionText(expression: unknown): string {
       return rejectText(own);
     case 'limit':
       return limitText(own);
+    case 'set':
+      return setText(own);
     case 'log':
       return logText(own);
     case 'quota':
@@ -85,6 +87,8 @@ function leftText(left: unknown): string {
     const direction = member(ct, 'dir');
     return `ct ${direction === undefined ? '' : `${String(direction)} `}${String(member(ct, 'key'))}`;
   }
+  const numbers = member(left, 'numgen');
+  if (numbers !== undefined) return `numgen ${String(member(numbers, 'mode'))} mod ${String(member(numbers, 'mod'))}`;
   const fib = member(left, 'fib');
   if (fib === undefined) return '…';
   const flags = member(fib, 'flags');
@@ -138,6 +142,15 @@ function limitText(limit: unknown): string {
   const unit = member(limit, 'rate_unit');
   const rate = `${String(member(limit, 'rate'))}${unit === undefined || unit === 'packets' ? '' : ` ${String(unit)}`}`;
   return `limit rate ${over}${rate}/${String(member(limit, 'per'))}${burst ? ` burst ${String(burst)} packets` : ''}`;
+}
+
+/** "update @seen { ip saddr limit rate over 1/minute }" */
+function setText(set: unknown): string {
+  const statements = member(set, 'stmt');
+  const element = member(set, 'elem');
+  const words = [leftText(member(member(element, 'elem'), 'val') ?? element)];
+  if (Array.isArray(statements)) words.push(...statements.map(expressionText));
+  return `${String(member(set, 'op'))} ${String(member(set, 'set'))} { ${words.join(' ')} }`;
 }
 
 function quotaText(quota: unknown): string {

@@ -38,6 +38,8 @@ export interface FilterPacket {
   readonly mark?: number;
   readonly connectionMark?: number;
   readonly ttl?: number;
+  /** The rule that set that, where one did. */
+  readonly ttlBy?: Stopper;
   /** Of the IP packet. */
   readonly lengthBytes?: number;
   /** Addressed to this host; absent on frames that are none of its own. */
@@ -86,6 +88,8 @@ export interface Changes {
   readonly mark?: number | 'unknown';
   readonly connectionMark?: number | 'unknown';
   readonly state?: ConnectionState;
+  /** Its time to live, or hop limit. */
+  readonly ttl?: number | 'unknown';
   /** Its addresses are others then. */
   readonly rewritten?: true;
 }
@@ -160,6 +164,8 @@ export interface Ruling {
   readonly open?: true;
   /** The packet behind the hook: rules may have marked it. */
   readonly packet: FilterPacket;
+  /** A chain of type route changed its mark: what is sent here is routed again by the new one (nf_route_table_hook4). */
+  readonly rerouted?: true;
 }
 
 /** Chains that were read already. One diagnosis asks about the same rulesets again and again. */
@@ -202,6 +208,7 @@ export function rule(
     .sort((a, b) => a.priority - b.priority);
   if (bases.length === 0) return undefined;
   let current = packet;
+  let again: { rerouted?: true } = {};
   const suspects: Suspect[] = [];
   for (const base of bases) {
     const early = base.priority < CONNTRACK_PRIORITY && (hook === 'prerouting' || hook === 'output');
@@ -215,10 +222,12 @@ export function rule(
     if (last !== undefined && !passes && last !== 'somewhere')
       return { verdict: 'stop', stopper: last, packet: current, ...suspected([...suspects, ...drops.slice(0, -1)]) };
     suspects.push(...drops);
+    const { mark } = current;
     current = afterChain(current, ending, early);
+    if (base.type === 'route' && current.mark !== mark) again = { rerouted: true };
   }
-  if (suspects.length === 0) return { verdict: 'pass', packet: current };
-  return { verdict: 'unknown', packet: current, ...suspected(suspects) };
+  if (suspects.length === 0) return { verdict: 'pass', packet: current, ...again };
+  return { verdict: 'unknown', packet: current, ...again, ...suspected(suspects) };
 }
 
 function suspected(all: readonly Suspect[]): Pick<Ruling, 'suspects' | 'open'> {

@@ -21,13 +21,17 @@ export interface SourceVerdict {
   readonly back?: RouteFound;
 }
 
-/** @param outDevice where a packet to somebody else would leave; absent for what the namespace takes itself, and for ARP */
+/**
+ * @param outDevice where a packet to somebody else would leave; absent for what the namespace takes itself, and for ARP
+ * @param mark what rules wrote on the packet: it counts with src_valid_mark alone
+ */
 export function validateSource(
   namespace: Namespace,
   link: Link,
   source: string,
   destination: string,
   outDevice?: string,
+  mark?: number | 'unknown',
 ): SourceVerdict {
   const rpFilter = ipv4Setting(namespace, link, 'rp_filter');
   const acceptLocal = ipv4Setting(namespace, link, 'accept_local');
@@ -36,9 +40,11 @@ export function validateSource(
   // An address probe (RFC 5227) has no source to validate.
   if (source === '0.0.0.0') return { verdict: 'pass', ...settings };
   // The reverse lookup pretends that the answer comes in by the device the packet would leave by, or from this namespace.
+  const marked = mark !== undefined && ipv4Setting(namespace, link, 'src_valid_mark') === 1;
   const back = findRoute(namespace, {
     destination: source,
     source: destination,
+    ...(marked ? { mark } : {}),
     ...(outDevice === undefined ? {} : { inputInterface: outDevice }),
   });
   const found = back ? { ...settings, back } : settings;

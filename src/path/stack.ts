@@ -13,6 +13,7 @@ import type {
   StackGate,
   TtlGate,
 } from './gate.ts';
+import type { TimeToLive } from './ip-filter.ts';
 import { validateSource } from './source-validation.ts';
 import { type Port, placeOf, type World } from './world.ts';
 
@@ -23,11 +24,12 @@ export function sourceGate(
   source: string,
   destination: string,
   outDevice?: string,
+  mark?: number | 'unknown',
 ): SourceGate {
   const { topology } = world;
   const { namespace, link } = port;
   const place = placeOf(port);
-  const result = validateSource(namespace, link, source, destination, outDevice);
+  const result = validateSource(namespace, link, source, destination, outDevice, mark);
   const name = placeName(topology, place);
   const show = (setting: string) =>
     commandIn(topology, place.netns, [
@@ -90,12 +92,17 @@ export function stackGate(
     facts: [
       same
         ? { text: `${waitingName} takes it up` }
-        : {
-            text: master
-              ? `${waitingName} is a port of ${arrived.link.name}: what it receives goes to the stack of ${arrived.link.name}`
-              : `it comes in by ${placeName(topology, place)}, and ${waitingName} waits for it`,
-            look: commandIn(topology, place.netns, ['ip', 'addr', 'show', 'dev', waiting.link.name]),
-          },
+        : waiting.namespace.id !== arrived.namespace.id
+          ? {
+              text: `it comes in by ${placeName(topology, place)}, whose namespace has ${address} as well, and ${waitingName} waits for it`,
+              look: commandIn(topology, place.netns, ['ip', 'addr', 'show', 'to', address]),
+            }
+          : {
+              text: master
+                ? `${waitingName} is a port of ${arrived.link.name}: what it receives goes to the stack of ${arrived.link.name}`
+                : `it comes in by ${placeName(topology, place)}, and ${waitingName} waits for it`,
+              look: commandIn(topology, place.netns, ['ip', 'addr', 'show', 'dev', waiting.link.name]),
+            },
     ],
   };
 }
@@ -150,20 +157,27 @@ function forwardingGate6(world: World, port: Port, destination: string): Forward
   };
 }
 
-export function ttlGate(world: World, port: Port, ttl: number, circle: boolean, family: Family = 4): TtlGate {
+export function ttlGate(
+  world: World,
+  port: Port,
+  { ttl, ttlBy }: TimeToLive,
+  circle: boolean,
+  family: Family = 4,
+): TtlGate {
   const place = placeOf(port);
   const name = placeName(world.topology, place);
   return {
     kind: 'ttl',
     place,
     ttl,
+    ...(ttlBy === undefined ? {} : { setBy: ttlBy }),
     circle,
-    verdict: ttl <= 1 || circle ? 'stop' : 'pass',
+    verdict: circle || (ttl !== undefined && ttl <= 1) ? 'stop' : ttl === undefined ? 'unknown' : 'pass',
     facts: [
       {
         text: circle
           ? `the packet has come to ${name} before`
-          : `the ${family === 6 ? 'hop limit' : 'time to live'} is ${ttl} when it comes to ${name}`,
+          : `the ${family === 6 ? 'hop limit' : 'time to live'} is ${ttl ?? 'not known'} when it comes to ${name}`,
       },
     ],
   };

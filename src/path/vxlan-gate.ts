@@ -111,6 +111,18 @@ export function routeMissingGate(sending: Sending, { address }: Remote): VxlanGa
   return gate(sending, port, 'route', 'stop', facts, { remote: address });
 }
 
+/** ip_route_output_key: an IPv4 packet is not sent with a source address that its namespace does not have. */
+export function sourceMissingGate(sending: Sending, local: string): VxlanGate {
+  const { port } = sending;
+  const facts = [
+    {
+      text: `${named(sending, port)} sends from ${local}, which no interface of its namespace has`,
+      look: look(sending, port, ['ip', '-d', 'link', 'show', port.link.name]),
+    },
+  ];
+  return gate(sending, port, 'source', 'stop', facts, { asked: local });
+}
+
 /** The device that should take it out of its packet does not listen there. @param found the one that comes next to it */
 export function mismatchGate(
   sending: Sending,

@@ -4,12 +4,13 @@ import type { Namespace } from '../topology/model.ts';
 import { masterOf, namespaceOf } from '../topology/query.ts';
 import { deviceCalled, socketNamespace, type VxlanSettings, vxlanSettings } from '../topology/vxlan.ts';
 import { type FrameAddresses, groupMac, isGroup } from './ethernet.ts';
+import { isLocal } from './fib.ts';
 import { type Arrival, transmit, type Walk } from './layer2.ts';
 import { isAsk } from './model.ts';
 import { tunnelMtuGate } from './mtu.ts';
-import { stopsOf, type WayStep } from './trail.ts';
+import { beforeLastPlace, stopsOf, type WayStep } from './trail.ts';
 import { type Outer, overheadBytes, passUnderlay, roomFor, routeTo, tunnelled } from './underlay.ts';
-import { opaqueGate, proxyGate, remoteGate, routeMissingGate } from './vxlan-gate.ts';
+import { opaqueGate, proxyGate, remoteGate, routeMissingGate, sourceMissingGate } from './vxlan-gate.ts';
 import { receiveVxlan } from './vxlan-receive.ts';
 import { isMulticast, type Peer, peersOf, type Remote, remotesFor } from './vxlan-remote.ts';
 import { gateStep, type Port, placeOf, portAt, usableNeighbour } from './world.ts';
@@ -63,8 +64,11 @@ export function sendVxlan(walk: Walk, port: Port, before: readonly WayStep[], re
 }
 
 /** vxlan_xmit_one: to one remote address, and out of the device there. */
-function send(sending: Sending, socket: Namespace, remote: Remote, before: readonly WayStep[]): Arrival[] {
+function send(sending: Sending, socket: Namespace, remote: Remote, leaving: readonly WayStep[]): Arrival[] {
   const { walk, port } = sending;
+  const { local } = sending.settings;
+  const foreign = local !== undefined && familyOf(local) === 4 && !isLocal(socket, local);
+  const before = foreign ? [...leaving, gateStep(sourceMissingGate(sending, local))] : leaving;
   const { world, frame } = walk;
   const key = `${port.namespace.id}/${port.link.name}`;
   // A tunnel through itself: the kernel drops that too (ELOOP).
@@ -74,20 +78,43 @@ function send(sending: Sending, socket: Namespace, remote: Remote, before: reado
   try {
     if (isMulticast(remote)) return sendToGroup(sending, remote, outer, before);
     const way = routeTo(outer);
-    if (!way) return [ended(port, [...before, gateStep(routeMissingGate(sending, remote))], 'nobody')];
+    if (!way) return lost(sending, remote, [...before, gateStep(routeMissingGate(sending, remote))]);
     if (way.route.type === 'local')
       return receiveVxlan(sending, remote, { at: way.out, source: remote.address }, before);
     const room = roomFor(outer, way);
-    const refused = isRefused(port, frame, room) || isTooLongUncut(remote, frame, room);
-    const ready = refused ? [...before, gateStep(tunnelMtuGate(world, port, frame, room, outer.tunnel))] : before;
+    const noted = isNoted(walk, port, room);
+    const refused = noted || isRefused(port, frame, room) || isTooLongUncut(remote, frame, room);
+    const limit = {
+      ...tunnelMtuGate(world, port, frame, room, outer.tunnel),
+      ...(noted ? { noted: true as const } : {}),
+    };
+    // What the kernel has noted it refuses before anything leaves.
+    const stopped = noted ? beforeLastPlace(before, [gateStep(limit)]) : [...before, gateStep(limit)];
+    const ready = refused ? stopped : before;
     const { steps, end } = passUnderlay(world, outer, way, refused ? { ...frame, lengthBytes: room } : frame);
     const passed = [...ready, ...steps];
-    if (end === undefined) return [ended(port, passed, 'nobody')];
+    if (end === undefined) return lost(sending, remote, passed);
     if ('leaves' in end) return [ended(portAt(world.topology, end.leaves) ?? way.out, passed, 'outside')];
     return receiveVxlan(sending, remote, end, passed);
   } finally {
     world.inside.delete(key);
   }
+}
+
+/** It comes to no one. What lies behind is known all the same where a device takes the remote address for its own. */
+function lost(sending: Sending, remote: Remote, steps: readonly WayStep[]): Arrival[] {
+  const { walk, port, settings } = sending;
+  const { topology } = walk.world;
+  const from = socketNamespace(port.namespace.id, port.link);
+  const [meant, ...others] = topology.namespaces.flatMap((namespace) =>
+    namespace.links.flatMap((link): Port[] => {
+      const socket = namespaceOf(topology, socketNamespace(namespace.id, link));
+      const owns = vxlanSettings(link)?.local === remote.address;
+      return owns && socket && socket.id !== from ? [{ namespace: socket, link }] : [];
+    }),
+  );
+  if (!meant || others.length > 0 || stopsOf(steps) === 0) return [ended(port, steps, 'nobody')];
+  return receiveVxlan(sending, remote, { at: meant, source: settings.local ?? '' }, steps);
 }
 
 function outerOf({ walk, port, settings }: Sending, socket: Namespace, remote: Remote): Outer {
@@ -133,6 +160,15 @@ function sendToGroup(sending: Sending, remote: Remote, outer: Outer, before: rea
 function isRefused({ namespace, link }: Port, { lengthBytes, fragmentable }: FrameAddresses, room: number): boolean {
   const whole = lengthBytes !== undefined && fragmentable === false;
   return whole && lengthBytes > room && masterOf(namespace, link)?.kind === 'bridge';
+}
+
+/**
+ * skb_tunnel_check_pmtu notes for the namespace's own sender what there is room for. The first packet passes, in pieces; what
+ * comes after is refused where it may not be cut.
+ */
+function isNoted({ origin, frame }: Walk, { namespace, link }: Port, room: number): boolean {
+  const own = origin.namespace.id === namespace.id && origin.link.name === link.name;
+  return own && frame.whole === 'known' && (frame.lengthBytes ?? 0) > room;
 }
 
 /** Over IPv6 nobody cuts what a tunnel sends (ip6_fragment of a packet without ignore_df, net/ipv6/ip6_output.c). */

@@ -8,6 +8,7 @@ import { errnoName } from '../linux/errno.ts';
 import { VdiagError } from '../linux/error.ts';
 import { listInterfaces } from '../linux/interfaces.ts';
 import { type Message, MessageReader } from '../linux/message.ts';
+import { nameBytes } from '../linux/name-text.ts';
 import { nearestNames } from '../linux/nearest.ts';
 import { insideNetns, type NetnsHandle } from '../linux/netns.ts';
 import { addressBytes, socketAddress, socketAddressText } from '../linux/sockaddr.ts';
@@ -236,7 +237,7 @@ function bindToDevice(fd: number, name: string, netns: NetnsHandle): void {
       near.length > 0 ? `did you mean ${near.join(', ')}?` : 'list them: ip link',
     );
   }
-  setOption(fd, SOL_SOCKET, SO_BINDTODEVICE, new TextEncoder().encode(`${name}\0`), `SO_BINDTODEVICE ${name}`);
+  setOption(fd, SOL_SOCKET, SO_BINDTODEVICE, nameBytes(`${name}\0`), `SO_BINDTODEVICE ${name}`);
 }
 
 function configure(fd: number, family: IcmpFamily, discovery: number, ttl: number | undefined): void {

@@ -1,12 +1,15 @@
-/** Tables without borders, never wider than the terminal: cells are wrapped before cli-table3 sets them. */
+/** Tables without borders, never wider than the terminal: cells are wrapped before cli-table3 sets them line by line. */
 import CliTable from 'cli-table3';
-import { displayWidth } from './printable.ts';
+import { displayWidth, shortened } from './printable.ts';
 import { wrapped } from './prose.ts';
 import { painted, type Terminal } from './terminal.ts';
 
 const GAP = 2;
 /** A column is not made narrower than this, as long as another one can give way. */
 const NARROWEST = 6;
+
+/** What is longer is cut: cli-table3 measures a cell again for each of its lines, and nobody reads a column of hundreds. */
+const LONGEST_LINE = 200;
 
 const NO_BORDERS = {
   top: '',
@@ -43,8 +46,7 @@ export function tableLines(
     chars: NO_BORDERS,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   });
-  for (const row of [head, ...rows])
-    table.push(row.map((cell, index) => wrappedCell(cell, widths[index] ?? NARROWEST)));
+  for (const row of [head, ...rows]) table.push(...singleLines(row, widths, terminal.unicode));
   const lines = table
     .toString()
     .split('\n')
@@ -52,18 +54,24 @@ export function tableLines(
   return [...wrapped(`${title}:`, terminal.width).map((line) => painted(terminal, 'head', line)), ...lines];
 }
 
-function wrappedCell(cell: string, width: number): string {
-  return cell
-    .split('\n')
-    .flatMap((line) => wrapped(line, width))
-    .join('\n');
+/**
+ * A row as rows of one line each: cli-table3 cuts a cell of many lines again for each of them, character by character, and would
+ * need minutes for one of some ten thousand.
+ */
+function singleLines(row: readonly string[], widths: readonly number[], unicode: boolean): string[][] {
+  const cells = row.map((cell, index) =>
+    cell.split('\n').flatMap((line) => wrapped(shortened(line, LONGEST_LINE, unicode), widths[index] ?? NARROWEST)),
+  );
+  const height = Math.max(1, ...cells.map((lines) => lines.length));
+  return Array.from({ length: height }, (_, line) => cells.map((lines) => lines[line] ?? ''));
 }
 
 /** Natural widths, the widest cut down until all fit. */
 function columnWidths(rows: readonly (readonly string[])[], available: number): number[] {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(1, ...rows.flatMap((row) => (row[column] ?? '').split('\n').map(displayWidth))),
-  );
+  const widths = (rows[0] ?? []).map((_, column) => {
+    const lines = rows.flatMap((row) => (row[column] ?? '').split('\n'));
+    return lines.reduce((widest, line) => Math.max(widest, displayWidth(line)), 1);
+  });
   for (;;) {
     const total = widths.reduce((sum, width) => sum + width, 0);
     const widest = widths.indexOf(Math.max(...widths));

@@ -83,6 +83,7 @@ export async function analyze(options: AnalyzeOptions): Promise<AnalyzeResult> {
             look.cases,
             coverageOf(state.coverage, set, summary),
             toldBy(run),
+            run?.diagnosis.findings.map(({ rule }) => rule),
           );
     const gaps = [...set.files.flatMap((file) => textGaps(file)), ...look.gaps, ...gapsOf(summary, options)];
     const analysis: CaptureAnalysis = {

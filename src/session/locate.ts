@@ -7,6 +7,7 @@ import type { Directory } from '../containers/directory.ts';
 import { asksForContainer, containerNames } from '../containers/find.ts';
 import { portsNote } from '../containers/ports.ts';
 import { VdiagError } from '../linux/error.ts';
+import { meantName } from '../linux/name-text.ts';
 import type { NetnsHandle } from '../linux/netns.ts';
 import { openRouteSocket } from '../linux/rtnetlink.ts';
 import { insideNetns } from '../linux/setns.ts';
@@ -85,7 +86,9 @@ function sourceMeant(named: Named, home: NetnsHandle, known: Known): Source {
   const meant = named.netns === undefined ? { netns: home } : meantNetns(named.netns, known);
   const given = { ...meant, word, interface: word, notes: hostNotes(meant.container) };
   const here = interfacesOf(meant.netns);
-  if (here.includes(word)) return { ...given, notes: [...given.notes, ...shadowed(word, meant.netns, directory)] };
+  const own = meantName(word, here);
+  if (own !== undefined)
+    return { ...given, interface: own, notes: [...given.notes, ...shadowed(word, meant.netns, directory)] };
   if (named.netns !== undefined) return given;
   if (asksForContainer(word)) return byRoute(meantNetns(word, known), word);
   const at = word.lastIndexOf('@');
@@ -94,7 +97,8 @@ function sourceMeant(named: Named, home: NetnsHandle, known: Known): Source {
     // As `ip link` prints it: the number of the other end behind the name.
     if (/^if\d+$/.test(word.slice(at + 1)) && here.includes(name)) return { ...given, interface: name };
     const elsewhere = meantNetns(word.slice(at + 1), known);
-    return { ...elsewhere, word, interface: name, notes: hostNotes(elsewhere.container) };
+    const device = meantName(name, interfacesOf(elsewhere.netns)) ?? name;
+    return { ...elsewhere, word, interface: device, notes: hostNotes(elsewhere.container) };
   }
   const bare = bareNetns(word, known);
   if (bare) return byRoute(bare, word);

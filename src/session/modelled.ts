@@ -19,12 +19,17 @@ const ICMP_HEADER = 8;
 /** What is said where nothing known explains an absence. */
 const UNEXPLAINED: readonly string[] = ['request-lost', 'reply-lost', 'not-captured', 'loss-partial'];
 
+/**
+ * @param told pairs that a recorded run is about: its own diagnosis speaks of them
+ * @param diagnosed the rules that this diagnosis names
+ */
 export function modelledFindings(
   { before, after }: State,
   summary: SurveySummary,
   cases: readonly Case[],
   coverage: Coverage,
   told: ReadonlySet<string>,
+  diagnosed: readonly string[] = [],
 ): CaptureFinding[] {
   const judged: CaptureFinding[] = [];
   const left: Case[] = [];
@@ -68,7 +73,7 @@ export function modelledFindings(
       })),
     );
   }
-  const named = new Set(judged.map(({ rule }) => rule));
+  const named = new Set([...diagnosed, ...judged.map(({ rule }) => rule)]);
   // What the model names need not be inferred from the traffic once more.
   const sighted = sightedFindings(summary, left, settled).filter(
     ({ rule, pair }) => pair !== undefined || !named.has(rule),

@@ -19,11 +19,13 @@ export interface WatchingCapture extends Capture {
  * The capture, which looks now and then while it is polled.
  * @param namespaces those listened to, the start first
  * @param startGone called when the start is one of those that are gone
+ * @param withRights runs a look with the rights that it takes to look at the namespaces of others
  */
 export function watchingNamespaces(
   namespaces: readonly NetnsHandle[],
   capture: RingCapture,
   startGone: () => void,
+  withRights: (look: () => void) => void = (look) => look(),
   nowMs: () => number = () => performance.now(),
 ): WatchingCapture {
   const [start] = namespaces;
@@ -49,7 +51,7 @@ export function watchingNamespaces(
     poll(timeoutMs, alsoWakeFor) {
       if (nowMs() - checkedMs >= INTERVAL_MS) {
         checkedMs = nowMs();
-        look();
+        withRights(look);
       }
       return capture.poll(timeoutMs, alsoWakeFor);
     },

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { openCapCapture } from '../capture/cap-engine.ts';
 import { type Capture, openCapture, type RingCapture } from '../capture/capture.ts';
 import { probeExpression, probeFilter } from '../capture/filter.ts';
+import type { RingOptions } from '../capture/ring.ts';
 import type { NetnsHandle } from '../linux/netns.ts';
 import { discoveryOf } from '../path/path-mtu.ts';
 import { type EchoProbe, openEchoProbe } from '../probe/echo.ts';
@@ -12,7 +13,7 @@ import type { Topology } from '../topology/model.ts';
 import { netnsName } from '../topology/naming.ts';
 import { namespaceOf } from '../topology/query.ts';
 import { unusualVxlanPorts } from '../topology/vxlan.ts';
-import type { Coverage, Place, ProbeResult } from '../trace/frame.ts';
+import type { Coverage, Frame, Place, ProbeResult } from '../trace/frame.ts';
 import type { RuleTraceRecord } from '../trace/rule-trace.ts';
 import { type RunIdentity, TOKEN_LENGTH } from '../trace/run.ts';
 import { type KernelDrops, openKernelDrops } from './kernel-drops.ts';
@@ -65,7 +66,7 @@ export async function observePing(plan: PingPlan): Promise<Observation> {
   try {
     if (options.traceRules) rules = traceRules(plan, { token, identifier: probe.identifier }, sizeBytes);
     const filter = probeFilter({ token, dataBytes: sizeBytes, vxlanPorts });
-    const { signal, watching } = untilGone(options.signal);
+    const { signal, watching } = untilGone(options);
     capture = await listen(plan, watching, {
       ...options.ring,
       filter,
@@ -73,6 +74,7 @@ export async function observePing(plan: PingPlan): Promise<Observation> {
         if (repeats.isNew(frame)) ledger.add(unset.frame(frame));
       },
     });
+    options.rights?.putAside();
     const source = probe.source() ?? unspecified(options.address);
     const probes = await runProbes(unset.probe(kernel ? attended(probe, kernel) : probe), capture, ledger, {
       ...pacing(plan),
@@ -80,6 +82,7 @@ export async function observePing(plan: PingPlan): Promise<Observation> {
       signal,
     });
     await capture.drain();
+    options.rights?.takeUp();
     if (capture.left?.has(start.id))
       options.onNote?.(
         `the trace has ended early: namespace ${netnsName(before, start.id)}, where it began, has vanished`,
@@ -109,6 +112,7 @@ export async function observePing(plan: PingPlan): Promise<Observation> {
       ...(ruleTrace === undefined ? {} : { ruleTrace }),
     };
   } finally {
+    options.rights?.takeUp();
     probe.close();
     rules?.close();
     kernel?.close();
@@ -137,21 +141,21 @@ function traceRules({ options, before, listened }: PingPlan, run: RunIdentity, d
 async function listen(
   { options, listened }: PingPlan,
   watching: (namespaces: readonly NetnsHandle[], capture: RingCapture) => WatchingCapture,
-  capture: Parameters<typeof openCapture>[1],
+  capture: RingOptions & { readonly onFrame: (frame: Frame) => void },
 ): Promise<Capture & Partial<WatchingCapture>> {
   const [start] = listened;
   return options.engine === 'cap' && start
     ? openCapCapture(start, { ...capture, expression: probeExpression })
-    : watching(listened, openCapture(listened, capture));
+    : watching(listened, openCapture(listened, { ...capture, onPacket: (packet) => capture.onFrame(packet.frame()) }));
 }
 
 /** Ends the run when its start is gone: the probing socket would go on in a namespace that nobody else is in any more. */
-function untilGone(asked: AbortSignal | undefined) {
+function untilGone({ signal: asked, rights }: PingPlan['options']) {
   const gone = new AbortController();
   return {
     signal: asked ? AbortSignal.any([asked, gone.signal]) : gone.signal,
     watching: (namespaces: readonly NetnsHandle[], capture: RingCapture): WatchingCapture =>
-      watchingNamespaces(namespaces, capture, () => gone.abort()),
+      watchingNamespaces(namespaces, capture, () => gone.abort(), rights?.with),
   };
 }
 

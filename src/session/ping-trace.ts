@@ -2,6 +2,7 @@
 import type { Recording } from '../capfile/recording.ts';
 import type { RingOptions } from '../capture/ring.ts';
 import type { Rule } from '../diagnose/rule.ts';
+import type { Rights } from '../linux/capabilities.ts';
 import type { Report } from '../report/report.ts';
 import type { Frame } from '../trace/frame.ts';
 import { observePing } from './ping-observation.ts';
@@ -42,6 +43,8 @@ export interface PingTraceOptions {
   readonly rules?: readonly Rule[];
   /** Ends the run early; the report says what there is. */
   readonly signal?: AbortSignal;
+  /** Put aside from when everything is open until it is closed. Default: they stay, since those of a thread are not only vdiag's. */
+  readonly rights?: Rights;
   /** Called when all that needs rights is done, and nothing of it is open any more; what follows only computes. */
   readonly onCollected?: () => void;
   /** Told what was chosen where a container was named: one line each, before the first probe. */

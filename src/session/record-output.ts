@@ -1,9 +1,10 @@
 /** Where recorded frames go: one file, a stream, or a ring of files of which the newest are kept. */
 import { readdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { BlockMemory } from '../capfile/block-memory.ts';
 import { partNumber, partPath } from '../capfile/companion.ts';
 import type { PcapngWriter } from '../capfile/pcapng-writer.ts';
-import type { Frame } from '../trace/frame.ts';
+import { type CapturedPacket, timeOf } from '../trace/captured-packet.ts';
 import { type Listened, openPart } from './record-part.ts';
 
 export interface RecordOutput {
@@ -24,7 +25,7 @@ export interface RecordOutput {
   /** Nobody reads the stream any more. */
   readonly readerLeft: boolean;
   /** Frames in order of time. */
-  add(frame: Frame): void;
+  add(packet: CapturedPacket): void;
   /** Hands over what was added; resolves when it is written. */
   flush(): Promise<void>;
   /** The end of the last file. */
@@ -35,6 +36,8 @@ export interface RecordOutput {
 
 /** A ring is kept in this many files: with each of them that is deleted so much of it goes. */
 export const RING_PARTS = 8;
+/** What is made for a stream at the beginning, bytes. */
+const PENDING = 1 << 18;
 
 /**
  * One file, each block whole.
@@ -59,7 +62,7 @@ export function fileOutput(path: string, createWriter: () => PcapngWriter): Reco
       return part.writtenUntilNs;
     },
     readerLeft: false,
-    add: (frame) => part.add(frame),
+    add: (packet) => part.add(packet),
     async flush() {
       part.write();
     },
@@ -129,10 +132,10 @@ export function ringOutput(
       return current.writtenUntilNs || (full.at(-1)?.lastNs ?? 0n);
     },
     readerLeft: false,
-    add(frame) {
+    add(packet) {
       // Of a frame that belongs to the next part this one would only describe a new interface.
-      if (current.frames > 0 && current.size + frame.bytes.length > partBytes) rotate();
-      current.add(frame);
+      if (current.frames > 0 && current.size + packet.length > partBytes) rotate();
+      current.add(packet);
     },
     async flush() {
       current.write();
@@ -147,22 +150,25 @@ export function ringOutput(
 /** A stream, such as standard output: as it comes, so that a reader can follow. */
 export function streamOutput(stream: NodeJS.WritableStream, createWriter: () => PcapngWriter): RecordOutput {
   const writer = createWriter();
-  let pending: Uint8Array[] = [writer.begin()];
+  const pending = new BlockMemory(PENDING);
+  pending.append(writer.begin());
   let bytes = 0;
   let added = 0;
-  let addedUntilNs = 0n;
+  let seconds = 0;
+  let nanoseconds = 0;
   let frames = 0;
   let writtenUntilNs = 0n;
   let open = true;
   const flush = async (): Promise<void> => {
     if (!open || pending.length === 0) return;
-    const chunk = Buffer.concat(pending);
-    pending = [];
+    // The stream may keep it for longer than this memory is left alone.
+    const chunk = pending.written.slice();
+    pending.clear();
     open = await new Promise<boolean>((resolve) => stream.write(chunk, (error) => resolve(!error)));
     if (!open) return;
     bytes += chunk.length;
     frames = added;
-    writtenUntilNs = addedUntilNs;
+    writtenUntilNs = timeOf({ seconds, nanoseconds });
   };
   return {
     files: [],
@@ -181,14 +187,15 @@ export function streamOutput(stream: NodeJS.WritableStream, createWriter: () => 
     get readerLeft() {
       return !open;
     },
-    add(frame) {
+    add(packet) {
       added++;
-      addedUntilNs = frame.timeNs;
-      pending.push(writer.frame(frame));
+      seconds = packet.seconds;
+      nanoseconds = packet.nanoseconds;
+      writer.append(packet, pending);
     },
     flush,
     async finish(listened) {
-      pending.push(writer.end(listened));
+      pending.append(writer.end(listened));
       await flush();
     },
     close() {},

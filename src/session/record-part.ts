@@ -1,6 +1,8 @@
 /** One capture file that is being written: frames are gathered, and what is in the file is whole blocks alone. */
+import { BlockMemory, blocksOf } from '../capfile/block-memory.ts';
 import type { PcapngWriter } from '../capfile/pcapng-writer.ts';
-import type { Coverage, Frame } from '../trace/frame.ts';
+import { type CapturedPacket, timeOf } from '../trace/captured-packet.ts';
+import type { Coverage } from '../trace/frame.ts';
 import { type OutputFile, openOutputFile } from './record-file.ts';
 
 /** The end of a file says what was listened to, and what was lost. */
@@ -8,6 +10,8 @@ export type Listened = Pick<Coverage, 'fromNs' | 'untilNs' | 'lost'>;
 
 /** Blocks are gathered up to this size before they are written, bytes. */
 const GATHERED = 1 << 20;
+/** Room behind it for what goes over. */
+const LARGEST = 1 << 19;
 
 export interface Part {
   readonly file: OutputFile;
@@ -16,9 +20,10 @@ export interface Part {
   readonly written: number;
   /** Written and gathered, bytes. */
   readonly size: number;
+  /** When the last frame was captured, and the last that is in the file (Unix nanoseconds); 0 before the first. */
   readonly lastNs: bigint;
   readonly writtenUntilNs: bigint;
-  add(frame: Frame): void;
+  add(packet: CapturedPacket): void;
   write(): void;
   end(listened: Listened): void;
 }
@@ -26,36 +31,31 @@ export interface Part {
 /** @throws VdiagError unwritable, here and from what writes */
 export function openPart(path: string, writer: PcapngWriter): Part {
   const file = openOutputFile(path);
-  let gathered: { block: Uint8Array; frame?: Frame }[] = [];
-  let size = 0;
+  const gathered = new BlockMemory(GATHERED + LARGEST);
   let frames = 0;
   let written = 0;
-  let lastNs = 0n;
+  let seconds = 0;
+  let nanoseconds = 0;
   let writtenUntilNs = 0n;
-  const gather = (block: Uint8Array, frame?: Frame) => {
-    gathered.push(frame ? { block, frame } : { block });
-    size += block.length;
-  };
-  const append = (blocks: typeof gathered) => {
-    file.append(Buffer.concat(blocks.map(({ block }) => block)));
-    for (const { frame } of blocks) {
-      if (!frame) continue;
-      written++;
-      writtenUntilNs = frame.timeNs;
-    }
-  };
   const write = () => {
-    const blocks = gathered;
-    gathered = [];
-    if (blocks.length === 0) return;
+    if (gathered.length === 0) return;
+    const blocks = gathered.written;
+    gathered.clear();
     try {
-      append(blocks);
+      file.append(blocks);
+      written = frames;
+      writtenUntilNs = timeOf({ seconds, nanoseconds });
     } catch {
       // There may be room for some of it: as many as there is room for, and then the error again.
-      for (const block of blocks) append([block]);
+      for (const { block, packetNs } of blocksOf(blocks)) {
+        file.append(block);
+        if (packetNs === undefined) continue;
+        written++;
+        writtenUntilNs = packetNs;
+      }
     }
   };
-  gather(writer.begin());
+  gathered.append(writer.begin());
   return {
     file,
     get frames() {
@@ -65,23 +65,24 @@ export function openPart(path: string, writer: PcapngWriter): Part {
       return written;
     },
     get size() {
-      return size;
+      return file.bytes + gathered.length;
     },
     get lastNs() {
-      return lastNs;
+      return timeOf({ seconds, nanoseconds });
     },
     get writtenUntilNs() {
       return writtenUntilNs;
     },
-    add(frame) {
+    add(packet) {
       frames++;
-      lastNs = frame.timeNs;
-      gather(writer.frame(frame), frame);
-      if (size - file.bytes > GATHERED) write();
+      seconds = packet.seconds;
+      nanoseconds = packet.nanoseconds;
+      writer.append(packet, gathered);
+      if (gathered.length > GATHERED) write();
     },
     write,
     end(listened) {
-      gather(writer.end(listened));
+      gathered.append(writer.end(listened));
       write();
       file.close();
     },

@@ -11,10 +11,11 @@ import { createRedactor, type Redactor } from '../redact/redactor.ts';
 import { retakeTopology } from '../topology/collect.ts';
 import type { Topology } from '../topology/model.ts';
 import { unusualVxlanPorts } from '../topology/vxlan.ts';
-import { type Coverage, type Frame, type Place, placeKey } from '../trace/frame.ts';
+import { asCaptured, type CapturedPacket } from '../trace/captured-packet.ts';
+import { type Coverage, type Place, placeKey } from '../trace/frame.ts';
 import { version } from '../version.ts';
+import { type Choice, chooser } from './record-choice.ts';
 import { replaceFile } from './record-file.ts';
-import { type OrderedFrames, orderedFrames } from './record-order.ts';
 import { fileOutput, type RecordOutput, ringOutput, streamOutput } from './record-output.ts';
 import { choosePlaces, type PlacesWanted, type RecordedPlaces } from './record-places.ts';
 import { filterFor, type Watch, watchPlaces } from './record-watch.ts';
@@ -70,7 +71,7 @@ interface Session {
   readonly options: RecordOptions;
   readonly places: RecordedPlaces;
   readonly capture: RingCapture;
-  readonly frames: OrderedFrames;
+  readonly choice: Choice;
   readonly output: RecordOutput;
   readonly watch: Watch;
   /** Of what is written; undefined: it is written as it is. */
@@ -84,18 +85,23 @@ interface Session {
 export async function record(options: RecordOptions): Promise<RecordSummary> {
   const snapLength = Math.min(options.snapLength ?? SNAP_LENGTH, SNAP_LENGTH);
   const places = await choosePlaces(options);
-  const frames = orderedFrames(places.only);
-  const capture = openRings(places, snapLength, frames.add);
+  const choice = chooser(places.only, options.count);
+  let write: ((packet: CapturedPacket) => void) | undefined;
+  const capture = openRings(places, snapLength, (packet) => {
+    if (write && choice.takes(packet)) write(packet);
+  });
   let output: RecordOutput | undefined;
   try {
     const redactor = options.redact ? redactorOf(places.before) : undefined;
     output = openOutput(options, places, capture, snapLength, redactor);
+    const { add } = output;
+    write = redactor ? (packet) => add(asCaptured(redactor.frame(packet.frame()))) : add;
     const watch = watchPlaces(places.namespaces, places.only, snapLength, places.before);
     const session = {
       options,
       places,
       capture,
-      frames,
+      choice,
       output,
       watch,
       ...(redactor === undefined ? {} : { redactor }),
@@ -126,21 +132,18 @@ export async function record(options: RecordOptions): Promise<RecordSummary> {
 
 /** Until the end; the error that ended it, if one did. */
 function run(session: Session): Promise<VdiagError | undefined> {
-  const { options, capture, frames, output, watch } = session;
-  const { count = Number.POSITIVE_INFINITY, durationMs = Number.POSITIVE_INFINITY, signal, onProgress } = options;
+  const { options, capture, choice, output, watch, redactor } = session;
+  const { durationMs = Number.POSITIVE_INFINITY, signal, onProgress } = options;
   const startedMs = performance.now();
   let toldMs = startedMs;
-  const { redactor } = session;
-  const write = redactor ? (frame: Frame): void => output.add(redactor.frame(frame)) : output.add;
   return failureOf(async () => {
     for (let over = false; !over; ) {
       const leftMs = startedMs + durationMs - performance.now();
       over = leftMs <= 0 || signal?.aborted === true;
       if (over) await capture.drain();
       else await capture.poll(Math.min(TICK_MS, leftMs));
-      frames.take(over ? undefined : capture.coverage().untilNs, count - frames.taken, write);
       await output.flush();
-      if (output.readerLeft || frames.taken >= count) break;
+      if (output.readerLeft || choice.isFull) break;
       watch.check(capture);
       if (!onProgress || performance.now() - toldMs < PROGRESS_MS) continue;
       toldMs = performance.now();
@@ -153,7 +156,7 @@ function run(session: Session): Promise<VdiagError | undefined> {
 function openRings(
   { namespaces, only }: RecordedPlaces,
   snapLength: number,
-  onFrame: (frame: Frame) => void,
+  onPacket: (packet: CapturedPacket) => void,
 ): RingCapture {
   const blocks = 2 ** Math.floor(Math.log2(RINGS_BYTES / BLOCK_BYTES / Math.max(1, namespaces.length)));
   return openCapture(namespaces, {
@@ -161,7 +164,8 @@ function openRings(
     ...(only ? { filterIn: (netns) => filterFor(netns, only, snapLength) } : {}),
     blockSizeBytes: BLOCK_BYTES,
     blockCount: Math.min(256, Math.max(16, blocks)),
-    onFrame,
+    ordered: true,
+    onPacket,
   });
 }
 
@@ -235,16 +239,15 @@ async function takeAgain(before: Topology): Promise<After> {
 }
 
 /** Of what was written, which is less than what passed by when the count was reached or the file could not be written. */
-function coverageOf({ options, places, capture, frames, output, watch }: Session, failed = false): Coverage {
+function coverageOf({ places, capture, choice, output, watch }: Session, failed = false): Coverage {
   const coverage = capture.coverage();
-  const full = options.count !== undefined && frames.taken >= options.count;
   const read = new Set(places.before.namespaces.map(({ id }) => id));
   const unread = places.namespaces.filter(({ id }) => !read.has(id));
   return {
     ...coverage,
     places: places.only ?? [...new Map(coverage.places.map((place) => [placeKey(place), place])).values()],
     fromNs: output.droppedUntilNs ?? coverage.fromNs,
-    untilNs: failed ? output.writtenUntilNs || coverage.fromNs : full ? frames.lastNs : coverage.untilNs,
+    untilNs: failed ? output.writtenUntilNs || coverage.fromNs : choice.isFull ? choice.lastNs : coverage.untilNs,
     framesCaptured: output.frames,
     gaps: [
       ...coverage.gaps,

@@ -1,5 +1,6 @@
 /** A passive live view of everything that is asked and answered around: exchanges, losses, and findings when they are certain. */
 import { openLiveRings } from '../capture/live-rings.ts';
+import type { Rights } from '../linux/capabilities.ts';
 import { realtimeNs } from '../linux/socket.ts';
 import type { Topology } from '../topology/model.ts';
 import type { DropCount } from '../trace/drop-tally.ts';
@@ -10,7 +11,7 @@ import type { Pair } from '../watch/pairs.ts';
 import { Quota } from '../watch/quota.ts';
 import { Tracker } from '../watch/tracker.ts';
 import { FrameWindow, WINDOW_SECONDS } from '../watch/window.ts';
-import { orderedFrames } from './record-order.ts';
+import { orderedFrames } from './frame-order.ts';
 import type { PlacesWanted } from './record-places.ts';
 import type { LiveFinding } from './watch-findings.ts';
 import { Judgements } from './watch-judgements.ts';
@@ -28,6 +29,8 @@ export interface WatchOptions extends Omit<PlacesWanted, 'way'> {
   readonly onEvent?: (event: WatchEvent) => void;
   /** Called about four times a second with the live state. */
   readonly onTick?: (live: Live) => void;
+  /** Put aside while frames are read. Default: they stay, since those of a thread are not only vdiag's. */
+  readonly rights?: Rights;
 }
 
 /** What is known so far. */
@@ -158,7 +161,7 @@ class Session {
       over = leftMs <= 0 || signal?.aborted === true;
       if (over) await this.#rings.drain();
       else await this.#rings.poll(Math.min(TICK_MS, leftMs));
-      this.#take(over);
+      this.#without(() => this.#take(over));
       this.#look();
       if (this.#failure !== undefined) throw this.#failure;
     }
@@ -243,7 +246,14 @@ class Session {
     if (!this.#busy) this.#begin(nowMs);
     if (nowMs - this.#toldMs < TOLD_MS) return;
     this.#toldMs = nowMs;
-    this.#options.onTick?.(this.live());
+    this.#without(() => this.#options.onTick?.(this.live()));
+  }
+
+  /** Frames are read, and what others have named is shown, without rights. */
+  #without(job: () => void): void {
+    const { rights } = this.#options;
+    if (rights) rights.without(job);
+    else job();
   }
 
   /** Sums up, and says what was lost. */

@@ -4,6 +4,7 @@ import { type Directory, readDirectory } from '../containers/directory.ts';
 import { asksForContainer, containerNames, findContainer } from '../containers/find.ts';
 import { VdiagError } from '../linux/error.ts';
 import { listInterfaces } from '../linux/interfaces.ts';
+import { meantName } from '../linux/name-text.ts';
 import { insideNetns, listNetns, type NetnsHandle, netnsOfThread, resolveNetns } from '../linux/netns.ts';
 import { nearestNames, someOf } from '../topology/query.ts';
 
@@ -107,7 +108,8 @@ export interface MeantPlaces {
  */
 export function meantPlaces(spec: string, start: NetnsHandle, known: Known): MeantPlaces {
   const here = interfacesOf(start);
-  if (here.includes(spec)) return { netns: start, names: [spec] };
+  const own = meantName(spec, here);
+  if (own !== undefined) return { netns: start, names: [own] };
   const at = spec.lastIndexOf('@');
   if (at > 0) {
     const name = spec.slice(0, at);
@@ -115,7 +117,8 @@ export function meantPlaces(spec: string, start: NetnsHandle, known: Known): Mea
     if (/^if\d+$/.test(spec.slice(at + 1)) && here.includes(name)) return { netns: start, names: [name] };
     const { netns } = meantNetns(spec.slice(at + 1), known);
     const names = interfacesOf(netns);
-    if (names.includes(name)) return { netns, names: [name] };
+    const device = meantName(name, names);
+    if (device !== undefined) return { netns, names: [device] };
     throw noInterface(spec, name, names);
   }
   const meant = bareNetns(spec, known);

@@ -10,7 +10,8 @@ import { applyNatChange } from './change-nat.ts';
 import { applyRoutingChange } from './change-routing.ts';
 import { applyTrafficChange } from './change-traffic.ts';
 import { editLink, editNamespace } from './edit.ts';
-import type { Namespace, Topology } from './model.ts';
+import type { Namespace, NetnsId, Topology } from './model.ts';
+import { isUp, namespaceOf, peerOf } from './query.ts';
 
 /** The topology as the kernel would have it after the changes, as far as the path model reads it. */
 export function applyChanges(topology: Topology, changes: readonly Change[]): Topology {
@@ -19,7 +20,28 @@ export function applyChanges(topology: Topology, changes: readonly Change[]): To
 
 function applyChange(topology: Topology, change: Change): Topology {
   const netns = 'at' in change ? change.at.netns : change.netns;
-  return editNamespace(topology, netns, (namespace) => changed(namespace, change));
+  const made = editNamespace(topology, netns, (namespace) => changed(namespace, change));
+  return change.kind === 'link-up' ? withCarrier(made, change.at) : made;
+}
+
+/** The other end of a veth pair gets its carrier back, and with it its routes (fib_sync_up, net/ipv4/fib_semantics.c). */
+function withCarrier(
+  topology: Topology,
+  { netns, name }: { readonly netns: NetnsId; readonly name: string },
+): Topology {
+  const link = namespaceOf(topology, netns)?.links.find((candidate) => candidate.name === name);
+  const peer = link && peerOf(topology, netns, link);
+  if (!peer || !isUp(peer.link)) return topology;
+  const lost = new Set(['dead', 'linkdown']);
+  return editNamespace(topology, peer.namespace.id, (namespace) => ({
+    ...namespace,
+    routes: namespace.routes.map((route) => ({
+      ...route,
+      nextHops: route.nextHops.map((hop) =>
+        hop.device === peer.link.name ? { ...hop, flags: hop.flags.filter((flag) => !lost.has(flag)) } : hop,
+      ),
+    })),
+  }));
 }
 
 function changed(namespace: Namespace, change: Change): Namespace {
@@ -83,6 +105,7 @@ function changed(namespace: Namespace, change: Change): Namespace {
     case 'vxlan-append':
     case 'vxlan-replace':
     case 'neighbour-set':
+    case 'neighbour-proxy':
       return applyDeviceChange(namespace, change);
     case 'queue-del':
     case 'xdp-off':

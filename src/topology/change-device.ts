@@ -27,7 +27,9 @@ export type DeviceChange =
   | { readonly kind: 'vxlan-append'; readonly at: At; readonly mac: string; readonly remote: string }
   /** The only remote address of a hardware address. */
   | { readonly kind: 'vxlan-replace'; readonly at: At; readonly mac: string; readonly remote: string }
-  | { readonly kind: 'neighbour-set'; readonly at: At; readonly address: string; readonly mac: string };
+  | { readonly kind: 'neighbour-set'; readonly at: At; readonly address: string; readonly mac: string }
+  /** The namespace answers on this device for the address, though somebody else has it. */
+  | { readonly kind: 'neighbour-proxy'; readonly at: At; readonly address: string };
 
 /** Options of `ip link add … type vxlan` that take a value, by their name in `ip -d -j link`. */
 const VALUED: readonly (readonly [key: string, word: string])[] = [
@@ -72,6 +74,8 @@ export function deviceWords(change: DeviceChange): string[] {
       return ['bridge', 'fdb', 'replace', change.mac, 'dev', name, 'dst', change.remote];
     case 'neighbour-set':
       return ['ip', 'neigh', 'replace', change.address, 'lladdr', change.mac, 'dev', name, 'nud', 'permanent'];
+    case 'neighbour-proxy':
+      return ['ip', 'neigh', 'add', 'proxy', change.address, 'dev', name];
     default:
       return change satisfies never;
   }
@@ -126,6 +130,12 @@ export function applyDeviceChange(namespace: Namespace, change: DeviceChange): N
       const entry: Neighbour = { family, address, device: name, mac, state: 'PERMANENT', proxy: false };
       const others = namespace.neighbours.filter((known) => known.device !== name || known.address !== address);
       return { ...namespace, neighbours: [...others, entry] };
+    }
+    case 'neighbour-proxy': {
+      const { address } = change;
+      const family = address.includes(':') ? 6 : 4;
+      const entry: Neighbour = { family, address, device: name, state: 'NONE', proxy: true };
+      return { ...namespace, neighbours: [...namespace.neighbours, entry] };
     }
     default:
       return change satisfies never;

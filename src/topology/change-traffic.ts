@@ -1,6 +1,7 @@
 /** Changes to traffic control and XDP: what drops is taken away. */
 import { field, objects, text } from './json.ts';
 import type { Link, NetnsId } from './model.ts';
+import type { XdpMode } from './traffic-control.ts';
 
 interface At {
   readonly netns: NetnsId;
@@ -9,7 +10,9 @@ interface At {
 
 export type TrafficChange =
   /** The device's own queueing discipline again. */
-  | { readonly kind: 'queue-del' | 'xdp-off'; readonly at: At }
+  | { readonly kind: 'queue-del'; readonly at: At }
+  /** `xdp off` alone takes off what the driver runs, where it can, and leaves a generic program. */
+  | { readonly kind: 'xdp-off'; readonly at: At; readonly mode: XdpMode }
   | {
       readonly kind: 'classifier-del';
       readonly at: At;
@@ -28,7 +31,7 @@ export function trafficWords(change: TrafficChange): string[] {
     case 'queue-del':
       return ['tc', 'qdisc', 'del', 'dev', name, 'root'];
     case 'xdp-off':
-      return ['ip', 'link', 'set', 'dev', name, 'xdp', 'off'];
+      return ['ip', 'link', 'set', 'dev', name, change.mode, 'off'];
     case 'classifier-del': {
       const { hook, protocol, preference, handle, classifier } = change;
       const which = ['protocol', protocol, 'pref', String(preference)];

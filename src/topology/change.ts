@@ -140,6 +140,7 @@ export function changeCommand(topology: Topology, change: Change): string {
     case 'vxlan-append':
     case 'vxlan-replace':
     case 'neighbour-set':
+    case 'neighbour-proxy':
       return run(change.at.netns, ...deviceWords(change));
     case 'queue-del':
     case 'xdp-off':

@@ -1,4 +1,5 @@
 /** How places and commands are named for a person who sits in the namespace vdiag was started in. */
+import { nameBytes } from '../linux/name-text.ts';
 import type { ContainerName, Namespace, NetnsId, Topology } from './model.ts';
 
 interface NamedPlace {
@@ -23,11 +24,17 @@ export function netnsName(topology: Topology, id: NetnsId): string {
   return pid === undefined ? id : `pid ${pid}`;
 }
 
+/** The longest name of a pod with its namespace (253 and 63 characters, and a slash): no runtime's own names are longer. */
+const LONGEST_LABEL = 317;
+
 /** "web" for a container, "default/web-1" for a pod, "docker:web" where two runtimes have a web; undefined without one. */
 function containerLabel(topology: Topology, namespace: Namespace | undefined): string | undefined {
   const owner = namespace?.containers?.[0];
   if (!namespace || !owner) return undefined;
-  const label = (container: ContainerName): string => container.pod ?? container.name;
+  const label = (container: ContainerName): string => {
+    const whole = container.pod ?? container.name;
+    return whole.length > LONGEST_LABEL ? `${whole.slice(0, LONGEST_LABEL - 1)}…` : whole;
+  };
   const twice = topology.namespaces.some(
     ({ id, names, containers: [other] = [] }) =>
       id !== namespace.id && ((other && label(other) === label(owner)) || names.includes(label(owner))),
@@ -70,9 +77,21 @@ function pathOf(namespace: Namespace | undefined, id: NetnsId): string {
   return namespace?.path ?? id;
 }
 
-/** A word as sh(1) reads it back: bare where it is harmless, else in single quotes. */
+/**
+ * A word as any sh(1) reads it back: bare where it is harmless, in single quotes where it is ordinary text, and else spelt out
+ * for printf(1), so that a command can be shown anywhere (control characters, other scripts, bytes that are no UTF-8) and is
+ * still the right one when it is copied.
+ */
 export function shellWord(word: string): string {
-  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  if (/^[A-Za-z0-9_@%+=:,./-]+$/.test(word)) return word;
+  // Of what printf(1) says the shell drops line ends.
+  if (/^[\x20-\x7e]*$/.test(word) || word.endsWith('\n')) return `'${word.replaceAll("'", `'\\''`)}'`;
+  const spelt = Array.from(nameBytes(word), (byte) =>
+    /[A-Za-z0-9_@+=:,./-]/.test(String.fromCharCode(byte))
+      ? String.fromCharCode(byte)
+      : `\\${byte.toString(8).padStart(3, '0')}`,
+  );
+  return `"$(printf -- '${spelt.join('')}')"`;
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Running iproute2, nftables and iptables inside a namespace, a few at once, and reading the JSON they print. */
 import { execFile } from 'node:child_process';
 import { VdiagError } from '../linux/error.ts';
+import { printedText } from '../linux/name-text.ts';
 import { insideNetns, type NetnsHandle } from '../linux/netns.ts';
 import { document, documents } from './json.ts';
 
@@ -79,7 +80,8 @@ function start(
       cwd: '/',
       // Debian keeps these programs out of an ordinary user's PATH.
       env: { PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin:/usr/bin:/bin`, LC_ALL: 'C' },
-      encoding: 'utf8' as const,
+      // A byte each: names in it need not be UTF-8.
+      encoding: 'latin1' as const,
       maxBuffer: held.distrusted.has(program) ? distrustedBytes : maxOutputBytes,
       timeout: options.timeoutMs ?? defaultTimeoutMs,
       killSignal: 'SIGKILL' as const,
@@ -92,11 +94,11 @@ function start(
         const child = execFile(program, words, settings, (error, stdout, stderr) => {
           held.bytes -= printed;
           if (tooMuch) resolve({ kind: 'failed', reason: 'printed too much', cause: error });
-          else if (!error) resolve({ kind: 'ok', stdout });
+          else if (!error) resolve({ kind: 'ok', stdout: textOf(stdout) });
           else if (error.code === 'ENOENT') resolve({ kind: 'missing', reason: 'not installed' });
           // Also where it is nowhere, but a directory of PATH is closed to this user (execvp(3)).
           else if (error.code === 'EACCES') resolve({ kind: 'missing', reason: 'not installed or not executable' });
-          else resolve({ kind: 'failed', reason: reasonOf(error, stderr), cause: error });
+          else resolve({ kind: 'failed', reason: reasonOf(error, textOf(stderr)), cause: error });
         });
         child.stdout?.on('data', (chunk: string) => {
           printed += chunk.length;
@@ -112,6 +114,10 @@ function start(
       resolve({ kind: 'vanished', reason: cause instanceof Error ? cause.message : String(cause), cause });
     }
   });
+}
+
+function textOf(printed: string): string {
+  return printedText(Buffer.from(printed, 'latin1'));
 }
 
 function reasonOf(

@@ -24,6 +24,7 @@ const namespaceWide: readonly (readonly [path: string, name: string])[] = [
   ['ipv4/icmp_errors_use_inbound_ifaddr', 'ipv4.icmp_errors_use_inbound_ifaddr'],
   ['ipv4/neigh/default/gc_thresh3', 'ipv4.neigh.default.gc_thresh3'],
   ['ipv6/neigh/default/gc_thresh3', 'ipv6.neigh.default.gc_thresh3'],
+  ['ipv6/fwmark_reflect', 'ipv6.fwmark_reflect'],
   ['ipv6/icmp/echo_ignore_all', 'ipv6.icmp.echo_ignore_all'],
   ['bridge/bridge-nf-call-iptables', 'bridge.bridge-nf-call-iptables'],
   ['bridge/bridge-nf-call-ip6tables', 'bridge.bridge-nf-call-ip6tables'],

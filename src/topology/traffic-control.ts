@@ -128,11 +128,19 @@ export function classifiersOf({ data }: Link, hook: Classifier['hook']): Classif
     });
 }
 
-/** `ip -d link`: the XDP program of a device, or undefined. */
+/** Where a program is attached: run by the driver, behind it by the kernel, or by the card (XDP_ATTACHED_*, linux/if_link.h). */
+export type XdpMode = 'xdp' | 'xdpgeneric' | 'xdpoffload';
+const XDP_MODES: readonly (XdpMode | undefined)[] = [undefined, 'xdp', 'xdpgeneric', 'xdpoffload'];
+/** More than one program: each has an entry of its own. */
+const XDP_ATTACHED_MULTI = 4;
+
+/** `ip -d link`: the XDP programs of a device, or undefined. */
 export function xdpOf({
   data,
-}: Link): { readonly mode: number | undefined; readonly id: number | undefined } | undefined {
+}: Link): { readonly modes: readonly XdpMode[]; readonly id: number | undefined } | undefined {
   const xdp = field(data, 'xdp');
   if (!isObject(xdp)) return undefined;
-  return { mode: integer(xdp, 'mode'), id: integer(child(xdp, 'prog'), 'id') };
+  const several = integer(xdp, 'mode') === XDP_ATTACHED_MULTI ? objects(field(xdp, 'attached')) : [];
+  const modes = [xdp, ...several].flatMap((one) => XDP_MODES[integer(one, 'mode') ?? 0] ?? []);
+  return { modes, id: integer(child(xdp, 'prog'), 'id') };
 }

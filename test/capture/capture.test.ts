@@ -40,7 +40,7 @@ describe.skipIf(!mayMakeNamespaces)('the capture', () => {
     return [a, b];
   };
   const start = (namespaces: NetnsHandle[], frames: Frame[]): Capture => {
-    const capture = openCapture(namespaces, { ...small, onFrame: (frame) => frames.push(frame) });
+    const capture = openCapture(namespaces, { ...small, onPacket: (packet) => frames.push(packet.frame()) });
     cleanup.push(() => capture.close());
     return capture;
   };
@@ -79,6 +79,52 @@ describe.skipIf(!mayMakeNamespaces)('the capture', () => {
     ).toEqual(['A:lo', 'A:va', 'B:lo', 'B:vb']);
     expect(coverage.places).toEqual(capture.places());
     expect(frames.every(({ timeNs }) => timeNs >= coverage.fromNs && timeNs <= coverage.untilNs)).toBe(true);
+  });
+
+  it('hands over in order of time throughout, where that is asked for, however the rings fill', async () => {
+    const [a, b] = await twoNamespaces();
+    const seen: { readonly place: string; readonly timeNs: bigint; readonly bytes: number }[] = [];
+    const capture = openCapture([a.netns, b.netns], {
+      filter: keepAll(),
+      blockSizeBytes: 1 << 16,
+      blockCount: 64,
+      ordered: true,
+      onPacket: (packet) =>
+        seen.push({ place: packet.place.name, timeNs: packet.frame().timeNs, bytes: packet.length }),
+    });
+    cleanup.push(() => capture.close());
+    for (let round = 0; round < 5; round++) {
+      a.run('ping -q -f -c 300 10.9.0.3 >/dev/null; ping -q -c 1 127.0.0.1 >/dev/null');
+      await capture.poll(20);
+    }
+    await capture.drain();
+    const { lost, framesCaptured } = capture.coverage();
+    expect(lost).toEqual([]);
+    expect(seen).toHaveLength(framesCaptured);
+    for (const place of ['va', 'vb'])
+      expect(seen.filter((each) => each.place === place).length).toBeGreaterThan(3000 - 1);
+    expect(seen.findIndex(({ timeNs }, index) => timeNs < (seen[index - 1]?.timeNs ?? 0n))).toBe(-1);
+  });
+
+  it('hands over at once, held back or not, when a ring fills', async () => {
+    const [a, b] = await twoNamespaces();
+    let packets = 0;
+    const capture = openCapture([a.netns, b.netns], {
+      filter: keepAll(),
+      blockSizeBytes: 1 << 16,
+      blockCount: 8,
+      // Longer than the test waits: nothing would come before it.
+      retireMs: 60_000,
+      ordered: true,
+      onPacket: () => packets++,
+    });
+    cleanup.push(() => capture.close());
+    a.run('ping -q -c 1 127.0.0.1 >/dev/null');
+    await capture.poll(1);
+    expect(packets).toBe(0);
+    a.run('ping -q -f -c 600 -s 400 127.0.0.1 >/dev/null');
+    await capture.poll(1);
+    expect(packets).toBeGreaterThan(500);
   });
 
   it('waits without blocking: wakes for a frame, for another descriptor, or when the time is over', async () => {
@@ -141,7 +187,7 @@ describe.skipIf(!mayMakeNamespaces)('the capture', () => {
       filter: keepAll(),
       blockSizeBytes: 4096,
       blockCount: 2,
-      onFrame: () => undefined,
+      onPacket: () => undefined,
     });
     cleanup.push(() => capture.close());
     a.run('ping -q -f -c 2000 127.0.0.1 >/dev/null');

@@ -147,6 +147,33 @@ describe.skipIf(!mayDrop)('the rights of vdiag', { timeout: 60_000 }, () => {
     await ended;
   });
 
+  it('are put aside while probes are under way, also where namespaces are looked at', async () => {
+    // The namespace of a process, which may not be looked at without rights: it would seem to be gone.
+    const child = spawn(node, [main, 'ping-trace', 'vb', '10.77.2.2', '-c', '8', '-i', '0.3', '--json'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    children.push(child);
+    const seen = new Map<bigint, number>();
+    let out = '';
+    child.stdout.on('data', (data) => (out += data));
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    const look = setInterval(() => {
+      try {
+        const { effective } = rightsIn(readFileSync(`/proc/${child.pid}/task/${child.pid}/status`, 'latin1'));
+        seen.set(effective, (seen.get(effective) ?? 0) + 1);
+      } catch {
+        // It has ended.
+      }
+    }, 5);
+    await ended;
+    clearInterval(look);
+    const { coverage, findings } = JSON.parse(out);
+    expect(findings[0]).toMatchObject({ rule: 'filter-input-drop', confidence: 'proven' });
+    expect(JSON.stringify(coverage.gaps)).not.toContain('vanished');
+    // Two seconds of probes.
+    expect(seen.get(0n)).toBeGreaterThan(40);
+  });
+
   it.each([
     ['nothing but reading', [], READ | SYMBOLS],
     ['reading and writing', ['-w', 'run.pcapng'], READ | WRITE | SYMBOLS],

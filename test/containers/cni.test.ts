@@ -59,7 +59,7 @@ describe.skipIf(lacks !== undefined)(`cni${lacks === undefined ? '' : `: ${lacks
   test('names by crictl, where it is installed, before those of the bundles', async () => {
     await two();
     const sandbox =
-      'ctr -n k8s.io c ls -q | while read -r id; do grep -q sandbox-name.*web-1 /run/containerd/io.containerd.runtime.v2.task/k8s.io/$id/config.json && echo $id; done';
+      'ctr -n k8s.io c ls -q | while read -r id; do if grep -q sandbox-name.*web-1 /run/containerd/io.containerd.runtime.v2.task/k8s.io/$id/config.json; then echo $id; fi; done';
     const [first, second] = (await node.sh(sandbox)).split('\n');
     const pods = {
       items: [{ id: first, metadata: { name: 'api-7', namespace: 'prod', uid: 'u' }, state: 'SANDBOX_READY' }],

@@ -1,9 +1,12 @@
 /** Targets that read what the kernel says: netlink messages, the packet ring, the trace ring. */
 import { endianness } from 'node:os';
+import { BlockMemory } from '../../src/capfile/block-memory.ts';
+import { appendPacket } from '../../src/capfile/pcapng-packet.ts';
+import { SNAP_LENGTH } from '../../src/capfile/pcapng-writer.ts';
 import { type EventRole, eventDecoder } from '../../src/capture/drops/event-decode.ts';
 import { type EventFormat, parseEventFormat, parsePageFormat } from '../../src/capture/drops/event-format.ts';
 import { pageTimeNs, readTracePage } from '../../src/capture/drops/trace-page.ts';
-import { isBlockReady, readBlock, releaseBlock, ringMemory } from '../../src/capture/ring-block.ts';
+import { BlockCursor, isBlockReady, releaseBlock, ringMemory } from '../../src/capture/ring-block.ts';
 import { decodeRuleEvent } from '../../src/capture/rule-trace-event.ts';
 import { querierIn } from '../../src/linux/bridge-querier.ts';
 import { controlMessages } from '../../src/linux/message.ts';
@@ -19,6 +22,7 @@ import type { RouteSocket } from '../../src/linux/rtnetlink.ts';
 import { socketAddressText } from '../../src/linux/sockaddr.ts';
 import { dumpLinks } from '../../src/topology/links-by-netlink.ts';
 import { dumpRoutes, kernelRoute } from '../../src/topology/routes-by-netlink.ts';
+import { asCaptured } from '../../src/trace/captured-packet.ts';
 import { mutatedBytes } from './mutate-bytes.ts';
 import { mutatedText } from './mutate-text.ts';
 import type { Random } from './random.ts';
@@ -175,12 +179,22 @@ export const KERNEL_TARGETS: readonly Target[] = [
       memory.bytes.set(bytesOf(part).subarray(0, BLOCK));
       // What lies behind the block is another's: it may not come out.
       memory.bytes.fill(0xa5, BLOCK);
-      let order = 0;
       isBlockReady(memory, 0);
       const place = (index: number) => ({ netns: 'n', name: `if${index}` });
-      readBlock(memory, 0, { blockSizeBytes: BLOCK, place, nextOrder: () => order++ }, ({ bytes }) => {
-        if (bytes.length > BLOCK + 4) throw new Error(`a frame of ${bytes.length} bytes out of a block of ${BLOCK}`);
-      });
+      const cursor = new BlockCursor(memory, { blockSizeBytes: BLOCK, place });
+      const blocks = new BlockMemory(BLOCK);
+      cursor.enter(0);
+      while (cursor.next()) {
+        if (cursor.start + cursor.length > BLOCK)
+          throw new Error(`bytes up to ${cursor.start + cursor.length} of ${BLOCK}`);
+        const frame = cursor.frame();
+        blocks.clear();
+        appendPacket(blocks, { id: 0, rawIp: cursor.rawIp }, cursor, SNAP_LENGTH);
+        const written = Buffer.from(blocks.written);
+        blocks.clear();
+        appendPacket(blocks, { id: 0, rawIp: cursor.rawIp }, asCaptured(frame), SNAP_LENGTH);
+        if (!written.equals(blocks.written)) throw new Error('a packet and its frame are written differently');
+      }
       releaseBlock(memory, 0);
     },
   },

@@ -9,6 +9,7 @@ import { libc } from '../../src/linux/libc.ts';
 
 export { mayMakeNamespaces } from '../capture/private-network.ts';
 
+const CLONE_FS = 0x200;
 const CLONE_NEWNS = 0x20000;
 const CLONE_NEWNET = 0x40000000;
 const MS_REC_PRIVATE = 0x4000 | 0x40000;
@@ -58,6 +59,8 @@ export function ownMachine(script = ''): OwnMachine {
     },
     close() {
       for (const child of children.reverse()) child.kill('SIGKILL');
+      // A thread that Node has started meanwhile shares this one's root and directory: setns(2) refuses with EINVAL.
+      must(unshare(CLONE_FS), 'a directory of its own');
       must(setns(home.mnt, CLONE_NEWNS), 'going back to the mounts');
       must(setns(home.net, CLONE_NEWNET), 'going back to the network');
       closeSync(home.mnt);

@@ -86,7 +86,7 @@ describe.skipIf(!mayMakeNamespaces)('the echo probe', () => {
       filter: probeFilter({ token, dataBytes: 56 }),
       blockSizeBytes: 1 << 16,
       blockCount: 8,
-      onFrame: (frame) => frames.push(frame),
+      onPacket: (packet) => frames.push(packet.frame()),
     });
     cleanup.push(() => capture.close());
     const probe = open(a);

@@ -8,6 +8,7 @@ import { insideNetns, resolveNetns } from '../../src/linux/netns.ts';
 import { recordPingTrace } from '../../src/session/ping-trace.ts';
 import { openResources, sleep } from '../capture/private-network.ts';
 import { mayMakeNamespaces, type OwnMachine, ownMachine } from '../linux/own-machine.ts';
+import { noteFault } from './fault-table.ts';
 
 //   c1:eth0 10.9.0.2 ─── vA ┐
 //                           br0 10.9.0.1
@@ -79,6 +80,7 @@ describe.skipIf(!mayMakeNamespaces)('a trace during which', { timeout: 60_000 },
     await promisify(execFile)('sh', ['-ec', fault], { timeout: 20_000 });
     const { report } = await end;
     expect(openResources()).toEqual(before);
+    noteFault(report.diagnosis);
     return { diagnosis: report.diagnosis, notes, sent: report.probes.sent };
   }
 

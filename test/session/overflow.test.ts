@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { pingTrace } from '../../src/session/ping-trace.ts';
 import { mayMakeNamespaces, type OwnMachine, ownMachine } from '../linux/own-machine.ts';
+import { noteFault } from './fault-table.ts';
 
 /** One block holds two frames of 1400 data bytes, and each probe is sighted four times here. */
 const TINY = { blockSizeBytes: 4096, blockCount: 1 };
@@ -31,8 +32,8 @@ describe.skipIf(!mayMakeNamespaces)('a ring that is too small', { timeout: 60_00
   });
   afterAll(() => machine?.close());
 
-  const trace = (options: object = {}) =>
-    pingTrace({
+  const trace = async (options: object = {}) => {
+    const report = await pingTrace({
       interface: 'eth0',
       address: '10.9.0.3',
       netns: 'c1',
@@ -42,6 +43,9 @@ describe.skipIf(!mayMakeNamespaces)('a ring that is too small', { timeout: 60_00
       ring: TINY,
       ...options,
     });
+    noteFault(report.diagnosis);
+    return report;
+  };
 
   it('makes a healthy network no fault', async () => {
     const { diagnosis, probes } = await trace();

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { nameBytes } from '../../src/linux/name-text.ts';
 import type { Namespace, Topology } from '../../src/topology/model.ts';
 import {
   commandIn,
@@ -129,6 +130,25 @@ describe('a word', () => {
       ),
       { numRuns: 40 },
     );
+  });
+});
+
+describe('a word that not every terminal shows', () => {
+  it.each([
+    '\u001b]0;x\u0007',
+    'é☃',
+    'v\udcff',
+    "a\tb'",
+    '\u202eeth0',
+    '%s\u0001',
+    '\u009b2J"',
+    '-n\u00a0',
+    '"\u0001!!',
+  ])('is spelt out, and right in any shell (%j)', (name) => {
+    const command = commandIn(machine(), 'home', ['printf', '%s', name]);
+    expect(command).toMatch(/^[\x20-\x7e]+$/);
+    for (const shell of ['bash', 'sh'])
+      expect(execFileSync(shell, ['-c', command])).toEqual(Buffer.from(nameBytes(name)));
   });
 });
 

@@ -1,4 +1,5 @@
 /** Records of the trace ring to events: by the running kernel's format files, so that a moved field is found where it went. */
+import { nameText } from '../../linux/name-text.ts';
 import type { KernelContext, KernelEvent } from '../../trace/kernel-event.ts';
 import type { EventField, EventFormat } from './event-format.ts';
 
@@ -201,5 +202,5 @@ function textAt({ bytes, view, offset, end }: RawRecord, field: EventField): str
 function readText(bytes: Buffer, from: number, to: number): string {
   let end = from;
   while (end < to && bytes[end] !== 0 && bytes[end] !== 10) end++;
-  return bytes.toString('utf8', from, end);
+  return nameText(bytes.subarray(from, end));
 }

@@ -9,11 +9,12 @@ import type { Claim, Context, Cure, Rule } from '../rule.ts';
 export const addressDuplicate: Rule = {
   id: 'address-duplicate',
   severity: 'fault',
-  title: 'two hosts of one segment have the same address',
+  title: 'two hosts have the same address',
   explain: {
     what: `Two interfaces on one segment own one IP address. Both answer ARP for it, and whoever asks believes the first answer,
 or the last thing it heard. So packets go now to the one, now to the other. It happens when an address is given by hand
-beside a DHCP server or a network's own address management, or when a container or a virtual machine was copied.`,
+beside a DHCP server or a network's own address management, or when a container or a virtual machine was copied.
+A router on the way back that has the sender's address as well takes the replies for its own.`,
     wire: `One ARP request, two replies from different hardware addresses. When the sender's own address is the one that exists
 twice, its replies are seen arriving at the other.
 The ping may well work: then it is a warning, since the answer may have come from the wrong host.`,
@@ -30,6 +31,8 @@ segment (see arp_filter). vdiag does not call those duplicate.`,
     const { situation, query } = context;
     if (situation.kind === 'overall') return warning(context);
     if (situation.kind !== 'stopped') return undefined;
+    const swallowed = swallowedReply(context);
+    if (swallowed) return swallowed;
     for (const contest of contests(context)) {
       const taken = contest.claimants.find(({ place }) => place?.netns === situation.gate.place.netns)?.place;
       // The sender has its address by right, as far as anybody can know.
@@ -47,6 +50,34 @@ segment (see arp_filter). vdiag does not call those duplicate.`,
     return undefined;
   },
 };
+
+/** The reply comes to a namespace that has the sender's address too, and takes it for its own. */
+function swallowedReply({ situation, topology, passes }: Context): Claim | undefined {
+  if (situation.kind !== 'stopped' || situation.gate.kind !== 'stack') return undefined;
+  const { waiting, arrived, awaits, address } = situation.gate;
+  if (awaits !== 'socket' || waiting.netns === arrived.netns) return undefined;
+  const held = ownersOf(topology, address).filter(({ namespace }) => namespace.id === arrived.netns);
+  const [first] = held;
+  if (!first) return undefined;
+  const holder = { netns: arrived.netns, name: first.link.name };
+  const names = [placeName(topology, waiting), placeName(topology, holder)];
+  const changes = held.map(
+    ({ link, address: { prefixLength } }): Change => ({
+      kind: 'address-del',
+      at: { netns: arrived.netns, name: link.name },
+      address,
+      prefixLength,
+    }),
+  );
+  return {
+    title: `${names.join(' and ')} have the same address, ${address}`,
+    summary: `the reply to ${address} comes to ${placeName(topology, arrived)}. ${names[1]} in the same namespace has that address, so the reply is taken up there, and ${names[0]}, which sent the request, hears nothing.`,
+    where: holder,
+    ...(passes(changes)
+      ? { cure: { why: `${names[0]} has ${address} already: take it from ${names[1]}`, changes } }
+      : {}),
+  };
+}
 
 /** The probes were answered: by whom is another question. */
 function warning(context: Context): Claim | undefined {

@@ -53,6 +53,14 @@ address asked for is a router's, it is gateway-unreachable.`,
         where: gate.place,
       };
     }
+    if (gate.kind === 'vxlan' && gate.by === 'source' && gate.asked !== undefined) {
+      const name = placeName(topology, gate.sender);
+      return {
+        title: `${name} sends from ${gate.asked}, which is on no interface of its namespace`,
+        summary: `${name} is a VXLAN device with a source address of its own (local ${gate.asked}). No interface there has it, so the kernel finds no way out for what the device sends. Either the address has to come back, or the device has to be told the one that is there now: ip link set dev ${gate.sender.name} type vxlan id ${gate.vni} local ADDRESS.`,
+        where: gate.sender,
+      };
+    }
     if (gate.kind === 'neighbour' && !gate.owner) return leftOver(context, gate);
     if (gate.kind !== 'owner' || gate.gateway || gate.assumedOnLink) return undefined;
     const asker = placeName(topology, gate.asker);
@@ -137,6 +145,8 @@ function sentence(text: string): string {
 /** The address, for the one interface of the segment that has none. */
 function givenTo(context: Context, gate: OwnerGate): { at: Place; cure: Cure } | undefined {
   const { topology } = context;
+  // Somebody has it: a second owner would be a second fault.
+  if (gate.elsewhere.length > 0) return undefined;
   const owner = intendedOwner(topology, gate);
   const prefixLength = coveringPrefix(topology, gate.asker, gate.target);
   if (!owner || prefixLength === undefined) return undefined;

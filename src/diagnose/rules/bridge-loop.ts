@@ -1,13 +1,16 @@
+import type { Gate } from '../../path/gate.ts';
 import { type Cable, cables, loopThrough } from '../../path/loop.ts';
 import { placeOf } from '../../path/world.ts';
+import { familyOf } from '../../topology/address.ts';
 import type { Change } from '../../topology/change.ts';
 import type { Topology } from '../../topology/model.ts';
 import { placeName } from '../../topology/naming.ts';
-import { linkOf } from '../../topology/query.ts';
+import { linkOf, ownersOf } from '../../topology/query.ts';
 import { isAnswered, type ResolutionExchange } from '../../trace/exchange.ts';
 import { type Place, placeKey } from '../../trace/frame.ts';
 import type { Confidence, Evidence } from '../finding.ts';
 import type { Claim, Context, Rule } from '../rule.ts';
+import { isCovered } from '../walk.ts';
 
 export const bridgeLoop: Rule = {
   id: 'bridge-loop',
@@ -33,11 +36,16 @@ or let the bridges find the loop themselves, all of them: ip link set BRIDGE typ
     // With the addresses on the wrong ports, the table that sends an answer astray is a consequence.
     const astray =
       situation.kind === 'lost' ||
-      (situation.kind === 'stopped' && situation.gate.kind === 'fdb' && situation.blocks === 'now');
+      (situation.kind === 'stopped' && isOfTable(situation.gate) && situation.blocks === 'now');
     const healthy = situation.kind === 'overall' && example !== undefined && isAnswered(example);
     return astray || healthy ? claim(context) : undefined;
   },
 };
+
+/** It stops where the table has the target behind a port that it is not behind: another one, or the one it came in by. */
+function isOfTable(gate: Gate): boolean {
+  return gate.kind === 'fdb' || (gate.kind === 'port-flag' && gate.flag === 'hairpin');
+}
 
 /** A storm that a loop makes drowns the capture: this many frames of a network with three probes in it. */
 const DROWNED_FRAMES = 1000;
@@ -51,12 +59,19 @@ function claim({ topology, exchanges, coverage, situation }: Context): Claim | u
     const loop = loopThrough(open, cable.bridges[0]).filter((other) => isJoined(open, cable, other));
     if (!loop.includes(cable)) continue;
     const ports = loop.flatMap(({ from, to }) => [placeOf(from), placeOf(to)]);
-    const round = roundOf(requests, ports, (at) => linkOf(topology, at)?.master !== undefined);
+    const round = roundOf(requests, {
+      ports,
+      isPort: (at) => linkOf(topology, at)?.master !== undefined,
+      isHeard: (address) =>
+        ownersOf(topology, address).some(({ namespace, link }) =>
+          isCovered(coverage, { netns: namespace.id, name: link.name }),
+        ),
+    });
     if (round) return looped(topology, loop, cameRound(topology, round));
     const inLoop = new Set(ports.map(({ netns }) => netns));
     const drowned = coverage.lost.filter(({ netns }) => inLoop.has(netns)).reduce((sum, { frames }) => sum + frames, 0);
-    if (situation.kind === 'lost' && !situation.covered && drowned >= DROWNED_FRAMES)
-      return looped(topology, loop, storm(drowned));
+    const unproven = situation.kind === 'stopped' || (situation.kind === 'lost' && !situation.covered);
+    if (unproven && drowned >= DROWNED_FRAMES) return looped(topology, loop, storm(drowned));
   }
   return undefined;
 }
@@ -74,12 +89,20 @@ interface Round {
   readonly place: Place;
 }
 
+/** What was sent before the capture began may still come in once or twice; one that comes as often as this goes round. */
+const ROUNDS_OF_OLD = 8;
+
+interface Surroundings {
+  /** Of the loop. */
+  readonly ports: readonly Place[];
+  /** The device is a port of a bridge. */
+  readonly isPort: (place: Place) => boolean;
+  /** Whatever is sent with this address is sighted where it is sent. */
+  readonly isHeard: (address: string) => boolean;
+}
+
 /** A request that came to the loop's own ports more often than it was sent, or back to who sent it: flooding alone does neither. */
-function roundOf(
-  requests: readonly ResolutionExchange[],
-  ports: readonly Place[],
-  isPort: (place: Place) => boolean,
-): Round | undefined {
+function roundOf(requests: readonly ResolutionExchange[], { ports, isPort, isHeard }: Surroundings): Round | undefined {
   for (const { senderProtocol, targetProtocol: target } of requests) {
     const frames = requests
       .filter((other) => other.senderProtocol === senderProtocol && other.targetProtocol === target)
@@ -94,6 +117,7 @@ function roundOf(
     const most = counts.toSorted((a, b) => b.came - a.came)[0];
     const returned = counts.some(({ place, came }) => askers.includes(place) && came > 0);
     if (sent > 0 && most && (most.came > sent || returned)) return { target, sent, ...most };
+    if (sent === 0 && most && most.came >= ROUNDS_OF_OLD && isHeard(senderProtocol)) return { target, sent, ...most };
   }
   return undefined;
 }
@@ -107,9 +131,10 @@ interface Sign {
 
 function cameRound(topology: Topology, { target, sent, came, place }: Round): Sign {
   const at = placeName(topology, place);
+  const question = familyOf(target) === 6 ? 'neighbour solicitation' : 'ARP request';
   return {
-    sentence: `the ARP request for ${target} was sent ${sent === 1 ? 'once' : `${sent} times`} and came to ${at} ${came} times.`,
-    evidence: { kind: 'sighting', text: `the ARP request for ${target} came in by ${at} ${came} times`, place },
+    sentence: `the ${question} for ${target} was sent ${sent === 0 ? 'before the capture began,' : sent === 1 ? 'once' : `${sent} times`} and came to ${at} ${came} times.`,
+    evidence: { kind: 'sighting', text: `the ${question} for ${target} came in by ${at} ${came} times`, place },
   };
 }
 

@@ -1,4 +1,6 @@
+import { isLooped } from '../../path/loop.ts';
 import { familyOf } from '../../topology/address.ts';
+import { applyChanges } from '../../topology/apply-changes.ts';
 import type { Change } from '../../topology/change.ts';
 import type { Link, Namespace } from '../../topology/model.ts';
 import { inNetns, placeName } from '../../topology/naming.ts';
@@ -22,8 +24,8 @@ export const bridgePortDetached: Rule = {
   title: "the host end of a container's veth is in no bridge, or in the wrong one",
   explain: {
     what: `The veth pair is whole, but its end in the host is not a port of the bridge its network lives on: what the
-container sends comes out at the host end, and nobody is there. Runtimes leave it so when they are interrupted;
-restarting a bridge (deleting and making it anew) detaches all its ports.`,
+container sends comes out at the host end, and nobody is there. Likewise a VXLAN device that belongs in a bridge.
+Runtimes leave it so when they are interrupted; restarting a bridge (deleting and making it anew) detaches all its ports.`,
     wire: `The ARP request is seen on the host end of the veth, and neither on the bridge nor on any other port.`,
     confirm: `  bridge link                 the host end is missing, or shows another master
   ip link show DEV            no "master"`,
@@ -48,7 +50,8 @@ restarting a bridge (deleting and making it anew) detaches all its ports.`,
         ],
       })),
     );
-    const best = context.best(attempts.slice(0, MAX_ATTEMPTS).map(({ changes }) => changes));
+    const sound = attempts.slice(0, MAX_ATTEMPTS).filter((attempt) => !closesLoop(context, attempt));
+    const best = context.best(sound.map(({ changes }) => changes));
     const found = attempts.find(({ changes }) => changes === best);
     if (!found) return bothLoose(context);
     const { namespace, link, bridge, changes } = found;
@@ -59,7 +62,7 @@ restarting a bridge (deleting and making it anew) detaches all its ports.`,
       title: current
         ? `${name} is a port of ${current.name}, and its network is on ${bridge.name}`
         : `${name} is in no bridge: what comes out there reaches nobody`,
-      summary: `${name} is one end of a veth pair${inNetns(topology, namespace.id)}. ${
+      summary: `${name} is ${link.kind === 'veth' ? 'one end of a veth pair' : 'a VXLAN device'}${inNetns(topology, namespace.id)}. ${
         current ? `It is enslaved to ${current.name}` : 'It has no master, no address and no route'
       }, so it is cut off from ${bridge.name}, where the other side is.`,
       where: at,
@@ -67,6 +70,15 @@ restarting a bridge (deleting and making it anew) detaches all its ports.`,
     };
   },
 };
+
+/** A cure that joins two bridges which are joined already, or a bridge with itself, would be worse than the fault. */
+function closesLoop(
+  { topology }: Context,
+  { namespace, bridge, changes }: { namespace: Namespace; bridge: Link; changes: readonly Change[] },
+): boolean {
+  const at: Place = { netns: namespace.id, name: bridge.name };
+  return isLooped(applyChanges(topology, changes), at) && !isLooped(topology, at);
+}
 
 /** The end that the packet came out of, and the one that leads to the target: a bridge that was deleted leaves all its ports so. */
 function bothLoose(context: Context): Claim | undefined {
@@ -124,7 +136,7 @@ function isLooseEnd({ namespace, link }: End): boolean {
   return isLoose(link) && !hasAddress(link) && !isRouted(namespace, link);
 }
 
-/** Veth ends without master, address and route, where the packet came to or where the target's own veth ends; then ports of other bridges. */
+/** Veth ends and VXLAN devices without master, address and route, where the packet came to or where the target's own veth ends; then ports of other bridges. */
 function suspects({ situation, topology, path, query }: Context): { namespace: Namespace; link: Link }[] {
   if (situation.kind !== 'stopped') return [];
   const { gate } = situation;
@@ -147,14 +159,19 @@ function suspects({ situation, topology, path, query }: Context): { namespace: N
     const peer = peerOf(topology, place.netns, link);
     if (peer) around.set(placeKey({ netns: peer.namespace.id, name: peer.link.name }), peer);
   }
-  const ends = [...around.values()].filter(({ link }) => link.kind === 'veth' && !hasAddress(link));
+  const ends = [...around.values()].filter(({ link }) => isEnd(link) && !hasAddress(link));
   const loose = ends.filter(({ namespace, link }) => isLoose(link) && !isRouted(namespace, link));
   const elsewhere = ends.filter(({ link }) => link.master !== undefined);
   return [...loose, ...elsewhere];
 }
 
-function isLoose({ kind, master }: Link): boolean {
-  return kind === 'veth' && master === undefined;
+function isLoose(link: Link): boolean {
+  return isEnd(link) && link.master === undefined;
+}
+
+/** What leads to others, and is of use to a bridge. */
+function isEnd({ kind }: Link): boolean {
+  return kind === 'veth' || kind === 'vxlan';
 }
 
 /** IPv6 gives every interface a link-local address, and the routes that go with it, by itself. */

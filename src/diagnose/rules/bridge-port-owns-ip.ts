@@ -1,4 +1,4 @@
-import type { Gate } from '../../path/gate.ts';
+import type { Gate, OwnerGate } from '../../path/gate.ts';
 import { type Family, familyOf } from '../../topology/address.ts';
 import type { Change, RouteChange } from '../../topology/change.ts';
 import type { Link, Namespace } from '../../topology/model.ts';
@@ -34,6 +34,8 @@ bound to the port, only the ping is wrong: ping from the bridge.`,
   evaluate(context) {
     const { situation, topology } = context;
     if (situation.kind !== 'stopped') return undefined;
+    const silent = situation.gate.kind === 'owner' ? heldByPort(context, situation.gate) : undefined;
+    if (silent) return silent;
     const wait = waitOf(situation.gate);
     const namespace = wait && namespaceOf(topology, wait.at.netns);
     const port = wait && linkOf(topology, wait.at);
@@ -61,6 +63,30 @@ function waitOf(gate: Gate): Wait | undefined {
     return { at: gate.waiting, for: gate.awaits, address: gate.address, arrived: gate.arrived };
   // Asked by one port alone, a neighbour behind another one never hears of it.
   if (gate.kind === 'owner') return { at: gate.asker, for: 'neighbour', address: gate.askerAddress };
+  return undefined;
+}
+
+/** Over IPv6 an interface answers for its own addresses alone: a question that comes up in the bridge is not the port's. */
+function heldByPort(context: Context, { reached, elsewhere, target }: OwnerGate): Claim | undefined {
+  const { topology } = context;
+  for (const at of elsewhere) {
+    const namespace = namespaceOf(topology, at.netns);
+    const port = linkOf(topology, at);
+    const bridge = namespace && port && masterOf(namespace, port);
+    if (!namespace || !port || bridge?.kind !== 'bridge') continue;
+    if (!reached.some(({ netns, name }) => netns === at.netns && name === bridge.name)) continue;
+    const name = placeName(topology, at);
+    const family = familyOf(target);
+    const moved = port.addresses.filter((own) => own.family === family && own.scope !== 'link');
+    const wait: Wait = { at, for: 'neighbour', address: target };
+    const claimed: Claim = {
+      title: `${name} is a port of ${bridge.name} and holds ${target}: questions for it go up into ${bridge.name}, which does not answer`,
+      summary: `${name} is a port of ${bridge.name}${inNetns(topology, namespace.id)}: what comes in by it, or by another port, is the bridge's. The question for ${target} comes up in ${bridge.name}, and ${bridge.name} does not have the address. It belongs there.`,
+      where: at,
+      cure: cure(context, wait, namespace, port, bridge, moved),
+    };
+    if (cures(context, claimed)) return claimed;
+  }
   return undefined;
 }
 

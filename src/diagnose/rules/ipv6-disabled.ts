@@ -33,7 +33,11 @@ address-tentative.`,
     if (situation.kind !== 'stopped') return undefined;
     const { gate } = situation;
     if (gate.kind === 'route') return routeGone(context, gate);
-    if (gate.kind === 'ipv6') return claim(context, gate.place, 'what comes or leaves by it is dropped', undefined);
+    if (gate.kind === 'ipv6') {
+      const prefixLength = gate.lost && coveringPrefix(topology, gate.lost.knownTo, gate.lost.address);
+      const missed = gate.lost && prefixLength !== undefined && { address: gate.lost.address, prefixLength };
+      return claim(context, gate.place, 'what comes or leaves by it is dropped', missed || undefined);
+    }
     if (gate.kind !== 'owner' || gate.elsewhere.length > 0) return undefined;
     const [at, ...others] = gate.reached.filter((place) => place.netns !== gate.asker.netns && isOff(context, place));
     if (!at || others.length > 0) return undefined;

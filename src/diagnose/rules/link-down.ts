@@ -1,7 +1,7 @@
 import { familyOf } from '../../topology/address.ts';
 import { placeName } from '../../topology/naming.ts';
 import { intendedOwner } from '../intended-owner.ts';
-import { downLinkBehind } from '../lost-routes.ts';
+import { downLinkBehind, downPeerBehind } from '../lost-routes.ts';
 import type { Claim, Context, Rule } from '../rule.ts';
 import { coveringPrefix } from '../segment.ts';
 
@@ -24,7 +24,7 @@ in the namespace the interface is in. Routes set by hand have to be set again; t
     const { situation, topology } = context;
     if (situation.kind !== 'stopped') return undefined;
     const { gate } = situation;
-    if (gate.kind !== 'device') return routesWentWithIt(context) ?? addressWentWithIt(context);
+    if (gate.kind !== 'device') return routesWentWithIt(context) ?? routeIgnored(context) ?? addressWentWithIt(context);
     const name = placeName(topology, gate.place);
     if (gate.state === 'no-carrier')
       return {
@@ -53,6 +53,18 @@ function routesWentWithIt(context: Context): Claim | undefined {
       why: `set ${name} up; the routes of its addresses come with it`,
       changes: [{ kind: 'link-up', at: down.at }],
     },
+  };
+}
+
+function routeIgnored(context: Context): Claim | undefined {
+  const down = downPeerBehind(context);
+  if (!down) return undefined;
+  const [name, device] = [down.at, down.device].map((place) => placeName(context.topology, place));
+  return {
+    title: `${name} is down, and the routes by ${device}, the other end of its link, do not count`,
+    summary: `the packet should leave by ${device}, which has no carrier: ${name}, the other end of its link, is administratively down. Routes by a device without carrier are passed over there (ignore_routes_with_linkdown).`,
+    where: down.at,
+    cure: { why: `set ${name} up`, changes: [{ kind: 'link-up', at: down.at }] },
   };
 }
 

@@ -3,7 +3,7 @@ import { familyOf } from '../../topology/address.ts';
 import type { Change } from '../../topology/change.ts';
 import { placeName } from '../../topology/naming.ts';
 import { linkOf, masterOf, namespaceOf, ownersOf } from '../../topology/query.ts';
-import type { Place } from '../../trace/frame.ts';
+import { type Place, placeKey } from '../../trace/frame.ts';
 import type { Context, Cure, Rule } from '../rule.ts';
 
 export const vxlanMtu: Rule = {
@@ -30,7 +30,7 @@ put into its UDP packet is link-mtu-smaller.`,
   evaluate(context) {
     const { situation, topology } = context;
     if (situation.kind !== 'stopped' || situation.gate.kind !== 'mtu') return undefined;
-    const { gate } = situation;
+    const gate = notedFrom(context, situation.gate);
     const { tunnel } = gate;
     if (!tunnel) return undefined;
     const vx = placeName(topology, tunnel.sender);
@@ -47,13 +47,28 @@ put into its UDP packet is link-mtu-smaller.`,
       summary: own
         ? six
           ? `${vx} puts ${tunnel.overheadBytes} bytes around each packet on its way to ${tunnel.remote}. Over IPv6 nobody cuts what comes out of that: what is longer than ${room} bytes is dropped.`
-          : `${vx} puts ${tunnel.overheadBytes} bytes around each packet on its way to ${tunnel.remote}. What is longer than ${room} bytes and may not be cut does not fit: the device drops it and answers with an ICMP error in the name of the target.`
+          : gate.noted
+            ? `${vx} puts ${tunnel.overheadBytes} bytes around each packet on its way to ${tunnel.remote}, which leaves ${room} for what is inside. The first packet that is longer passes in pieces, and the kernel takes note: those behind it that may not be cut it refuses ("message too long").`
+            : `${vx} puts ${tunnel.overheadBytes} bytes around each packet on its way to ${tunnel.remote}. What is longer than ${room} bytes and may not be cut does not fit: the device drops it and answers with an ICMP error in the name of the target.`
         : `${vx} puts ${tunnel.overheadBytes} bytes around each packet on its way to ${tunnel.remote}, which makes it ${gate.lengthBytes} bytes long. ${at} takes no more than ${gate.mtu}, and drops it. Shorter packets pass.`,
       where: own ? tunnel.sender : gate.place,
       ...(cure === undefined ? {} : { cure }),
     };
   },
 };
+
+/** What a sender knows of the path may come from its own tunnel: then that is the cause. */
+function notedFrom({ path }: Context, gate: MtuGate): MtuGate {
+  if (gate.by !== 'sender' || gate.of !== 'learnt') return gate;
+  const steps = path.legs.flatMap((leg) => leg.steps);
+  const source = steps.flatMap((step) =>
+    step.kind === 'gate' && step.gate.kind === 'mtu' && step.gate.tunnel && step.gate.mtu === gate.mtu
+      ? [step.gate]
+      : [],
+  );
+  const [found] = source.filter(({ place, tunnel }) => tunnel && placeKey(place) === placeKey(tunnel.sender));
+  return found ?? gate;
+}
 
 /** The longest packet inside. */
 function roomOf({ mtu, place }: MtuGate, { sender, overheadBytes }: Tunnel): number {

@@ -1,0 +1,24 @@
+/** The rings of several namespaces hand over in turns: a frame waits here until no earlier one can come. */
+import type { Frame } from '../trace/frame.ts';
+
+export interface OrderedFrames {
+  add(frame: Frame): void;
+  /** Hands over the frames up to a time (undefined: all), at most `most` of them, in order of time. */
+  take(untilNs: bigint | undefined, most: number, onFrame: (frame: Frame) => void): void;
+}
+
+export function orderedFrames(): OrderedFrames {
+  let held: Frame[] = [];
+  return {
+    add(frame) {
+      held.push(frame);
+    },
+    take(untilNs, most, onFrame) {
+      held.sort((a, b) => (a.timeNs < b.timeNs ? -1 : a.timeNs > b.timeNs ? 1 : 0));
+      const ready = untilNs === undefined ? held.length : held.findLastIndex(({ timeNs }) => timeNs <= untilNs) + 1;
+      const frames = held.slice(0, Math.min(ready, most));
+      held = held.slice(frames.length);
+      for (const frame of frames) onFrame(frame);
+    },
+  };
+}
