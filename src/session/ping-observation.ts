@@ -74,8 +74,9 @@ export async function observePing(plan: PingPlan): Promise<Observation> {
         if (repeats.isNew(frame)) ledger.add(unset.frame(frame));
       },
     });
-    options.rights?.putAside();
+    // In the namespace of the start, which may be another one: that takes rights.
     const source = probe.source() ?? unspecified(options.address);
+    options.rights?.putAside();
     const probes = await runProbes(unset.probe(kernel ? attended(probe, kernel) : probe), capture, ledger, {
       ...pacing(plan),
       now: unset.clock.now,
