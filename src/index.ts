@@ -56,8 +56,9 @@ export { type PingTraceOptions, type PingTraceRun, pingTrace, recordPingTrace } 
 export { type RecordOptions, type RecordSummary, record } from './session/record.ts';
 export { type Redacted, redactRun } from './session/redact.ts';
 export type { CaptureInput } from './session/source-place.ts';
-export { type Live, type WatchOptions, watch } from './session/watch.ts';
+export { type WatchOptions, watch } from './session/watch.ts';
 export { type WatchDropsOptions, type WatchedDrops, watchDrops } from './session/watch-drops.ts';
+export type { Live } from './session/watch-live.ts';
 export { writeRun } from './session/write-run.ts';
 export type { SurveySummary } from './survey/summary.ts';
 export { retakeTopology, takeTopology } from './topology/collect.ts';

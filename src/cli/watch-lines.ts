@@ -2,7 +2,7 @@
 import { fstatSync } from 'node:fs';
 import { pollReadable } from '../linux/poll.ts';
 import type { Terminal } from '../report/terminal.ts';
-import type { Live } from '../session/watch.ts';
+import type { Live } from '../session/watch-live.ts';
 import type { WatchEvent } from '../watch/event.ts';
 import { eventJson } from '../watch/event-json.ts';
 import { eventLines } from '../watch/event-line.ts';

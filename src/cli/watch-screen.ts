@@ -2,7 +2,7 @@
 
 import { VdiagError } from '../linux/error.ts';
 import { detectTerminal } from '../report/terminal.ts';
-import type { Live } from '../session/watch.ts';
+import type { Live } from '../session/watch-live.ts';
 import { minutePath, writeMinute } from '../session/write-minute.ts';
 import { keysIn } from '../watch/keys.ts';
 import { itemsOf, screenLines } from '../watch/screen.ts';

@@ -2,20 +2,15 @@
 import { openLiveRings } from '../capture/live-rings.ts';
 import type { Rights } from '../linux/capabilities.ts';
 import { realtimeNs } from '../linux/socket.ts';
-import type { Topology } from '../topology/model.ts';
-import type { DropCount } from '../trace/drop-tally.ts';
-import type { Frame, Place } from '../trace/frame.ts';
 import type { WatchEvent } from '../watch/event.ts';
-import type { LiveHop } from '../watch/hops.ts';
-import type { Pair } from '../watch/pairs.ts';
 import { Quota } from '../watch/quota.ts';
 import { Tracker } from '../watch/tracker.ts';
 import { FrameWindow, WINDOW_SECONDS } from '../watch/window.ts';
 import { orderedFrames } from './frame-order.ts';
 import type { PlacesWanted } from './record-places.ts';
-import type { LiveFinding } from './watch-findings.ts';
 import { Judgements } from './watch-judgements.ts';
 import { type KernelWatch, openKernelWatch } from './watch-kernel.ts';
+import type { Live } from './watch-live.ts';
 import { WatchLosses } from './watch-losses.ts';
 import { WatchedPlaces } from './watch-places.ts';
 import { Surroundings } from './watch-surroundings.ts';
@@ -31,31 +26,6 @@ export interface WatchOptions extends Omit<PlacesWanted, 'way'> {
   readonly onTick?: (live: Live) => void;
   /** Put aside while frames are read. Default: they stay, since those of a thread are not only vdiag's. */
   readonly rights?: Rights;
-}
-
-/** What is known so far. */
-export interface Live {
-  readonly seconds: number;
-  readonly pairs: readonly Pair[];
-  readonly hops: readonly LiveHop[];
-  readonly findings: readonly LiveFinding[];
-  /** Told so far, by rule. */
-  readonly findingCounts: ReadonlyMap<string, number>;
-  /** No ordinary ones. */
-  readonly drops: readonly DropCount[];
-  readonly places: readonly Place[];
-  readonly topology: Topology;
-  /** Frames taken, those the kernel had no room for, exchanges whose end is not known, and exchanges left out of the window. */
-  readonly frames: number;
-  readonly lost: number;
-  readonly givenUp: number;
-  readonly leftOut: number;
-  /** Limits of what was seen, one line each. */
-  readonly gaps: readonly string[];
-  placeName(place: Place): string;
-  netnsName(id: string): string;
-  /** The frames of the last minute that were kept, in order of time. */
-  lastMinute(): readonly Frame[];
 }
 
 const TICK_MS = 100;
