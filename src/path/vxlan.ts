@@ -82,8 +82,9 @@ function send(sending: Sending, socket: Namespace, remote: Remote, leaving: read
     if (way.route.type === 'local')
       return receiveVxlan(sending, remote, { at: way.out, source: remote.address }, before);
     const room = roomFor(outer, way);
-    const noted = isNoted(walk, port, room);
-    const refused = noted || isRefused(port, frame, room) || isTooLongUncut(remote, frame, room);
+    const uncut = isTooLongUncut(remote, frame, room);
+    const noted = !uncut && isNoted(walk, port, room);
+    const refused = noted || uncut || isRefused(port, frame, room);
     const limit = {
       ...tunnelMtuGate(world, port, frame, room, outer.tunnel),
       ...(noted ? { noted: true as const } : {}),

@@ -63,6 +63,10 @@ function linkUp(namespace: Namespace, name: string): Namespace {
     ...link,
     flags: [...new Set([...link.flags.filter((flag) => flag !== 'NO-CARRIER'), 'UP', 'LOWER_UP'])],
     operstate: 'up',
+    // What could not be tried for duplicates while it was down is tried now, and is usable then (addrconf_dad_run).
+    addresses: link.addresses.map((own) =>
+      own.flags.includes('dadfailed') ? own : { ...own, flags: own.flags.filter((flag) => flag !== 'tentative') },
+    ),
     ...(link.port === undefined ? {} : { port: { ...link.port, state: 'forwarding' as const } }),
   }));
   const link = raised.links.find((candidate) => candidate.name === name);

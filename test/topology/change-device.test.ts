@@ -36,6 +36,10 @@ const CASES: readonly { name: string; before?: string; changes: (netns: string) 
     changes: (netns) => [{ kind: 'neighbour-set', at: { netns, name: 'vx0' }, address: '10.8.0.2', mac: MAC }],
   },
   {
+    name: 'an address is answered for, which somebody else has',
+    changes: (netns) => [{ kind: 'neighbour-proxy', at: { netns, name: 'v0' }, address: 'fd00:8::2' }],
+  },
+  {
     name: 'a VXLAN device is made anew with another identifier',
     changes: (netns) => [
       { kind: 'link-del', at: { netns, name: 'vx0' } },
@@ -103,8 +107,8 @@ function readable({ namespaces }: Topology): unknown {
       .map(({ mac, device, remote }) => `${mac} ${device} ${remote}`)
       .sort(),
     neighbours: neighbours
-      .filter(({ family }) => family === 4)
-      .map(({ address, device, mac, state }) => `${address} ${device} ${mac} ${state}`)
+      .filter(({ family, proxy }) => family === 4 || proxy)
+      .map(({ address, device, mac, state, proxy }) => `${address} ${device} ${mac} ${proxy ? 'proxy' : state}`)
       .sort(),
     routes: routes
       .filter(({ family, type, nextHops }) => family === 4 && type !== 'broadcast' && nextHops[0]?.device === 'vx0')

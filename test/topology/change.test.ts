@@ -33,6 +33,12 @@ const CASES: readonly Case[] = [
     changes: (_, far) => [{ kind: 'link-up', at: veth(far, 'w0') }],
   },
   {
+    name: 'the far end comes up, and routes count again that were passed over',
+    home: 'sysctl -qw net.ipv4.conf.all.ignore_routes_with_linkdown=1; ip addr add 10.7.0.1/24 dev v0',
+    far: 'ip link set w0 down',
+    changes: (_, far) => [{ kind: 'link-up', at: veth(far, 'w0') }],
+  },
+  {
     name: 'lo comes up',
     far: 'ip link set lo down',
     changes: (_, far) => [{ kind: 'link-up', at: veth(far, 'lo') }],

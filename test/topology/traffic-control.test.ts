@@ -1,8 +1,9 @@
 /** Queues and filters as tc lists them, and what is said where it cannot. */
 import { describe, expect, it } from 'vitest';
 import type { NetnsHandle } from '../../src/linux/netns.ts';
+import type { Link } from '../../src/topology/model.ts';
 import type { Outcome, RunProgram } from '../../src/topology/program.ts';
-import { readTrafficControl } from '../../src/topology/traffic-control.ts';
+import { readTrafficControl, xdpOf } from '../../src/topology/traffic-control.ts';
 
 const at = { id: 'box', inode: 1, names: ['box'], path: '/run/netns/box', pids: [] } as NetnsHandle;
 const ok = (json: unknown): Outcome => ({ kind: 'ok', stdout: JSON.stringify(json) });
@@ -50,5 +51,18 @@ describe('traffic control', () => {
       'tc: no, filters at ingress of eth1 in box unknown',
       'tc: no, filters at egress of eth1 in box unknown',
     ]);
+  });
+});
+
+describe('XDP programs', () => {
+  const linkWith = (xdp: unknown) => ({ data: xdp === undefined ? {} : { xdp } }) as unknown as Link;
+  it.each([
+    ['none', undefined, undefined],
+    ['one of the driver', { mode: 1, prog: { id: 5 } }, { modes: ['xdp'], id: 5 }],
+    ['a generic one', { mode: 2, prog: { id: 6 } }, { modes: ['xdpgeneric'], id: 6 }],
+    ['of a mode that nobody knows', { mode: 9 }, { modes: [], id: undefined }],
+    ['two', { mode: 4, attached: [{ mode: 1 }, { mode: 2 }] }, { modes: ['xdp', 'xdpgeneric'], id: undefined }],
+  ])('%s', (_, xdp, expected) => {
+    expect(xdpOf(linkWith(xdp))).toEqual(expected);
   });
 });

@@ -24,8 +24,8 @@ export const bridgePortDetached: Rule = {
   title: "the host end of a container's veth is in no bridge, or in the wrong one",
   explain: {
     what: `The veth pair is whole, but its end in the host is not a port of the bridge its network lives on: what the
-container sends comes out at the host end, and nobody is there. Likewise a VXLAN device that belongs in a bridge.
-Runtimes leave it so when they are interrupted; restarting a bridge (deleting and making it anew) detaches all its ports.`,
+container sends comes out at the host end, and nobody is there. Runtimes leave it so when they are interrupted;
+restarting a bridge (deleting and making it anew) detaches all its ports. A VXLAN device may hang loose like that too.`,
     wire: `The ARP request is seen on the host end of the veth, and neither on the bridge nor on any other port.`,
     confirm: `  bridge link                 the host end is missing, or shows another master
   ip link show DEV            no "master"`,
