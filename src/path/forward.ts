@@ -9,7 +9,7 @@ import { shownAtPort } from './bridge-filter.ts';
 import { conntrackGate } from './conntrack.ts';
 import { errorWay } from './error-way.ts';
 import type { EchoQuery } from './expect.ts';
-import { findRoute, type RouteFound, routeText } from './fib.ts';
+import { findRoute, type RouteFound, type RouteQuery, routeText } from './fib.ts';
 import type { MtuGate, RouteGate, Setter, UnmodelledGate } from './gate.ts';
 import { type Filtered, filterGate, lateFilterGates, relived, routingMark } from './ip-filter.ts';
 import type { Arrival } from './layer2.ts';
@@ -181,7 +181,9 @@ function input(
   }
   trail.add(
     gateStep(forwardingGate(world, port, destination)),
-    gateStep(routeGate(world, port, 'forward', source, destination, route, mark)),
+    gateStep(
+      routeGate(world, port, 'forward', source, destination, route, { source, inputInterface: link.name, mark }),
+    ),
     ...(family === 4 ? [gateStep(sourceGate(world, port, 'ip', source, destination, route?.device, mark))] : []),
     gateStep(ttlGate(world, port, packet, circle, family)),
     ...(isLinkLocal(source) ? [gateStep(scopeGate(world, portAt(world.topology, query.start) ?? port, source))] : []),
@@ -249,7 +251,7 @@ export function routeGate(
   source: string,
   destination: string,
   route: RouteFound | undefined,
-  mark?: number | 'unknown',
+  asked: Omit<RouteQuery, 'destination'> = {},
 ): RouteGate {
   const { topology } = world;
   const place = placeOf(port);
@@ -270,11 +272,20 @@ export function routeGate(
         look: commandIn(topology, place.netns, [
           ...(familyOf(destination) === 6 ? ['ip', '-6'] : ['ip']),
           ...['route', 'get', destination],
-          ...(typeof mark === 'number' && mark !== 0 ? ['mark', `0x${mark.toString(16)}`] : []),
+          ...(route?.rule === undefined ? [] : selectorsOf(asked)),
         ]),
       },
     ],
   };
+}
+
+/** What policy rules may ask for, in the words of `ip route get`. */
+function selectorsOf({ source, inputInterface, mark }: Omit<RouteQuery, 'destination'>): string[] {
+  return [
+    ...(source === undefined ? [] : ['from', source]),
+    ...(inputInterface === undefined ? [] : ['iif', inputInterface]),
+    ...(typeof mark === 'number' && mark !== 0 ? ['mark', `0x${mark.toString(16)}`] : []),
+  ];
 }
 
 function unread(world: World, port: Port): UnmodelledGate {
