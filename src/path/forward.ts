@@ -1,7 +1,7 @@
 /** A packet's way from stack to stack: routing, resolution, the gates of every router, until one takes it for its own. */
 import { familyOf, isLinkLocal } from '../topology/address.ts';
 import type { Namespace } from '../topology/model.ts';
-import { commandIn, placeName } from '../topology/naming.ts';
+import { placeName } from '../topology/naming.ts';
 import { ownersOf } from '../topology/query.ts';
 import { placeKey } from '../trace/frame.ts';
 import { type NextHop, resolve } from './arp.ts';
@@ -9,9 +9,10 @@ import { shownAtPort } from './bridge-filter.ts';
 import { conntrackGate } from './conntrack.ts';
 import { errorWay } from './error-way.ts';
 import type { EchoQuery } from './expect.ts';
-import { findRoute, type RouteFound, type RouteQuery, routeText } from './fib.ts';
-import type { MtuGate, RouteGate, Setter, UnmodelledGate } from './gate.ts';
-import { type Filtered, filterGate, lateFilterGates, relived, routingMark } from './ip-filter.ts';
+import { findRoute, type RouteFound } from './fib.ts';
+import { type Filtered, relived, routingMark } from './filter-memory.ts';
+import type { MtuGate, Setter, UnmodelledGate } from './gate.ts';
+import { filterGate, lateFilterGates } from './ip-filter.ts';
 import type { Arrival } from './layer2.ts';
 import { sendPacket } from './link.ts';
 import type { Step } from './model.ts';
@@ -20,6 +21,7 @@ import { translateDestination, translateSource } from './nat.ts';
 import { translatedInBridges } from './nat-bridge.ts';
 import { ipv6Gates, solicit } from './nd.ts';
 import { deviceMtu, routerMtu, senderMtu } from './path-mtu.ts';
+import { routeGate } from './route-gate.ts';
 import { forwardingGate, scopeGate, sourceGate, ttlGate } from './stack.ts';
 import { type Trail, withoutAsides } from './trail.ts';
 import { gateStep, type Port, placeOf, portAt, portNamed, type World } from './world.ts';
@@ -242,50 +244,6 @@ export function pickHop(
     ...(taken.device === undefined ? {} : { device: taken.device }),
     ...(taken.gateway === undefined ? {} : { gateway: taken.gateway }),
   };
-}
-
-export function routeGate(
-  world: World,
-  port: Port,
-  purpose: RouteGate['purpose'],
-  source: string,
-  destination: string,
-  route: RouteFound | undefined,
-  asked: Omit<RouteQuery, 'destination'> = {},
-): RouteGate {
-  const { topology } = world;
-  const place = placeOf(port);
-  const usable = route !== undefined && route.type === 'unicast';
-  return {
-    kind: 'route',
-    place,
-    purpose,
-    source,
-    destination,
-    ...(route === undefined ? {} : { route }),
-    verdict: route?.uncertain !== undefined ? 'unknown' : usable ? 'pass' : 'stop',
-    facts: [
-      {
-        text: route
-          ? `the route to ${destination} is ${routeText(route)}${route.uncertain === undefined ? '' : `, but ${route.uncertain}`}`
-          : `there is no route to ${destination} where ${placeName(topology, place)} is`,
-        look: commandIn(topology, place.netns, [
-          ...(familyOf(destination) === 6 ? ['ip', '-6'] : ['ip']),
-          ...['route', 'get', destination],
-          ...(route?.rule === undefined ? [] : selectorsOf(asked)),
-        ]),
-      },
-    ],
-  };
-}
-
-/** What policy rules may ask for, in the words of `ip route get`. */
-function selectorsOf({ source, inputInterface, mark }: Omit<RouteQuery, 'destination'>): string[] {
-  return [
-    ...(source === undefined ? [] : ['from', source]),
-    ...(inputInterface === undefined ? [] : ['iif', inputInterface]),
-    ...(typeof mark === 'number' && mark !== 0 ? ['mark', `0x${mark.toString(16)}`] : []),
-  ];
 }
 
 function unread(world: World, port: Port): UnmodelledGate {
