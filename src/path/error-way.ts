@@ -2,10 +2,11 @@
 import { familyOf } from '../topology/address.ts';
 import { commandIn, placeName } from '../topology/naming.ts';
 import { chooseSource, findRoute, type RouteFound, sourceBy } from './fib.ts';
-import { carry, nextHop, type Packet, pickHop, routeGate, type Walk } from './forward.ts';
+import { carry, nextHop, type Packet, pickHop, type Walk } from './forward.ts';
 import type { PathMtuGate } from './gate.ts';
 import { filterGate, lateFilterGates } from './ip-filter.ts';
 import type { Leg } from './model.ts';
+import { routeGate } from './route-gate.ts';
 import { createTrail } from './trail.ts';
 import { gateStep, type Port, placeOf, portNamed, type World } from './world.ts';
 

@@ -10,9 +10,10 @@ import type { NextHop } from './arp.ts';
 import type { Ends } from './connection.ts';
 import { conntrackGate } from './conntrack.ts';
 import { findRoute, isLocal, type RouteFound, sourceBy } from './fib.ts';
-import { carry, type Delivered, isLost, nextHop, type Packet, pickHop, routeGate, type Walk } from './forward.ts';
+import { isRerouted, relived, replyMark, routingMark } from './filter-memory.ts';
+import { carry, type Delivered, isLost, nextHop, type Packet, pickHop, type Walk } from './forward.ts';
 import type { IpHook } from './gate.ts';
-import { filterGate, isRerouted, lateFilterGates, relived, replyMark, routingMark } from './ip-filter.ts';
+import { filterGate, lateFilterGates } from './ip-filter.ts';
 import { ipv6Gates } from './ipv6-switch.ts';
 import { deviceGate } from './layer2.ts';
 import type { Path } from './model.ts';
@@ -20,6 +21,7 @@ import { echoLength } from './mtu.ts';
 import { translateDestination, translateSource } from './nat.ts';
 import { untranslatedGate } from './nat-astray.ts';
 import { discoveryOf } from './path-mtu.ts';
+import { routeGate } from './route-gate.ts';
 import type { Owner, Rulesets } from './ruleset.ts';
 import { echoGate, foreignGate, loopbackGate, senderGate, stackGate } from './stack.ts';
 import { createTrail } from './trail.ts';
@@ -157,10 +159,11 @@ function answerEcho(walk: Walk, start: Port, { port, packet }: Delivered): 'done
   // Its routes were not read: that there are none says nothing.
   if (port.namespace.detail === 'links') return 'done';
   const reply = replyTo(packet, query);
+  const mark = replyMark(world, port.namespace, reply);
   const found = findRoute(port.namespace, {
     destination: reply.destination,
     source: reply.source,
-    mark: replyMark(world, port.namespace, reply),
+    mark,
     // icmpv6_echo_reply names the device the request came in by.
     ...(family === 6 ? { nearInterface: port.link.name } : {}),
   });
@@ -170,7 +173,7 @@ function answerEcho(walk: Walk, start: Port, { port, packet }: Delivered): 'done
     toSocket(walk, start, portNamed(port.namespace, route.device) ?? port, reply.destination);
     return 'done';
   }
-  const gate = routeGate(world, port, 'reply', reply.source, reply.destination, route);
+  const gate = routeGate(world, port, 'reply', reply.source, reply.destination, route, { source: reply.source, mark });
   trail.add(gateStep(gate));
   const device = portNamed(port.namespace, route?.device);
   if (!route || !device || route.type !== 'unicast') return 'done';
@@ -234,7 +237,7 @@ function sendOut(
     // Without a route the destination counts as on the link it is bound to.
     const assumed = !translated && probes && familyOf(destination) === 4 && again?.type !== 'unicast';
     if (!translated && again?.type === 'local') return undefined;
-    if (!assumed) trail.add(gateStep(routeGate(world, from, purpose, packet.source, destination, again, mark)));
+    if (!assumed) trail.add(gateStep(routeGate(world, from, purpose, packet.source, destination, again, { mark })));
     const device = portNamed(from.namespace, again?.device);
     if (!assumed && (again?.type !== 'unicast' || !device)) return undefined;
     out = assumed ? from : (device ?? from);

@@ -1,7 +1,7 @@
 /** A packet's way from stack to stack: routing, resolution, the gates of every router, until one takes it for its own. */
 import { familyOf, isLinkLocal } from '../topology/address.ts';
 import type { Namespace } from '../topology/model.ts';
-import { commandIn, placeName } from '../topology/naming.ts';
+import { placeName } from '../topology/naming.ts';
 import { ownersOf } from '../topology/query.ts';
 import { placeKey } from '../trace/frame.ts';
 import { type NextHop, resolve } from './arp.ts';
@@ -9,9 +9,10 @@ import { shownAtPort } from './bridge-filter.ts';
 import { conntrackGate } from './conntrack.ts';
 import { errorWay } from './error-way.ts';
 import type { EchoQuery } from './expect.ts';
-import { findRoute, type RouteFound, routeText } from './fib.ts';
-import type { MtuGate, RouteGate, Setter, UnmodelledGate } from './gate.ts';
-import { type Filtered, filterGate, lateFilterGates, relived, routingMark } from './ip-filter.ts';
+import { findRoute, type RouteFound } from './fib.ts';
+import { type Filtered, relived, routingMark } from './filter-memory.ts';
+import type { MtuGate, Setter, UnmodelledGate } from './gate.ts';
+import { filterGate, lateFilterGates } from './ip-filter.ts';
 import { ipv6Gates } from './ipv6-switch.ts';
 import type { Arrival } from './layer2.ts';
 import { sendPacket } from './link.ts';
@@ -21,6 +22,7 @@ import { translateDestination, translateSource } from './nat.ts';
 import { translatedInBridges } from './nat-bridge.ts';
 import { solicit } from './nd.ts';
 import { deviceMtu, routerMtu, senderMtu } from './path-mtu.ts';
+import { routeGate } from './route-gate.ts';
 import { forwardingGate, scopeGate, sourceGate, ttlGate } from './stack.ts';
 import { type Trail, withoutAsides } from './trail.ts';
 import { gateStep, type Port, placeOf, portAt, portNamed, type World } from './world.ts';
@@ -182,7 +184,9 @@ function input(
   }
   trail.add(
     gateStep(forwardingGate(world, port, destination)),
-    gateStep(routeGate(world, port, 'forward', source, destination, route, mark)),
+    gateStep(
+      routeGate(world, port, 'forward', source, destination, route, { source, inputInterface: link.name, mark }),
+    ),
     ...(family === 4 ? [gateStep(sourceGate(world, port, 'ip', source, destination, route?.device, mark))] : []),
     gateStep(ttlGate(world, port, packet, circle, family)),
     ...(isLinkLocal(source) ? [gateStep(scopeGate(world, portAt(world.topology, query.start) ?? port, source))] : []),
@@ -240,41 +244,6 @@ export function pickHop(
     ...(source === undefined ? {} : { source }),
     ...(taken.device === undefined ? {} : { device: taken.device }),
     ...(taken.gateway === undefined ? {} : { gateway: taken.gateway }),
-  };
-}
-
-export function routeGate(
-  world: World,
-  port: Port,
-  purpose: RouteGate['purpose'],
-  source: string,
-  destination: string,
-  route: RouteFound | undefined,
-  mark?: number | 'unknown',
-): RouteGate {
-  const { topology } = world;
-  const place = placeOf(port);
-  const usable = route !== undefined && route.type === 'unicast';
-  return {
-    kind: 'route',
-    place,
-    purpose,
-    source,
-    destination,
-    ...(route === undefined ? {} : { route }),
-    verdict: route?.uncertain !== undefined ? 'unknown' : usable ? 'pass' : 'stop',
-    facts: [
-      {
-        text: route
-          ? `the route to ${destination} is ${routeText(route)}${route.uncertain === undefined ? '' : `, but ${route.uncertain}`}`
-          : `there is no route to ${destination} where ${placeName(topology, place)} is`,
-        look: commandIn(topology, place.netns, [
-          ...(familyOf(destination) === 6 ? ['ip', '-6'] : ['ip']),
-          ...['route', 'get', destination],
-          ...(typeof mark === 'number' && mark !== 0 ? ['mark', `0x${mark.toString(16)}`] : []),
-        ]),
-      },
-    ],
   };
 }
 

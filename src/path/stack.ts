@@ -3,6 +3,7 @@ import { type Family, familyOf } from '../topology/address.ts';
 import { commandIn, interfaceSysctl, placeName } from '../topology/naming.ts';
 import { ipv4Setting, ipv6Setting } from '../topology/query.ts';
 import { routeText } from './fib.ts';
+import type { TimeToLive } from './filter-memory.ts';
 import type {
   EchoGate,
   Fact,
@@ -13,7 +14,6 @@ import type {
   StackGate,
   TtlGate,
 } from './gate.ts';
-import type { TimeToLive } from './ip-filter.ts';
 import { validateSource } from './source-validation.ts';
 import { type Port, placeOf, type World } from './world.ts';
 

@@ -4,11 +4,12 @@ import type { Namespace } from '../topology/model.ts';
 import type { Place } from '../trace/frame.ts';
 import type { FrameAddresses } from './ethernet.ts';
 import { findRoute, type RouteFound, sourceBy } from './fib.ts';
-import { carry, type Packet, routeGate } from './forward.ts';
+import { carry, type Packet } from './forward.ts';
 import type { Tunnel } from './gate.ts';
 import { filterGate, lateFilterGates } from './ip-filter.ts';
 import { ECHO_HEADER_BYTES, IP_HEADER_BYTES } from './mtu.ts';
 import { senderMtu } from './path-mtu.ts';
+import { routeGate } from './route-gate.ts';
 import { createTrail, type WayStep } from './trail.ts';
 import { gateStep, type Port, placeOf, portNamed, type World } from './world.ts';
 

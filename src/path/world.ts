@@ -4,8 +4,8 @@ import type { FdbEntry, Link, Namespace, Neighbour, NetnsId, Topology } from '..
 import { namespaceOf } from '../topology/query.ts';
 import type { Place } from '../trace/frame.ts';
 import type { Connections } from './connection.ts';
+import type { FilterMemory } from './filter-memory.ts';
 import type { Gate } from './gate.ts';
-import type { FilterMemory } from './ip-filter.ts';
 import type { Step } from './model.ts';
 import { type Chain, chainsOf, type Rulesets } from './ruleset.ts';
 
