@@ -13,17 +13,11 @@ import { detectTerminal } from '../report/terminal.ts';
 import { type AnalyzeOptions, type AnalyzeProgress, type AnalyzeResult, analyze } from '../session/analyze.ts';
 import type { CaptureInput } from '../session/capture-set.ts';
 import { type Moment, parseMoment } from '../session/moment.ts';
+import { writeWhole } from '../session/record-file.ts';
 import { canonicalAddress } from '../topology/address.ts';
 import { untilAborted } from './input.ts';
 import { wantsColor, write } from './output.ts';
-import {
-  complainOf,
-  failureOf,
-  formatWanted,
-  type ReportFlags,
-  withReportOptions,
-  writeText,
-} from './report-options.ts';
+import { complainOf, failureOf, formatWanted, type ReportFlags, withReportOptions } from './report-options.ts';
 import { giveUpRights } from './rights.ts';
 
 interface Flags extends ReportFlags {
@@ -111,7 +105,7 @@ async function run(captures: string[], flags: Flags, command: Command): Promise<
         { verbose: flags.verbose === true, quiet: flags.quiet === true },
         recorded,
       );
-    const unwritten = failureOf(flags.report, (file) => writeText(file, as('html')));
+    const unwritten = failureOf(flags.report, (file) => writeWhole(file, as('html')));
     await write(as(formatWanted(flags)));
     complainOf([unwritten]);
     complain(result, flags);
