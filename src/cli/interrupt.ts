@@ -1,5 +1,4 @@
 /** Signals that end a command early: what it has by then is still told and written. */
-import { readFileSync } from 'node:fs';
 
 export interface Interrupt {
   readonly signal: AbortSignal;
@@ -7,28 +6,17 @@ export interface Interrupt {
   off(): void;
 }
 
-/** Bit of SIGHUP, signal 1, in the sets of /proc/PID/status (proc_pid_status(5)). */
-const HANGUP = 1n;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Ctrl-C, kill, and the end of the terminal, unless it was to be outlived (nohup(1)). A second one ends the process at once. */
+/** Ctrl-C, kill, and the end of the terminal (Node lets nobody ignore that: nohup(1) has no effect). A second one ends the process at once. */
 export function onInterrupt(): Interrupt {
   const aborter = new AbortController();
   const stop = () => aborter.abort();
-  const signals: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', ...(outlivesTerminal() ? [] : (['SIGHUP'] as const))];
-  for (const signal of signals) process.once(signal, stop);
+  for (const signal of SIGNALS) process.once(signal, stop);
   return {
     signal: aborter.signal,
     off() {
-      for (const signal of signals) process.off(signal, stop);
+      for (const signal of SIGNALS) process.off(signal, stop);
     },
   };
-}
-
-function outlivesTerminal(): boolean {
-  try {
-    const ignored = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1];
-    return ignored !== undefined && (BigInt(`0x${ignored}`) & HANGUP) !== 0n;
-  } catch {
-    return false;
-  }
 }

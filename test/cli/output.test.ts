@@ -149,12 +149,4 @@ describe.skipIf(!mayMakeNamespaces)('output', { timeout: 60_000 }, () => {
       expect(state()).toBe(before);
     }
   });
-
-  it('outlives its terminal where it was told to', () => {
-    const script = 'nohup "$0" "$@" & sleep 2; kill -HUP $!; wait $!';
-    const { status, stderr } = shell(script, 'record', '--on', 'p0', '--duration', '4', '-w', '/run/long.pcapng');
-    expect(status, stderr).toBe(0);
-    const { frames } = JSON.parse(vdiag('frames', '/run/long.pcapng', '--json').stdout || '{"frames":[]}');
-    expect(frames).toBeDefined();
-  });
 });
