@@ -1,5 +1,5 @@
 /**
- * Interfaces called by every byte that the kernel allows (dev_valid_name, net/core/dev.c: no slash, no colon, no white space):
+ * Interfaces called by every byte that the kernel allows (dev_valid_name, net/core/dev.c: no slash, no colon, no percent sign, no white space):
  * each is traced, checked, mapped, recorded and analysed under its own name, none is taken for another, and cures are right.
  */
 import { spawnSync } from 'node:child_process';
@@ -16,8 +16,8 @@ const [node = '', main = ''] = vdiagProgram();
 /** As for what others chose (hostile-names.test.ts). */
 const ACTIVE = /[\p{Cf}\p{Zl}\p{Zp}\p{Cs}]|(?!\n)\p{Cc}/u;
 
-/** White space as the kernel has it (lib/ctype.c): 0xa0, a no-break space of Latin-1, is among it. */
-const REFUSED = new Set([0, 0x2f, 0x3a, 0x20, 0xa0, 9, 10, 11, 12, 13]);
+/** White space as the kernel has it (lib/ctype.c), with Latin-1's no-break space; and %, which only makes numbered names. */
+const REFUSED = new Set([0, 0x25, 0x2f, 0x3a, 0x20, 0xa0, 9, 10, 11, 12, 13]);
 const BYTES = Array.from({ length: 256 }, (_, byte) => byte).filter((byte) => !REFUSED.has(byte));
 /** Fourteen to a name: with a number in front, as many as fit. */
 const NAMES = Array.from({ length: Math.ceil(BYTES.length / 13) }, (_, index) =>
@@ -85,28 +85,6 @@ describe.skipIf(!mayMakeNamespaces)('interfaces of every name', { timeout: 120_0
     expect(stdout).not.toMatch(ACTIVE);
   });
 
-  it('are cured by what is printed, whichever they are', () => {
-    for (const { word, name, index } of named.slice(0, 1).concat(named.slice(-8))) {
-      machine.run(`ip addr del 10.90.${index}.1/24 dev ${word}; ip addr add 10.90.${index}.1/32 dev ${word}`);
-      machine.run(`ip link set ${word} down`);
-      for (const form of ['html', 'markdown', 'text']) {
-        const { stdout } = vdiag(`check ${word} 10.90.${index}.2 --format ${form}`);
-        expect(stdout).not.toMatch(ACTIVE);
-      }
-      const [finding] = JSON.parse(vdiag(`check ${word} 10.90.${index}.2 --json`).stdout).findings;
-      expect(finding.rule).toBe('link-down');
-      for (const command of finding.remedy[0].commands) {
-        expect(command).toMatch(/^[\x20-\x7e]+$/);
-        machine.run(command);
-      }
-      expect(readFileSync('/proc/thread-self/net/dev', 'latin1')).toContain(
-        Buffer.from(NAMES[index] ?? []).toString('latin1'),
-      );
-      expect(vdiag(`check ${word} 10.90.${index}.2 --json`).stdout).not.toContain('"link-down"');
-      expect(name).not.toBe('');
-    }
-  });
-
   it('are recorded, and analysed, with their bytes', () => {
     const file = join(folder, 'all.pcapng');
     const begun = named.slice(2, 20).map(({ index }) => `ping -q -c 2 -i 0.2 10.90.${index}.2 >/dev/null &`);
@@ -118,7 +96,29 @@ describe.skipIf(!mayMakeNamespaces)('interfaces of every name', { timeout: 120_0
       expect(stdout, stderr).not.toMatch(ACTIVE);
     }
     const { stdout } = vdiag(`frames ${file} --json`);
-    const places = new Set(stdout.match(/"[^"]*(?:\\.[^"]*)*"/g));
-    for (const { name } of named.slice(3, 19)) expect([...places].map((text) => JSON.parse(text))).toContain(name);
+    const places = new Set(stdout.match(/"(?:[^"\\]|\\.)*"/g));
+    const told: unknown[] = [...places].map((text) => JSON.parse(text));
+    // A name with an @ of its own is written with its namespace, so that nobody takes what is behind it for one.
+    for (const { name } of named.slice(3, 19))
+      expect(
+        told.some((text) => text === name || String(text).startsWith(`${name}@`)),
+        JSON.stringify(name),
+      ).toBe(true);
+  });
+
+  it('are cured by what is printed, whichever they are', () => {
+    for (const { word, index } of [...named.slice(0, 3), ...named.slice(-4)]) {
+      machine.run(`ip link set ${word} down`);
+      const words = `check ${word} 10.90.${index}.2 --report ${join(folder, 'report.html')}`;
+      expect(vdiag(`${words} --format markdown`).stdout).not.toMatch(ACTIVE);
+      expect(readFileSync(join(folder, 'report.html'), 'utf8')).not.toMatch(ACTIVE);
+      const [finding] = JSON.parse(vdiag(`${words} --json`).stdout).findings;
+      expect(finding.rule).toBe('link-down');
+      for (const command of finding.remedy[0].commands) {
+        expect(command).toMatch(/^[\x20-\x7e]+$/);
+        machine.run(command);
+      }
+      expect(spawnSync('ping', ['-c', '1', '-W', '2', `10.90.${index}.2`]).status).toBe(0);
+    }
   });
 });
