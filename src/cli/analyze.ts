@@ -18,7 +18,7 @@ import { canonicalAddress } from '../topology/address.ts';
 import { untilAborted } from './input.ts';
 import { wantsColor, write } from './output.ts';
 import { complainOf, failureOf, formatWanted, type ReportFlags, withReportOptions } from './report-options.ts';
-import { giveUpRights } from './rights.ts';
+import { giveUpRightsToRead } from './rights.ts';
 
 interface Flags extends ReportFlags {
   readonly topology?: string;
@@ -83,7 +83,7 @@ class AnalyzeCommand extends Command {
 }
 
 async function run(captures: string[], flags: Flags, command: Command): Promise<void> {
-  giveUpRights({ writes: flags.report !== undefined });
+  await giveUpRightsToRead({ writes: flags.report !== undefined });
   const interrupted = new AbortController();
   const stop = () => interrupted.abort();
   process.once('SIGINT', stop);
