@@ -12,19 +12,13 @@ import { printable } from '../report/printable.ts';
 import { detectTerminal } from '../report/terminal.ts';
 import { type AnalyzeOptions, type AnalyzeProgress, type AnalyzeResult, analyze } from '../session/analyze.ts';
 import { type Moment, parseMoment } from '../session/moment.ts';
+import { writeWhole } from '../session/record-file.ts';
 import type { CaptureInput } from '../session/source-place.ts';
 import { canonicalAddress } from '../topology/address.ts';
 import { untilAborted } from './input.ts';
 import { wantsColor, write } from './output.ts';
-import {
-  complainOf,
-  failureOf,
-  formatWanted,
-  type ReportFlags,
-  withReportOptions,
-  writeText,
-} from './report-options.ts';
-import { giveUpRights } from './rights.ts';
+import { complainOf, failureOf, formatWanted, type ReportFlags, withReportOptions } from './report-options.ts';
+import { giveUpRightsToRead } from './rights.ts';
 
 interface Flags extends ReportFlags {
   readonly topology?: string;
@@ -89,7 +83,7 @@ class AnalyzeCommand extends Command {
 }
 
 async function run(captures: string[], flags: Flags, command: Command): Promise<void> {
-  giveUpRights({ writes: flags.report !== undefined });
+  await giveUpRightsToRead({ writes: flags.report !== undefined });
   const interrupted = new AbortController();
   const stop = () => interrupted.abort();
   process.once('SIGINT', stop);
@@ -111,7 +105,7 @@ async function run(captures: string[], flags: Flags, command: Command): Promise<
         { verbose: flags.verbose === true, quiet: flags.quiet === true },
         recorded,
       );
-    const unwritten = failureOf(flags.report, (file) => writeText(file, as('html')));
+    const unwritten = failureOf(flags.report, (file) => writeWhole(file, as('html')));
     await write(as(formatWanted(flags)));
     complainOf([unwritten]);
     complain(result, flags);

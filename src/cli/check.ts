@@ -4,16 +4,10 @@ import { Command, Option } from 'commander';
 import { type Format, formatted } from '../report/format.ts';
 import { detectTerminal } from '../report/terminal.ts';
 import { check } from '../session/check.ts';
+import { writeWhole } from '../session/record-file.ts';
 import { note, wantsColor, write } from './output.ts';
 import { integer } from './ping-trace.ts';
-import {
-  complainOf,
-  failureOf,
-  formatWanted,
-  type ReportFlags,
-  withReportOptions,
-  writeText,
-} from './report-options.ts';
+import { complainOf, failureOf, formatWanted, type ReportFlags, withReportOptions } from './report-options.ts';
 import { giveUpRights, shareRights } from './rights.ts';
 
 interface Flags extends ReportFlags {
@@ -71,7 +65,7 @@ async function run(name: string, address: string, flags: Flags, command: Command
   const terminal = detectTerminal(process.stdout, process.env, { color: wantsColor(command) });
   const as = (format: Format) =>
     formatted(report, format, terminal, { verbose: flags.verbose === true, quiet: flags.quiet === true });
-  const unwritten = failureOf(flags.report, (file) => writeText(file, as('html')));
+  const unwritten = failureOf(flags.report, (file) => writeWhole(file, as('html')));
   await write(as(formatWanted(flags)));
   complainOf([unwritten]);
   process.exitCode ??= report.diagnosis.outcome === 'healthy' ? 0 : 1;

@@ -14,7 +14,7 @@ import { isPlainTransport, isUnderstood } from '../wire/concern.ts';
 import { decodeFrame } from '../wire/frame.ts';
 import type { Packet } from '../wire/packet.ts';
 import { writePart } from './output.ts';
-import { giveUpRights } from './rights.ts';
+import { giveUpRightsToRead } from './rights.ts';
 
 interface Flags {
   readonly json?: boolean;
@@ -51,7 +51,7 @@ export function framesCommand(): Command {
 }
 
 async function run(paths: string[], flags: Flags): Promise<void> {
-  giveUpRights();
+  await giveUpRightsToRead();
   const lines = createFrameLines();
   const { unicode } = detectTerminal(process.stdout, process.env, { color: false });
   const print: Print = flags.json ? frameJson : (facts, packet) => printable(lines(facts, packet), unicode);

@@ -10,9 +10,11 @@ export function wantsColor(command: Command): boolean {
 
 /** Installs what a command needs before it writes: a reader that went away (`| head`) is no error. */
 export function tolerateClosedPipe(stream: NodeJS.WriteStream): void {
+  let said = false;
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE' || stream === process.stderr) return;
-    process.stderr.write(`vdiag: cannot write the output: ${error.message}\n  make room, or write somewhere else\n`);
+    if (error.code === 'EPIPE' || stream === process.stderr || said) return;
+    said = true;
+    process.stderr.write(`vdiag: cannot write the output: ${reasonIn(error)}\n  make room, or write somewhere else\n`);
     process.exitCode = 2;
   });
 }
@@ -38,5 +40,10 @@ export function writePart(text: string): Promise<boolean> {
 /** Resolves when everything that was written before has been handed over, or when nobody reads any more. */
 export async function handedOver(): Promise<void> {
   for (const stream of [process.stdout, process.stderr])
-    if (!stream.destroyed) await new Promise((resolve) => stream.write('', resolve));
+    if (!stream.destroyed && stream.writableLength > 0) await new Promise((resolve) => stream.write('', resolve));
+}
+
+/** "no space left on device" of "ENOSPC: no space left on device, write". */
+function reasonIn({ message }: Error): string {
+  return /^[A-Z0-9]+: (.*), \w+$/.exec(message)?.[1] ?? message;
 }

@@ -8,16 +8,11 @@ import { detectTerminal } from '../report/terminal.ts';
 import { loadRules } from '../session/load-rules.ts';
 import { recordMtuTrace } from '../session/mtu-trace.ts';
 import { type PingTraceOptions, type PingTraceRun, recordPingTrace } from '../session/ping-trace.ts';
+import { writeWhole } from '../session/record-file.ts';
 import { checkRunPath, writeRun } from '../session/write-run.ts';
+import { onInterrupt } from './interrupt.ts';
 import { note, wantsColor, write } from './output.ts';
-import {
-  complainOf,
-  failureOf,
-  formatWanted,
-  type ReportFlags,
-  withReportOptions,
-  writeText,
-} from './report-options.ts';
+import { complainOf, failureOf, formatWanted, type ReportFlags, withReportOptions } from './report-options.ts';
 import { giveUpRights, shareRights } from './rights.ts';
 
 interface Flags extends ReportFlags {
@@ -107,10 +102,7 @@ export function pingTraceCommand(): Command {
 
 async function run(name: string, address: string, flags: Flags, command: Command): Promise<void> {
   shareRights();
-  const interrupted = new AbortController();
-  const stop = () => interrupted.abort();
-  process.once('SIGINT', stop);
-  process.once('SIGTERM', stop);
+  const interrupted = onInterrupt();
   try {
     if (flags.write !== undefined) checkRunPath(flags.write);
     const trace = flags.mtu ? recordMtuTrace : recordPingTrace;
@@ -134,8 +126,8 @@ async function run(name: string, address: string, flags: Flags, command: Command
       formatted(report, format, terminal, { verbose: flags.verbose === true, quiet: flags.quiet === true });
     const unwritten = [
       failureOf(flags.write, (file) => writeRun(file, traced)),
-      failureOf(flags.jsonFile, (file) => writeText(file, as('json'))),
-      failureOf(flags.report, (file) => writeText(file, as('html'))),
+      failureOf(flags.jsonFile, (file) => writeWhole(file, as('json'))),
+      failureOf(flags.report, (file) => writeWhole(file, as('html'))),
     ];
     await write(as(formatWanted(flags)));
     complainOf(unwritten);
@@ -151,8 +143,7 @@ async function run(name: string, address: string, flags: Flags, command: Command
       },
     );
   } finally {
-    process.off('SIGINT', stop);
-    process.off('SIGTERM', stop);
+    interrupted.off();
   }
 }
 

@@ -4,6 +4,7 @@ import { VdiagError } from '../linux/error.ts';
 import { errorText } from '../report/error-text.ts';
 import { printable } from '../report/printable.ts';
 import { LEAST_RING, type RecordOptions, type RecordProgress, type RecordSummary, record } from '../session/record.ts';
+import { onInterrupt } from './interrupt.ts';
 import { note, write } from './output.ts';
 import { shareRights } from './rights.ts';
 
@@ -67,10 +68,7 @@ export function recordCommand(): Command {
 
 async function run(device: string | undefined, address: string | undefined, flags: Flags): Promise<void> {
   shareRights();
-  const interrupted = new AbortController();
-  const stop = () => interrupted.abort();
-  process.once('SIGINT', stop);
-  process.once('SIGTERM', stop);
+  const interrupted = onInterrupt();
   try {
     const summary = await record(optionsOf(device, address, flags, interrupted.signal));
     clearProgress();
@@ -88,8 +86,7 @@ async function run(device: string | undefined, address: string | undefined, flag
       cause: error,
     });
   } finally {
-    process.off('SIGINT', stop);
-    process.off('SIGTERM', stop);
+    interrupted.off();
   }
 }
 

@@ -1,5 +1,4 @@
 /** What commands that report have in common: the form of the report, and a file for others to read it. */
-import { writeFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { VdiagError } from '../linux/error.ts';
 import { errorText } from '../report/error-text.ts';
@@ -34,18 +33,6 @@ export function failureOf(file: string | undefined, save: (file: string) => void
   } catch (error) {
     if (error instanceof VdiagError) return error;
     throw error;
-  }
-}
-
-/** @throws VdiagError unwritable */
-export function writeText(file: string, text: string): void {
-  try {
-    writeFileSync(file, text);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new VdiagError('unwritable', `cannot write ${file}: ${why}`, 'choose another file, or make room', {
-      cause: error,
-    });
   }
 }
 

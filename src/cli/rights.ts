@@ -1,5 +1,5 @@
 /** What a command may do: programs it asks have its rights; what others have sent or named is read and printed without. */
-import { dropCapabilities, passOnCapabilities } from '../linux/capabilities.ts';
+import { dropCapabilities, dropPoolCapabilities, passOnCapabilities } from '../linux/capabilities.ts';
 
 export interface StillNeeded {
   /** Files are written yet. */
@@ -20,6 +20,12 @@ export function giveUpRights({ writes = false, symbols = false }: StillNeeded = 
       ...(symbols ? (['CAP_SYSLOG'] as const) : []),
     ],
   });
+}
+
+/** As `giveUpRights`, before a capture is read: gzip is unpacked on threads of libuv's pool, so they give them up as well. */
+export async function giveUpRightsToRead(needed: StillNeeded = {}): Promise<void> {
+  giveUpRights(needed);
+  await dropPoolCapabilities();
 }
 
 /** For commands that ask `ip` and `nft`: where vdiag has its rights from its file, they are to have them as well. */

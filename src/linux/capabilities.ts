@@ -2,10 +2,11 @@
  * Giving up the rights of this thread (capabilities(7)): for what reads bytes from the network and prints names that others
  * chose, once everything that needs rights is done.
  *
- * The kernel keeps capabilities for each thread. JavaScript, and every child process, runs on this one; the helper threads of
- * V8 and of libuv keep theirs, since no system call changes another thread's.
+ * The kernel keeps capabilities for each thread, and no system call changes another thread's. JavaScript, and every child
+ * process, runs on this one. The threads of libuv's pool, on which gzip is unpacked, are asked one by one; those of V8, which
+ * compile and collect garbage, keep theirs.
  */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { type CFunction, libc } from './libc.ts';
 
 /** Numbers of include/uapi/linux/capability.h, for what may have to be kept. */
@@ -50,6 +51,61 @@ export function dropCapabilities({ keep = [] }: DropOptions = {}): boolean {
   prctl(prctlOption.ambient, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   const withoutGain = prctl(prctlOption.setNoNewPrivs, 1, 0, 0, 0) === 0;
   return capset(header(), sets(kept)) === 0 && withoutGain;
+}
+
+/** Threads of libuv's pool unless UV_THREADPOOL_SIZE says otherwise, and the most there can be (libuv, threadpool.c). */
+const POOL = 4;
+const LARGEST_POOL = 1024;
+/** How long all threads but one are kept busy, ms, and how often that is tried: which of them takes what is by chance. */
+const BUSY_MS = 1;
+const MOST_ROUNDS = 64;
+
+/**
+ * Takes the capabilities from the threads of libuv's pool too, once `dropCapabilities` has taken them from this one: what is
+ * unpacked or read there is bytes of others. Costs some milliseconds where there are any to take, else nothing.
+ *
+ * @returns true when every thread of the pool has no more than this one
+ */
+export async function dropPoolCapabilities(): Promise<boolean> {
+  const given = Number(process.env.UV_THREADPOOL_SIZE ?? POOL);
+  const size = Math.min(LARGEST_POOL, Math.max(1, Number.isInteger(given) ? given : POOL));
+  const kept = ownStatus('CapPrm');
+  if (kept === undefined || !threadsBeyond(kept)) return kept !== undefined;
+  const { library } = libc();
+  const capset: CFunction = library.func('int capset(void *header, void *data)');
+  const poll: CFunction = library.func('int poll(void *fds, unsigned long count, int timeout)');
+  const job = (call: CFunction, ...words: readonly unknown[]): Promise<void> =>
+    new Promise((resolve, reject) => {
+      call.async(...words, (error: unknown) => (error ? reject(error) : resolve()));
+    });
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const busy = Array.from({ length: size - 1 }, () => job(poll, new Uint8Array(8), 0, BUSY_MS));
+    await Promise.all([...busy, job(capset, header(), sets(kept))]);
+    // This thread, and those of the pool.
+    if (threadsWithin(kept) > size) return true;
+  }
+  return false;
+}
+
+/** Threads of this process that have no capability beyond those. */
+function threadsWithin(kept: bigint): number {
+  return capabilitiesOfThreads().filter((own) => (own & ~kept) === 0n).length;
+}
+
+function threadsBeyond(kept: bigint): boolean {
+  return capabilitiesOfThreads().some((own) => (own & ~kept) !== 0n);
+}
+
+function capabilitiesOfThreads(): bigint[] {
+  return readdirSync('/proc/self/task').flatMap((thread) => {
+    try {
+      const own = statusIn(readFileSync(`/proc/self/task/${thread}/status`, 'latin1'), 'CapPrm');
+      return own === undefined ? [] : [own];
+    } catch {
+      // It has ended.
+      return [];
+    }
+  });
 }
 
 /**
@@ -136,13 +192,18 @@ function sets(permitted: bigint, inheritable = 0n, effective = permitted): Uint8
   return new Uint8Array(view.buffer);
 }
 
-/** A set of bits, in hexadecimal. */
-function ownStatus(field: 'CapEff' | 'CapPrm' | 'CapInh' | 'CapBnd' | 'CapAmb'): bigint | undefined {
+type CapabilitySet = 'CapEff' | 'CapPrm' | 'CapInh' | 'CapBnd' | 'CapAmb';
+
+function ownStatus(field: CapabilitySet): bigint | undefined {
   try {
-    const text = readFileSync('/proc/thread-self/status', 'latin1');
-    const value = new RegExp(`^${field}:\\s*([0-9a-f]+)$`, 'm').exec(text)?.[1];
-    return value === undefined ? undefined : BigInt(`0x${value}`);
+    return statusIn(readFileSync('/proc/thread-self/status', 'latin1'), field);
   } catch {
     return undefined;
   }
+}
+
+/** A set of bits, in hexadecimal. */
+function statusIn(status: string, field: CapabilitySet): bigint | undefined {
+  const value = new RegExp(`^${field}:\\s*([0-9a-f]+)$`, 'm').exec(status)?.[1];
+  return value === undefined ? undefined : BigInt(`0x${value}`);
 }

@@ -9,7 +9,7 @@ const GAP = 2;
 const NARROWEST = 6;
 
 /** What is longer is cut: cli-table3 measures a cell again for each of its lines, and nobody reads a column of hundreds. */
-const LONGEST_LINE = 200;
+const LONGEST_LINE = 1000;
 
 const NO_BORDERS = {
   top: '',

@@ -1,5 +1,16 @@
 /** A file that is never left with half a block at its end: what could not be written whole is taken back. */
-import { closeSync, fstatSync, ftruncateSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { VdiagError } from '../linux/error.ts';
 
@@ -15,11 +26,12 @@ export interface OutputFile {
 }
 
 /**
- * Creates a file, or empties the one that is there, as tcpdump -w does.
+ * Creates a file, or empties the one that is there, as tcpdump -w does. One that was created and got nothing is taken away again.
  * @throws VdiagError unwritable
  */
 export function openOutputFile(path: string): OutputFile {
-  const fd = attempt(path, () => openSync(path, 'w'));
+  const before = kindOf(path);
+  const fd = attempt(path, () => (before === 'pipe' ? openPipe(path) : openSync(path, 'w')));
   const isRegular = fstatSync(fd).isFile();
   let bytes = 0;
   let open = true;
@@ -46,8 +58,40 @@ export function openOutputFile(path: string): OutputFile {
       if (!open) return;
       open = false;
       attempt(path, () => closeSync(fd));
+      if (before === 'nothing' && isRegular && bytes === 0) rmSync(path, { force: true });
     },
   };
+}
+
+/**
+ * Writes a whole text, to a file, a device or a pipe; what there is no room for leaves no half of it.
+ * @throws VdiagError unwritable
+ */
+export function writeWhole(path: string, text: string): void {
+  const file = openOutputFile(path);
+  try {
+    file.append(Buffer.from(text));
+  } finally {
+    file.close();
+  }
+}
+
+function kindOf(path: string): 'nothing' | 'pipe' | 'other' {
+  try {
+    return statSync(path).isFIFO() ? 'pipe' : 'other';
+  } catch {
+    return 'nothing';
+  }
+}
+
+/** Opening a pipe that nobody reads would wait, and no signal would end it. */
+function openPipe(path: string): number {
+  const found = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+  try {
+    return openSync(path, 'w');
+  } finally {
+    closeSync(found);
+  }
 }
 
 /**
@@ -81,9 +125,11 @@ function unwritable(path: string, cause: unknown): VdiagError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   // "ENOSPC: no space left on device, write"
   const words = /^[A-Z0-9]+: (.*?), \w+(?: '.*)?$/.exec(reason)?.[1] ?? reason;
+  if (code === 'ENXIO')
+    return new VdiagError('unwritable', `nobody reads the pipe ${path}`, 'start its reader first', { cause });
   const hint =
     code === 'ENOSPC' || code === 'EDQUOT'
-      ? 'make room, or keep less: --ring SIZE, -s BYTES'
-      : 'choose another file with -w';
+      ? 'make room, or choose a file elsewhere; record keeps less with --ring SIZE or -s BYTES'
+      : 'choose another file';
   return new VdiagError('unwritable', `cannot write ${path}: ${words}`, hint, { cause });
 }
