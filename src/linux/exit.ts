@@ -31,8 +31,8 @@ export function givenStreams(): GivenStreams {
 /**
  * Ends the process with `process.exitCode`, as `process.exit()` does: whoever listens for `exit` is still called. Then it is
  * gone by _exit(2), while Node would first wait for V8's compiler threads: one of them may be waiting for a garbage collection
- * that the main thread no longer does (nodejs/node#54918), and a report that is complete would hang, once in some hundred runs
- * on a busy machine. What was written must be handed over before.
+ * that the main thread no longer does (nodejs/node#54918), and vdiag would hang with its report complete. What was written must
+ * be handed over before.
  *
  * @param given what to leave the standard streams as: Node does so where it ends by itself
  */
