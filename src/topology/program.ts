@@ -1,5 +1,6 @@
 /** Running iproute2, nftables and iptables inside a namespace, a few at once, and reading the JSON they print. */
-import { execFile } from 'node:child_process';
+import { type ChildProcess, execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { VdiagError } from '../linux/error.ts';
 import { printedText } from '../linux/name-text.ts';
 import { insideNetns, type NetnsHandle } from '../linux/netns.ts';
@@ -11,7 +12,10 @@ const maxOutputBytes = 64 * 1024 * 1024;
 const maxHeldBytes = 128 * 1024 * 1024;
 /** For a program that has printed too much before. */
 const distrustedBytes = 1024 * 1024;
+/** A program that has not ended by then, and neither prints nor computes, has hung. */
 const defaultTimeoutMs = 5000;
+/** So many times as long it may compute: listing 20 000 rules takes some seconds, and on a busy machine many. */
+const PATIENCE = 8;
 const defaultAtOnce = 8;
 
 /** What a program printed, or why there is nothing: `missing` the program, `vanished` the namespace, `failed` anything else. */
@@ -37,7 +41,7 @@ export interface RunnerOptions {
   readonly signal?: AbortSignal | undefined;
   /** Programs running at the same time. */
   readonly atOnce?: number;
-  /** For each program. */
+  /** For each program, as long as it neither prints nor uses the processor; all in all eight times as much. */
   readonly timeoutMs?: number;
 }
 
@@ -83,7 +87,6 @@ function start(
       // A byte each: names in it need not be UTF-8.
       encoding: 'latin1' as const,
       maxBuffer: held.distrusted.has(program) ? distrustedBytes : maxOutputBytes,
-      timeout: options.timeoutMs ?? defaultTimeoutMs,
       killSignal: 'SIGKILL' as const,
       ...(options.signal && { signal: options.signal }),
     };
@@ -92,6 +95,7 @@ function start(
     try {
       insideNetns(at, () => {
         const child = execFile(program, words, settings, (error, stdout, stderr) => {
+          limit.end();
           held.bytes -= printed;
           if (tooMuch) resolve({ kind: 'failed', reason: 'printed too much', cause: error });
           else if (!error) resolve({ kind: 'ok', stdout: textOf(stdout) });
@@ -100,6 +104,7 @@ function start(
           else if (error.code === 'EACCES') resolve({ kind: 'missing', reason: 'not installed or not executable' });
           else resolve({ kind: 'failed', reason: reasonOf(error, textOf(stderr)), cause: error });
         });
+        const limit = limited(child, () => printed, options.timeoutMs ?? defaultTimeoutMs);
         child.stdout?.on('data', (chunk: string) => {
           printed += chunk.length;
           held.bytes += chunk.length;
@@ -114,6 +119,29 @@ function start(
       resolve({ kind: 'vanished', reason: cause instanceof Error ? cause.message : String(cause), cause });
     }
   });
+}
+
+/** Kills a program when its time is over and it does nothing, or when it takes too long altogether. */
+function limited(child: ChildProcess, printed: () => number, timeoutMs: number): { end(): void } {
+  let before = '';
+  let looks = 0;
+  const timer = setInterval(() => {
+    const now = `${printed()} ${processorTime(child.pid)}`;
+    looks++;
+    if ((looks >= 2 && now === before) || looks >= 2 * PATIENCE) child.kill('SIGKILL');
+    before = now;
+  }, timeoutMs / 2);
+  return { end: () => clearInterval(timer) };
+}
+
+/** Ticks it has used, in user mode and in the kernel (proc_pid_stat(5)); 0 where that is not to be had. */
+function processorTime(pid: number | undefined): number {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)?.split(' ') ?? [];
+    return Number(fields[11]) + Number(fields[12]);
+  } catch {
+    return 0;
+  }
 }
 
 function textOf(printed: string): string {

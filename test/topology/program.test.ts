@@ -39,6 +39,18 @@ describe('programs', () => {
     expect(outcome).toMatchObject({ kind: 'failed', reason: 'took too long' });
   });
 
+  it('has time while it computes, and no more than eight times as much', async () => {
+    // Says nothing before its end.
+    const computing = 'i=0; while [ $i -lt 500000 ]; do i=$((i+1)); done; echo done';
+    const patient = programRunner({ timeoutMs: 400 });
+    expect(await patient(here, 'sh', ['-c', computing])).toEqual({ kind: 'ok', stdout: 'done\n' });
+    const run = programRunner({ timeoutMs: 100 });
+    expect(await run(here, 'sh', ['-c', 'while :; do :; done'])).toMatchObject({
+      kind: 'failed',
+      reason: 'took too long',
+    });
+  });
+
   it('are ended by a signal, and none begin after it', async () => {
     const control = new AbortController();
     const run = programRunner({ signal: control.signal });
