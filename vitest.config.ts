@@ -16,7 +16,8 @@ export default defineConfig({
     setupFiles: ['test/setup.ts'],
     // Namespaces are entered by setns(2), which counts for a thread: processes, not worker threads.
     pool: 'forks',
-    maxWorkers: 2,
+    // Tests wait as well: for answers, for what does not come.
+    maxWorkers: 3,
     sequence: { sequencer: LabsFirst },
     testTimeout: 20_000,
     hookTimeout: 30_000,

@@ -31,8 +31,6 @@ segment (see arp_filter). vdiag does not call those duplicate.`,
     const { situation, query } = context;
     if (situation.kind === 'overall') return warning(context);
     if (situation.kind !== 'stopped') return undefined;
-    const swallowed = swallowedReply(context);
-    if (swallowed) return swallowed;
     for (const contest of contests(context)) {
       const taken = contest.claimants.find(({ place }) => place?.netns === situation.gate.place.netns)?.place;
       // The sender has its address by right, as far as anybody can know.
@@ -47,7 +45,7 @@ segment (see arp_filter). vdiag does not call those duplicate.`,
         cure,
       };
     }
-    return undefined;
+    return swallowedReply(context);
   },
 };
 
