@@ -35,8 +35,9 @@ export interface RingCapture extends Capture {
   leave(netns: NetnsId): void;
 }
 
-/** How often is looked, while packets are held back, whether a ring fills. */
+/** How often is looked, while packets are held back, whether a ring fills: a large one need not be looked at before their time. */
 const LOOK_MS = 8;
+const LARGE_RING_BYTES = 8 << 20;
 
 export interface CaptureOptions extends RingOptions, ReaderOptions {
   /** The kernel filter of one namespace, where it is another than `filter`. */
@@ -73,6 +74,7 @@ export function openCapture(namespaces: readonly NetnsHandle[], options: Capture
   for (const ring of rings) if (ring.openedNs > fromNs) fromNs = ring.openedNs;
   // A block is handed over at the second expiry of its timer at the latest.
   const holdMs = 2 * Math.max(1, ...rings.map((ring) => ring.retireMs));
+  const lookMs = rings.every(({ sizeBytes }) => sizeBytes >= LARGE_RING_BYTES) ? holdMs + 1 : LOOK_MS;
   const reader = createRingReader(rings, options, holdMs);
   let untilNs = fromNs;
   let closed = false;
@@ -90,7 +92,7 @@ export function openCapture(namespaces: readonly NetnsHandle[], options: Capture
       // A ring that holds something back would be readable at once, again and again.
       const idle = reader.isHolding && alsoWakeFor.length === 0;
       const ready = idle
-        ? await sleep(Math.min(timeoutMs, LOOK_MS), new Set<number>())
+        ? await sleep(Math.min(timeoutMs, lookMs), new Set<number>())
         : await pollReadable([...fds, ...alsoWakeFor], timeoutMs);
       if (!closed) read(false);
       return new Set(alsoWakeFor.filter((fd) => ready.has(fd)));

@@ -56,6 +56,7 @@ export interface PacketRing {
   readonly netns: NetnsHandle;
   readonly fd: number;
   readonly retireMs: number;
+  readonly sizeBytes: number;
   /** The kernel lists the socket as running, bound to all interfaces (/proc/net/packet). */
   readonly proven: boolean;
   /** When it was open, Unix nanoseconds: what passed later is seen. */
@@ -168,6 +169,7 @@ export function openRing(netns: NetnsHandle, options: RingOptions): PacketRing {
     netns,
     fd,
     retireMs,
+    sizeBytes: blockSizeBytes * blockCount,
     proven: opened.proven,
     openedNs: opened.openedNs,
     places: () => [...places.values()],
