@@ -102,6 +102,9 @@ export function egressGates(
       ...portFlagGate(egress, bridge, ingress, flag, [{ text, look }]),
       ...(flag === 'flood' ? { mac: frame.destination } : {}),
     });
+  // Where the bridge has answered, nothing needs to be sent there.
+  const suppressed = flags && flooded ? suppressedGate(world, frame, bridge, egress) : undefined;
+  if (suppressed) gates.push(suppressed);
   if (flags && flooded) {
     // What the bridge's own stack sends is broadcast whatever the flag says.
     if (frame.destination === BROADCAST) {
@@ -111,8 +114,6 @@ export function egressGates(
     } else if (!flags.flood)
       refuse('flood', `${name} has flood off, and ${bridge.link.name} has no entry for ${frame.destination}`);
     if (flags.proxyArp) refuse('proxy_arp', `${name} has proxy_arp on: nothing is flooded there`);
-    const suppressed = suppressedGate(world, frame, bridge, egress);
-    if (suppressed) gates.push(suppressed);
   }
   if (ingress?.link.name === egress.link.name && !flags?.hairpin)
     refuse('hairpin', `${name} has hairpin off: what comes in there does not leave there`);

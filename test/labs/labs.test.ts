@@ -18,7 +18,7 @@ import { lackingFor } from '../../src/lab/needs.ts';
 import { pingCommand, pingOutcome, traceArguments, vdiagProgram } from '../../src/lab/run.ts';
 import { type LabSession, openLab } from '../../src/lab/session.ts';
 import { complaints, cureCommands, type ReportedOutcome, readOutcome } from '../../src/lab/verdict.ts';
-import { reportAgain } from './again.ts';
+import { predictedBefore, reportAgain } from './again.ts';
 
 const [node = '', main = ''] = vdiagProgram();
 const isolation = findIsolation();
@@ -72,6 +72,13 @@ describe.skipIf(typeof isolation === 'string')(`labs${typeof isolation === 'stri
         check(cured.outcome, `after ${commands.join('; ')}: ${summary(cured)}`).toBe('healthy');
         check(cured.status, 'exit status after the cure').toBe(0);
       });
+      if (lab.expect === 'healthy') {
+        const faults = predictedBefore(capture).findings.filter(({ severity }) => severity === 'fault');
+        check(
+          faults.map(({ rule, title }) => `${rule}: ${title}`),
+          'what vdiag check would say',
+        ).toEqual([]);
+      }
       const again = await reportAgain(capture, { drops: true });
       check(findings(again), 'the recorded run, diagnosed again').toEqual(findings(live));
       const without = await reportAgain(capture, { drops: false });
