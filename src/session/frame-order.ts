@@ -3,8 +3,8 @@ import type { Frame } from '../trace/frame.ts';
 
 export interface OrderedFrames {
   add(frame: Frame): void;
-  /** Hands over the frames up to a time (undefined: all), at most `most` of them, in order of time. */
-  take(untilNs: bigint | undefined, most: number, onFrame: (frame: Frame) => void): void;
+  /** Hands over the frames up to a time (undefined: all), in order of time. */
+  take(untilNs: bigint | undefined, onFrame: (frame: Frame) => void): void;
 }
 
 export function orderedFrames(): OrderedFrames {
@@ -13,10 +13,10 @@ export function orderedFrames(): OrderedFrames {
     add(frame) {
       held.push(frame);
     },
-    take(untilNs, most, onFrame) {
+    take(untilNs, onFrame) {
       held.sort((a, b) => (a.timeNs < b.timeNs ? -1 : a.timeNs > b.timeNs ? 1 : 0));
       const ready = untilNs === undefined ? held.length : held.findLastIndex(({ timeNs }) => timeNs <= untilNs) + 1;
-      const frames = held.slice(0, Math.min(ready, most));
+      const frames = held.slice(0, ready);
       held = held.slice(frames.length);
       for (const frame of frames) onFrame(frame);
     },

@@ -193,7 +193,7 @@ class Session {
   #take(all: boolean): void {
     const { untilNs } = this.#rings;
     this.#losses.ask(all);
-    this.#frames.take(all ? undefined : untilNs, Number.POSITIVE_INFINITY, (frame) => {
+    this.#frames.take(all ? undefined : untilNs, (frame) => {
       // Before all rings were open, only a part of the way was seen.
       if (frame.timeNs < this.#openedNs) return;
       const root = this.#tracker.add(frame);
