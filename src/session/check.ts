@@ -1,13 +1,12 @@
 /** A check: the topology and the model, and no packet. */
-import { attachContainers } from '../containers/attach.ts';
 import { predict } from '../diagnose/predict.ts';
 import { type EchoQuery, sourceFor } from '../path/expect.ts';
 import type { Report } from '../report/report.ts';
-import { takeTopology } from '../topology/collect.ts';
 import { version } from '../version.ts';
 import { locate } from './locate.ts';
 import type { PingTraceOptions } from './ping-trace.ts';
-import { checkAddress, refuseBroadcast, refuseOwnAddress, startLink, targetOf } from './start.ts';
+import { checkAddress, targetOf } from './start.ts';
+import { takeStateBefore } from './state-before.ts';
 import { lookAround } from './whereabouts.ts';
 
 export type CheckOptions = Pick<
@@ -29,17 +28,7 @@ export async function check(given: CheckOptions): Promise<Report> {
   const { home, start, ...located } = locate(given, known);
   if (!given.redact) for (const note of located.notes) given.onNote?.(note);
   const options = { ...given, ...located, address: checkAddress(located.address, located.interface) };
-  const taken = await takeTopology({
-    start,
-    home,
-    interfaceName: options.interface,
-    targetAddress: options.address,
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-  });
-  const topology = attachContainers(taken, known.directory);
-  const link = startLink(topology, start, options.interface);
-  refuseBroadcast(link, options.address);
-  refuseOwnAddress(topology, link, options.address);
+  const topology = await takeStateBefore(options, { start, home }, known);
   const asked: EchoQuery = {
     start: { netns: start.id, name: options.interface },
     destination: options.address,

@@ -1,12 +1,11 @@
 /** What a live run is about, before anything is sent: from where to where, and the topology in between. */
-import { attachContainers } from '../containers/attach.ts';
 import type { NetnsHandle } from '../linux/netns.ts';
 import { familyOf } from '../topology/address.ts';
-import { takeTopology } from '../topology/collect.ts';
 import type { Topology } from '../topology/model.ts';
 import { locate } from './locate.ts';
 import type { PingTraceOptions } from './ping-trace.ts';
-import { checkAddress, refuseBroadcast, refuseOwnAddress, startLink } from './start.ts';
+import { checkAddress } from './start.ts';
+import { takeStateBefore } from './state-before.ts';
 import { lookAround, meantPlaces } from './whereabouts.ts';
 
 export interface PingPlan {
@@ -25,17 +24,7 @@ export async function planPing(given: PingTraceOptions): Promise<PingPlan> {
   for (const note of located.notes) given.onNote?.(note);
   const options = { ...given, ...located, address: checkAddress(located.address, located.interface) };
   const asked = (options.probes ?? []).map((probe) => meantPlaces(probe, start, known).netns);
-  const taken = await takeTopology({
-    start,
-    home,
-    interfaceName: options.interface,
-    targetAddress: options.address,
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-  });
-  const before = attachContainers(taken, known.directory);
-  const link = startLink(before, start, options.interface);
-  refuseBroadcast(link, options.address);
-  refuseOwnAddress(before, link, options.address);
+  const before = await takeStateBefore(options, { start, home }, known);
   return { options, start, before, listened: listenedTo(before, known.handles, asked) };
 }
 
